@@ -1,0 +1,48 @@
+# The two commands of the README are `make certify` and `make test`; both set up everything they need.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out/report
+
+.PHONY: help setup packages certify test lint types layers unit teeth bench soak clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+packages:  ## Install or name the missing Debian packages
+	@./.ci/debian-packages
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: packages $(VENV)/.ready  ## Virtual environment and Debian packages
+
+certify: setup  ## Certify the reference implementation on the emulated lab (exit 2: INCOMPLETE)
+	@$(BIN)/l3conf certify --impl reference_impl/impl.yaml --on emulated -o $(OUT)
+
+lint: setup  ## ruff, all families
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: setup  ## mypy, strict
+	@$(BIN)/mypy
+
+layers: setup  ## import-linter contracts
+	@$(BIN)/lint-imports
+
+unit: setup  ## Unit and integration tests
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+teeth: setup  ## Every mutant must be caught by its rows
+	@$(BIN)/l3conf teeth
+
+test: lint types layers unit teeth  ## Everything CI checks
+
+bench: setup  ## Benchmarks as JSON
+	@$(BIN)/l3conf bench lab --json
+	@$(BIN)/l3conf bench probes --json
+
+clean:
+	rm -rf $(VENV) out build *.egg-info

@@ -1,0 +1,90 @@
+"""The one protocol behind which every kind of lab stands.
+
+A scenario talks to clusters through the Kubernetes API and asks the lab only for what no API offers: probes
+from places, faults, captures on the wide-area network. A lab that cannot do one of these lacks the
+capability; the row is then ``untestable`` with that reason, never ``fail``.
+
+A *place* is where a probe can start or be received, as a string:
+
+* ``<cluster>/<namespace>/<pod>``: a probe pod (a pod of the probe image);
+* ``<cluster>@<node>``: a node's own network namespace;
+* ``@outsider``: the host on the WAN that belongs to no cluster. It has ordinary IP routes to every site's
+  LAN and, through the site router, to the pod ranges behind it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from l3conf.model.topology import Topology
+    from l3conf.observation import Observation, Probe, Sighting
+
+
+class Capability(enum.Enum):
+    """What a lab may be able to do beyond the Kubernetes API."""
+
+    RAW_PACKETS = "raw-packets"
+    """Send packets with a forged source from ``@outsider``."""
+    WAN_FAULTS = "wan-faults"
+    """Cut the path between two sites, by direction."""
+    WAN_CAPTURE = "wan-capture"
+    """Capture on the wide-area network."""
+    NODE_STATE = "node-state"
+    """Read links, addresses, routes, rules, neighbours, filters and sysctls of a node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterAccess:
+    """How a cluster's API is reached."""
+
+    name: str
+    kubeconfig: Path
+    """For tools on this host; mode 0600."""
+    member_server: str = ""
+    """``https://address:port`` at which *pods and nodes of other clusters* reach this API; broker only."""
+
+
+@runtime_checkable
+class Lab(Protocol):
+    """A running cluster set."""
+
+    kind: str
+    """``emulated``, ``mininet``, ``kind`` or ``existing``."""
+    topology: Topology
+    capabilities: frozenset[Capability]
+    clusters: Mapping[str, ClusterAccess]
+    broker: ClusterAccess
+
+    def describe(self) -> Mapping[str, str]:
+        """Return kernel, versions and whatever else a report must record about this ground."""
+
+    def probe(self, probes: Sequence[Probe]) -> list[Observation]:
+        """Send all probes at once, wait for each one's end, answer in their order."""
+
+    def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
+        """Return what the receiver at ``place`` saw of these nonces. ``LabError`` if nothing listens there."""
+
+    def cut(self, source: str, destination: str) -> AbstractContextManager[None]:
+        """Drop everything that site ``source`` sends to site ``destination`` while the context is open.
+
+        One direction only. A site is a cluster's name or ``broker``.
+        """
+
+    def capture(self, where: str) -> AbstractContextManager[Path]:
+        """Write a pcap of ``where`` (``wan``, ``<cluster>@<node>``, a pod place) while the context is open."""
+
+    def node_state(self, cluster: str, node: str) -> Mapping[str, object]:
+        """Return everything in a node's network configuration that an implementation could leave behind."""
+
+    def run(self, place: str, argv: Sequence[str], *, timeout: float) -> tuple[int, str, str]:
+        """Run a command at a place; return exit code, stdout, stderr."""
+
+    def close(self) -> None:
+        """End the lab and everything in it. Idempotent."""

@@ -1,0 +1,65 @@
+"""Where everything in a topology lives: the one place that derives an address from a position.
+
+::
+
+    WAN   .1 wan itself   .2 broker   .3 outsider   .10+i router of the i-th site
+    LAN   .1 site router  .2 control plane          .10+n the n-th node
+    pods  the n-th node gets the n-th slice of each pod CIDR (IPv4 /24, or what is left; IPv6 /64);
+          .1 of a slice is the node's bridge, pods follow from .2
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l3conf.model.topology import IPAddress, IPFamily, IPNetwork
+
+if TYPE_CHECKING:
+    from l3conf.model.topology import ClusterSpec, Topology
+
+ROUTER_OFFSET = 1
+CONTROL_PLANE_OFFSET = 2
+FIRST_NODE_OFFSET = 10
+WAN_OFFSET = 1
+BROKER_OFFSET = 2
+OUTSIDER_OFFSET = 3
+FIRST_SITE_OFFSET = 10
+POD_SLICE_LENGTH = {IPFamily.IPV4: 24, IPFamily.IPV6: 64}
+
+
+def host(network: IPNetwork, offset: int) -> IPAddress:
+    """Return the address at ``offset`` in ``network``; ``ValueError`` if it lies outside."""
+    if offset >= network.num_addresses:
+        raise ValueError(f"{network} has no room for host number {offset}")
+    return network.network_address + offset
+
+
+def wan_addresses(topology: Topology, offset: int) -> tuple[IPAddress, ...]:
+    """Return the addresses at ``offset`` on the WAN, one per family of the WAN."""
+    return tuple(host(cidr, offset) for cidr in topology.wan_cidrs)
+
+
+def site_router_offset(topology: Topology, cluster: ClusterSpec) -> int:
+    """Return the offset of a cluster's site router on the WAN."""
+    return FIRST_SITE_OFFSET + topology.clusters.index(cluster)
+
+
+def node_addresses(cluster: ClusterSpec, node_index: int) -> tuple[IPAddress, ...]:
+    """Return a node's underlay addresses on its LAN, one per family of the LAN."""
+    return tuple(host(cidr, FIRST_NODE_OFFSET + node_index) for cidr in cluster.node_cidrs)
+
+
+def pod_ranges(cluster: ClusterSpec, node_index: int) -> tuple[IPNetwork, ...]:
+    """Return the slice of every pod CIDR that belongs to a node (Node ``spec.podCIDRs``)."""
+    return tuple(_slice(cidr, node_index, len(cluster.nodes)) for cidr in cluster.pod_cidrs)
+
+
+def _slice(cidr: IPNetwork, index: int, count: int) -> IPNetwork:
+    """Cut ``cidr`` for ``count`` nodes; smaller slices where the usual length would not give enough."""
+    length = max(POD_SLICE_LENGTH[IPFamily.of(cidr)], cidr.prefixlen)
+    while 2 ** (length - cidr.prefixlen) < count:
+        length += 1
+    if length > cidr.max_prefixlen - 3:
+        raise ValueError(f"pod CIDR {cidr} is too small for {count} nodes")
+    step = 2 ** (cidr.max_prefixlen - length)
+    return type(cidr)((int(cidr.network_address) + index * step, length))

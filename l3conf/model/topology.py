@@ -1,0 +1,93 @@
+"""What a topology file says, as values."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+IPNetwork: TypeAlias = IPv4Network | IPv6Network
+
+
+class IPFamily(enum.Enum):
+    """Address families, spelt as in the Kubernetes API."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+    @classmethod
+    def of(cls, address: IPAddress | IPNetwork) -> IPFamily:
+        """Return the family of an address or prefix."""
+        return cls.IPV4 if address.version == 4 else cls.IPV6  # noqa: PLR2004 - the IP version number
+
+
+class NetworkPlugin(enum.Enum):
+    """Network plugins that the emulator knows, by the habits that matter to an implementation."""
+
+    BRIDGE = "bridge"
+    """Host routes between nodes; masquerades what leaves the pod range."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSpec:
+    """One node of a cluster."""
+
+    name: str
+    """Node name, unique in the cluster; an RFC 1123 label."""
+    gateway: bool = False
+    """Whether the node carries the label ``submariner.io/gateway=true``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSpec:
+    """One Kubernetes cluster on its own site."""
+
+    name: str
+    """Cluster id: an RFC 1123 label of at most 63 characters, unique in the topology."""
+    pod_cidrs: tuple[IPNetwork, ...]
+    """Pod ranges, at most one per family; divided among the nodes."""
+    service_cidrs: tuple[IPNetwork, ...]
+    """ClusterIP ranges, at most one per family."""
+    node_cidrs: tuple[IPNetwork, ...]
+    """The site's LAN, at most one per family; unique among sites."""
+    nodes: tuple[NodeSpec, ...]
+    """Nodes in the order of the file; at least one is a gateway node."""
+    plugin: NetworkPlugin = NetworkPlugin.BRIDGE
+
+    @property
+    def families(self) -> tuple[IPFamily, ...]:
+        """Families of the pod ranges, in the order of the file."""
+        return tuple(IPFamily.of(cidr) for cidr in self.pod_cidrs)
+
+    @property
+    def gateway_nodes(self) -> tuple[NodeSpec, ...]:
+        """Nodes that may run a gateway agent."""
+        return tuple(node for node in self.nodes if node.gateway)
+
+    @property
+    def worker_nodes(self) -> tuple[NodeSpec, ...]:
+        """Nodes that never hold a cable."""
+        return tuple(node for node in self.nodes if not node.gateway)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """A cluster set: clusters, each on its own site, a broker and an outsider on one WAN."""
+
+    name: str
+    """RFC 1123 label; also the name of its file."""
+    clusters: tuple[ClusterSpec, ...]
+    wan_cidrs: tuple[IPNetwork, ...] = (IPv4Network("192.0.2.0/24"),)
+    """The wide-area network that sites, broker and outsider share, at most one per family."""
+    pods_per_node: int = 0
+    """Probe pods that ``lab up`` starts on every node; the suite brings its own."""
+
+    def cluster(self, name: str) -> ClusterSpec:
+        """Return the cluster of that name; ``KeyError`` names what there is."""
+        for cluster in self.clusters:
+            if cluster.name == name:
+                return cluster
+        known = ", ".join(cluster.name for cluster in self.clusters)
+        raise KeyError(f"no cluster {name!r} in topology {self.name!r}; it has {known}")
