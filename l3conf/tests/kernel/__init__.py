@@ -1,0 +1,1 @@
+"""System calls, namespaces and netlink against the real kernel, in a sandbox."""
