@@ -1,0 +1,1 @@
+"""Hooks: foreign processes that may hang, lie, shout or leave children behind."""

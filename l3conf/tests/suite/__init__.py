@@ -1,0 +1,1 @@
+"""The suite itself: oracle, expectations, waits, plugin and commands."""

@@ -1,0 +1,1 @@
+"""The kill matrix and the null implementations."""
