@@ -1,0 +1,134 @@
+"""The supervisor of one lab: ``python -m l3conf.emulator STATUS_FD LIFELINE_FD < request``.
+
+Binds the host's listening sockets, enters the lab's namespaces, forks the emulator (pid 1 in there) and waits:
+when the lifeline closes, the emulator is killed and with it everything in its pid namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from l3conf.emulator.ground.isolate import code_directories, enter_namespaces, furnish_lab
+from l3conf.emulator.ground.spawner import fork_spawner
+from l3conf.emulator.ground.state import claim_name, release_name
+from l3conf.emulator.kernel.syscalls import prctl_pdeathsig
+from l3conf.errors import L3confError, MissingPrerequisiteError, UserError
+
+if TYPE_CHECKING:
+    from l3conf.emulator.ground.launch import LaunchRequest
+
+
+def main() -> int:
+    """Run one lab to its end; return the exit code."""
+    status, lifeline = int(sys.argv[1]), int(sys.argv[2])
+    for descriptor in (status, lifeline):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - os's signature
+    try:
+        request: LaunchRequest = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own starter, same package
+        return _supervise(request, status, lifeline)
+    except L3confError as error:
+        kind = "prerequisite" if isinstance(error, MissingPrerequisiteError | UserError) else "lab"
+        tell(status, error=error.what, where=error.where, remedy=error.remedy, kind=kind)
+        return 3 if isinstance(error, UserError) else 2
+
+
+def tell(status: int, **news: Any) -> None:  # noqa: ANN401 - JSON
+    """Write one status line to the starter; it may be gone already."""
+    with suppress(OSError):
+        os.write(status, json.dumps(news).encode() + b"\n")
+
+
+def _supervise(request: LaunchRequest, status: int, lifeline: int) -> int:
+    api_servers = [cluster.name for cluster in request.topology.clusters] + ["broker"]
+    host_sockets = {name: _listen_on_loopback() for name in api_servers}
+    supervisor = os.getpid()
+    parent, child = os.pipe2(os.O_CLOEXEC)
+    enter_namespaces()
+    emulator = os.fork()
+    if emulator == 0:
+        os.close(child)
+        _run_emulator(request, host_sockets, status, parent, supervisor)
+    tell(status, pid=emulator)
+    os.close(parent)
+    for listener in host_sockets.values():
+        listener.close()
+    try:
+        if request.background:
+            claim_name(request.name, emulator)
+        os.write(child, b".")
+    except BaseException:
+        os.kill(emulator, signal.SIGKILL)
+        raise
+    finally:
+        os.close(status)
+    try:
+        return _wait(emulator, -1 if request.background else lifeline)
+    finally:
+        if request.background:
+            release_name(request.name, emulator)
+
+
+def _listen_on_loopback() -> socket.socket:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listener.setblocking(False)  # noqa: FBT003 - socket's signature
+    return listener
+
+
+def _run_emulator(
+    request: LaunchRequest, host_sockets: dict[str, socket.socket], status: int, go: int, supervisor: int
+) -> None:
+    """Pid 1 of the lab. Never returns."""
+    code = 1
+    try:
+        prctl_pdeathsig(signal.SIGKILL)
+        if os.read(go, 1) != b"." or os.getppid() not in (0, supervisor):
+            os._exit(1)
+        os.chdir("/")
+        keep = (*code_directories(), *request.visible)
+        furnish_lab(keep)
+        spawner = fork_spawner(keep)
+        from l3conf.emulator.lab import run_lab  # noqa: PLC0415 - after the spawner was forked off small
+
+        code = run_lab(request, host_sockets, spawner, lambda **news: tell(status, **news))
+    except L3confError as error:
+        kind = "prerequisite" if isinstance(error, UserError) else "lab"
+        tell(status, error=error.what, where=error.where, remedy=error.remedy, kind=kind)
+    except BaseException as error:  # noqa: BLE001 - the last place that can say anything
+        tell(status, error=f"{type(error).__name__}: {error}", where="emulator", kind="lab")
+        if os.environ.get("L3CONF_DEBUG"):
+            import traceback  # noqa: PLC0415 - the lab is about to end
+
+            traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _wait(emulator: int, lifeline: int) -> int:
+    """Wait for the emulator's end; bring it about when the lifeline closes or a signal asks for it."""
+    woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(wake)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, lambda _number, _frame: None)
+    watched = [woken] if lifeline < 0 else [woken, lifeline]
+    while True:
+        ended, result = os.waitpid(emulator, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(result)
+            return code if code >= 0 else 128 - code
+        readable, _, _ = select.select(watched, [], [])
+        signals = os.read(woken, 4096) if woken in readable else b""
+        if lifeline in readable or any(number != signal.SIGCHLD for number in signals):
+            os.kill(emulator, signal.SIGKILL)
+            watched = [woken]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
