@@ -80,8 +80,8 @@ def run_to_end(
     try:
         collector.collect(started + timeout)
     finally:
+        strays = _end_strays(marker, process.pid)
         _signal_group(process.pid, signal.SIGKILL)
-        strays = _end_strays(marker)
         process.wait()
         collector.close()
     return Ended(
@@ -166,19 +166,31 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _end_strays(marker: str) -> int:
-    """End every process that carries the marker; return how many there were."""
+def _end_strays(marker: str, first: int) -> int:
+    """End every process that carries the marker, but for the first of them; return how many there were."""
     wanted = f"{MARKER}={marker}".encode()
-    ended: set[int] = set()
+    ended: set[int] = {first}
     for _ in range(_SWEEPS):
         found = {pid for pid in _processes() if pid not in ended and _carries(pid, wanted)}
         if not found:
             break
         for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+            _kill(pid)
         ended |= found
-    return len(ended)
+    return len(ended) - 1
+
+
+def _kill(pid: int) -> None:
+    """Kill a process that is not our child and wait until it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        exit_ = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(exit_, signal.SIGKILL)
+            with selectors.DefaultSelector() as selector:
+                selector.register(exit_, selectors.EVENT_READ)
+                selector.select(_TERM_GRACE)
+        finally:
+            os.close(exit_)
 
 
 def _processes() -> list[int]:
