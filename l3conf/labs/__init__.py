@@ -1,1 +1,37 @@
 """Labs: the ground a conformance run stands on, behind one protocol (``labs.base.Lab``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l3conf.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from l3conf.labs.base import Lab
+    from l3conf.model.implementation import EmulatedImage
+    from l3conf.model.topology import Topology
+
+KINDS = ("emulated",)
+"""Kinds of lab that ``--on`` takes."""
+
+
+def open_lab(
+    kind: str,
+    topology: Topology,
+    *,
+    images: Sequence[EmulatedImage] = (),
+    visible: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda _stage: None,
+) -> Lab:
+    """Open a lab of that kind with that topology; the caller closes it.
+
+    ``images`` (already resolved, see ``adapter``) say what the implementation's images stand for where there
+    are no containers; ``visible`` are directories that its commands need to see.
+    """
+    if kind not in KINDS:
+        raise UserError(f"there is no lab of kind {kind!r}", where="--on", remedy=f"use one of: {', '.join(KINDS)}")
+    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
+
+    return EmulatedLab.start(topology, images=images, visible=visible, progress=progress)

@@ -1,0 +1,172 @@
+"""The emulated lab from the host's side: starts it or attaches to it, and speaks through its control socket."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from l3conf.emulator.control.client import ControlClient
+from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
+from l3conf.emulator.ground.state import read_facts
+from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
+from l3conf.labs.base import Capability, ClusterAccess
+from l3conf.probes.codec import observation_from_json, probe_to_json, sighting_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from l3conf.model.implementation import EmulatedImage
+    from l3conf.model.topology import Topology
+    from l3conf.observation import Observation, Probe, Sighting
+
+_REQUIRED_COMMANDS = MappingProxyType({"ip": "iproute2", "nft": "nftables"})
+"""Programs that the lab's nodes need, and the Debian packages they are in."""
+_CALL_MARGIN = 10.0
+"""Seconds that an answer may take beyond what the call itself waits for."""
+
+
+def missing_packages() -> tuple[str, ...]:
+    """Return the Debian packages that this host lacks for an emulated lab."""
+    path = "/usr/sbin:/sbin:/usr/bin:/bin"
+    return tuple(
+        package
+        for command, package in sorted(_REQUIRED_COMMANDS.items())
+        if not (shutil.which(command) or shutil.which(command, path=path))
+    )
+
+
+class EmulatedLab:
+    """A running emulated lab (``labs.base.Lab``)."""
+
+    kind = "emulated"
+    capabilities = frozenset(Capability)
+
+    def __init__(self, topology: Topology, state: Path, launched: LaunchedLab | None = None) -> None:
+        self.topology = topology
+        self.state = state
+        self._launched = launched
+        self._control = ControlClient(state)
+        facts = read_facts(state)
+        if facts is None:
+            raise LabGoneError("the lab's facts are not readable", where=str(state))
+        self._facts = facts
+        self.clusters: Mapping[str, ClusterAccess] = {
+            name: ClusterAccess(name=name, kubeconfig=state / access["kubeconfig"])
+            for name, access in facts["clusters"].items()
+        }
+        broker = facts["broker"]
+        self.broker = ClusterAccess(
+            name="broker", kubeconfig=state / broker["kubeconfig"], member_server=broker["memberServer"]
+        )
+
+    @classmethod
+    def start(
+        cls,
+        topology: Topology,
+        *,
+        images: Sequence[EmulatedImage] = (),
+        visible: Sequence[str] = (),
+        name: str | None = None,
+        background: bool = False,
+        progress: Callable[[str], None] = lambda _stage: None,
+    ) -> EmulatedLab:
+        """Build the topology and return once every node is Ready.
+
+        A background lab outlives this process and is registered under ``name``; any other dies with it.
+        """
+        missing = missing_packages()
+        if missing:
+            remedy = f"install them with: apt-get install {' '.join(missing)}"
+            raise MissingPrerequisiteError(f"missing Debian packages: {', '.join(missing)}", remedy=remedy)
+        request = LaunchRequest(
+            name=name or topology.name,
+            topology=topology,
+            images=tuple(images),
+            visible=tuple(visible),
+            background=background,
+        )
+        launched = launch(request, progress=progress)
+        try:
+            return cls(topology, launched.state, launched)
+        except BaseException:
+            launched.close()
+            raise
+
+    def describe(self) -> Mapping[str, str]:
+        """Return kernel, Python and the emulator's own versions."""
+        return {
+            "kernel": platform.release(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            **self._facts.get("versions", {}),
+        }
+
+    def probe(self, probes: Sequence[Probe]) -> list[Observation]:
+        """Send all probes at once and wait for each one's end."""
+        if not probes:
+            return []
+        longest = max(probe.timeout for probe in probes)
+        answers = self._call("probe", {"probes": [probe_to_json(probe) for probe in probes]}, wait=longest)
+        return [observation_from_json(probe, answer) for probe, answer in zip(probes, answers, strict=True)]
+
+    def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
+        """Return what the receiver at ``place`` saw of these nonces."""
+        answers = self._call("sightings", {"place": place, "nonces": list(nonces)})
+        return [sighting_from_json(answer) for answer in answers]
+
+    @contextmanager
+    def cut(self, source: str, destination: str) -> Iterator[None]:
+        """Drop what site ``source`` sends to site ``destination``; a crash of this process heals it too."""
+        direction = {"source": source, "destination": destination}
+        self._call("cut", direction)
+        try:
+            yield
+        finally:
+            self._call("heal", direction)
+
+    @contextmanager
+    def capture(self, where: str) -> Iterator[Path]:
+        """Capture at ``where``; the file is complete when the context is left and lives as long as the lab."""
+        started = self._call("capture.start", {"where": where})
+        try:
+            yield self.state / started["file"]
+        finally:
+            self._call("capture.stop", {"id": started["id"]})
+
+    def node_state(self, cluster: str, node: str) -> Mapping[str, object]:
+        """Return what ``python -m l3conf.probes.node_state`` says on a node."""
+        state = self._call("node_state", {"cluster": cluster, "node": node})
+        if not isinstance(state, dict):
+            raise LabError("the node's state is not a mapping", where=f"{cluster}@{node}")
+        return state
+
+    def run(self, place: str, argv: Sequence[str], *, timeout: float) -> tuple[int, str, str]:
+        """Run a command at a place; it is ended after ``timeout`` seconds with exit code 124."""
+        answer = self._call("run", {"place": place, "argv": list(argv), "timeout": timeout}, wait=timeout)
+        return answer["code"], answer["stdout"], answer["stderr"]
+
+    def status(self) -> dict[str, Any]:
+        """Return nodes and pods of every cluster, as ``l3conf lab status`` shows them."""
+        answer: dict[str, Any] = self._call("status")
+        return answer
+
+    def keep_capture(self, file: Path, target: Path) -> Path:
+        """Copy a capture out of the lab, which takes its own files with it when it ends."""
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as copy:
+            temporary = Path(copy.name)
+        shutil.copyfile(file, temporary)
+        return temporary.rename(target)
+
+    def _call(self, method: str, params: dict[str, Any] | None = None, *, wait: float = 0.0) -> Any:  # noqa: ANN401
+        return self._control.call(method, params, timeout=wait + _CALL_MARGIN)
+
+    def close(self) -> None:
+        """End a lab that this process started; hang up on one that it attached to."""
+        self._control.close()
+        if self._launched is not None:
+            self._launched.close()
