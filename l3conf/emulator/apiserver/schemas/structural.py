@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import copy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from l3conf.emulator.apiserver.schemas.defaulting import defaulted
+from l3conf.emulator.apiserver.schemas.list_sets import duplicates
 from l3conf.emulator.apiserver.schemas.pruning import prune
+from l3conf.emulator.apiserver.schemas.ratcheting import unforgiven
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jsonschema import Draft4Validator
 
     from l3conf.emulator.apiserver.schemas.field_error import FieldError
     from l3conf.emulator.apiserver.schemas.json_value import JSON
@@ -22,37 +27,28 @@ class StructuralSchema:
 
     def default(self, obj: JSON) -> JSON:
         """Return ``obj`` with the schema's defaults filled in; ``obj`` itself is not changed."""
-        return _defaulted(obj, self.openapi)
+        return defaulted(obj, self.openapi)
 
     def prune(self, obj: JSON) -> tuple[JSON, list[str]]:
         """Return ``obj`` without fields the schema does not know, and the paths of those fields."""
         return prune(obj, self.openapi)
 
     def validate(self, obj: JSON, old: JSON = None) -> list[FieldError]:
-        """Return all errors of ``obj``; ``old`` is what an update replaces (transition rules compare with it)."""
-        del obj, old
-        return []
+        """Return all errors of ``obj``.
 
+        ``old`` is what an update replaces: transition rules compare with it, and what was wrong before and did not
+        change is tolerated.
+        """
+        from l3conf.emulator.apiserver.schemas.value_validation import schema_errors  # noqa: PLC0415  # jsonschema: 110 ms
 
-def _defaulted(value: JSON, schema: Mapping[str, Any]) -> JSON:
-    """Return ``value`` with defaults; nulls that may not be null count as missing where there is a default."""
-    if isinstance(value, dict):
-        return _defaulted_object(value, schema)
-    if isinstance(value, list) and "items" in schema:
-        return [_defaulted(item, schema["items"]) for item in value]
-    return value
+        errors = schema_errors(self._validator, obj)
+        errors += duplicates(obj, self.openapi)
+        if old is not None:
+            errors = unforgiven(errors, obj, old, self.openapi)
+        return errors
 
+    @cached_property
+    def _validator(self) -> Draft4Validator:
+        from l3conf.emulator.apiserver.schemas.value_validation import validator_for  # noqa: PLC0415
 
-def _defaulted_object(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    properties = schema.get("properties", {})
-    filled = dict(value)
-    for name, sub in properties.items():
-        absent = name not in filled or (filled[name] is None and not sub.get("nullable", False))
-        if absent and "default" in sub:
-            filled[name] = copy.deepcopy(sub["default"])
-        if name in filled:
-            filled[name] = _defaulted(filled[name], sub)
-    extra = schema.get("additionalProperties")
-    if isinstance(extra, dict):
-        filled.update({k: _defaulted(v, extra) for k, v in filled.items() if k not in properties})
-    return filled
+        return validator_for(self.openapi)
