@@ -1,0 +1,116 @@
+"""Loading topology and implementation files: read, validate, cross-check, and only then build values."""
+
+from __future__ import annotations
+
+import shutil
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from l3conf.model.implementation import EmulatedImage, Implementation, Verb
+from l3conf.model.topology import ClusterSpec, IPFamily, NetworkPlugin, NodeSpec, Topology
+from l3conf.spec.catalogue import load_features, load_profiles
+from l3conf.spec.documents import read_document
+from l3conf.spec.implementation_checks import implementation_problems
+from l3conf.spec.problems import Problem, refuse
+from l3conf.spec.schema_files import schema_problems
+from l3conf.spec.topology_checks import DEFAULT_WAN, size_problems, topology_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from l3conf.model.topology import IPNetwork
+
+REALISED_FAMILIES = frozenset({IPFamily.IPV4})
+"""Address families that the emulated lab builds."""
+
+
+def load_topology(path: Path | str, *, families: Collection[IPFamily] = REALISED_FAMILIES) -> Topology:
+    """Load a topology file; ``InvalidFileError`` names every problem with file, line, field and remedy."""
+    document = read_document(Path(path))
+    refuse(document.file, schema_problems("topology", document.data), document.lines)
+    refuse(document.file, topology_problems(document.data, families), document.lines)
+    topology = _topology(document.data)
+    refuse(document.file, size_problems(topology), document.lines)
+    return topology
+
+
+def load_implementation(path: Path | str) -> Implementation:
+    """Load an implementation file; ``InvalidFileError`` names every problem with file, line, field and remedy."""
+    file = Path(path)
+    document = read_document(file)
+    refuse(file, schema_problems("implementation", document.data), document.lines)
+    extended = [feature.name for feature in load_features() if feature.extended]
+    profiles = [profile.name for profile in load_profiles()]
+    problems = implementation_problems(document.data, profiles=profiles, features=extended)
+    implementation = _implementation(document.data, file.resolve())
+    refuse(file, [*problems, *_missing_program(implementation)], document.lines)
+    return implementation
+
+
+def file_digest(path: Path | str) -> str:
+    """Return the SHA-256 of a topology or implementation file in hex, as reports record it."""
+    return read_document(Path(path)).digest
+
+
+def _networks(texts: Sequence[str]) -> tuple[IPNetwork, ...]:
+    return tuple(ip_network(text) for text in texts)
+
+
+def _topology(data: Mapping[str, Any]) -> Topology:
+    spec = data["spec"]
+    return Topology(
+        name=data["metadata"]["name"],
+        clusters=tuple(_cluster(cluster) for cluster in spec["clusters"]),
+        wan_cidrs=_networks(spec.get("wanCIDRs", [DEFAULT_WAN])),
+        pods_per_node=spec.get("podsPerNode", 0),
+    )
+
+
+def _cluster(data: Mapping[str, Any]) -> ClusterSpec:
+    return ClusterSpec(
+        name=data["name"],
+        pod_cidrs=_networks(data["podCIDRs"]),
+        service_cidrs=_networks(data["serviceCIDRs"]),
+        node_cidrs=_networks(data["nodeCIDRs"]),
+        nodes=tuple(NodeSpec(name=node["name"], gateway=node.get("gateway", False)) for node in data["nodes"]),
+        plugin=NetworkPlugin(data.get("plugin", "bridge")),
+    )
+
+
+def _implementation(data: Mapping[str, Any], file: Path) -> Implementation:
+    spec = data["spec"]
+    hooks = spec["hooks"]
+    return Implementation(
+        name=data["metadata"]["name"],
+        version=spec["version"],
+        path=file,
+        command=tuple(hooks["command"]),
+        verbs=frozenset(Verb(verb) for verb in hooks["verbs"]),
+        hook_timeout=float(hooks.get("timeoutSeconds", 120)),
+        hook_env=dict(hooks.get("env", {})),
+        organization=spec.get("organization", ""),
+        url=spec.get("url", ""),
+        profiles=frozenset({"core", *spec.get("profiles", [])}),
+        features=frozenset(spec.get("features", [])),
+        images=tuple(_image(image) for image in spec.get("images", [])),
+        residue=tuple(spec.get("residue", [])),
+    )
+
+
+def _image(data: Mapping[str, Any]) -> EmulatedImage:
+    return EmulatedImage(name=data["name"], command=tuple(data["command"]), env=dict(data.get("env", {})))
+
+
+def _missing_program(implementation: Implementation) -> list[Problem]:
+    """Find a hook command that cannot be started at all, before a lab is built for it."""
+    folder = implementation.path.parent
+    program = implementation.command[0].replace("{directory}", str(folder))
+    if "{" in program:
+        return []
+    found = shutil.which(str(folder / program) if "/" in program else program)
+    if found:
+        return []
+    where = f"in {folder}" if "/" in program else "on PATH"
+    what = f"there is no program {program!r} {where}"
+    return [Problem(("spec", "hooks", "command", 0), what, "check the name and its executable bit")]

@@ -1,0 +1,86 @@
+"""What an implementation file may say beyond its schema: pure functions from its data to problems."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from l3conf.model.implementation import REQUIRED_VERBS
+from l3conf.spec.problems import FieldPath, Problem, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+PLACEHOLDERS = frozenset({"python", "directory"})
+"""What ``{…}`` in a command may name."""
+INHERITED = frozenset({"PATH", "HOME", "LANG", "TMPDIR"})
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
+_SAMPLES = ("", "x", "link/eth0", "route/main/10.0.0.0/8", "nft/table ip filter", "sysctl/net.ipv4.ip_forward")
+"""Unrelated node-state paths: a residue pattern that matches all of them excuses everything."""
+
+
+def implementation_problems(
+    data: Mapping[str, Any],
+    *,
+    profiles: Collection[str],
+    features: Collection[str],
+) -> list[Problem]:
+    """Return what is wrong with schema-valid implementation data; ``profiles`` and ``features`` are the known ones."""
+    spec = data["spec"]
+    return [
+        *_verb_problems(spec["hooks"]),
+        *_command_problems(("spec", "hooks", "command"), spec["hooks"]["command"]),
+        *_environment_problems(spec["hooks"].get("env", {})),
+        *_unknown_names(("spec", "profiles"), spec.get("profiles", []), profiles, "profile"),
+        *_unknown_names(("spec", "features"), spec.get("features", []), features, "extended feature"),
+        *_image_problems(spec.get("images", [])),
+        *_residue_problems(spec.get("residue", [])),
+    ]
+
+
+def _verb_problems(hooks: Mapping[str, Any]) -> Iterator[Problem]:
+    missing = sorted(verb.value for verb in REQUIRED_VERBS if verb.value not in hooks["verbs"])
+    if missing:
+        what = f"lacks the required hooks {', '.join(missing)}"
+        yield Problem(("spec", "hooks", "verbs"), what, "implement and list them, see l3conf/spec/adapter-protocol.md")
+
+
+def _command_problems(path: FieldPath, command: Sequence[str]) -> Iterator[Problem]:
+    for index, word in enumerate(command):
+        for name in _PLACEHOLDER.findall(word):
+            if name not in PLACEHOLDERS:
+                yield Problem((*path, index), f"unknown placeholder {{{name}}}", suggestion(name, PLACEHOLDERS))
+
+
+def _environment_problems(env: Mapping[str, str]) -> Iterator[Problem]:
+    for name in sorted(env.keys() & INHERITED):
+        yield Problem(("spec", "hooks", "env", name), "is inherited by every hook", "remove it")
+
+
+def _unknown_names(path: FieldPath, names: Sequence[str], known: Collection[str], what: str) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        if name not in known:
+            yield Problem((*path, index), f"{name!r} is no {what}", suggestion(name, known))
+
+
+def _image_problems(images: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, image in enumerate(images):
+        path: FieldPath = ("spec", "images", index)
+        if image["name"] in seen:
+            yield Problem((*path, "name"), f"image {image['name']!r} stands twice", "keep one of the two")
+        seen.add(image["name"])
+        yield from _command_problems((*path, "command"), image["command"])
+
+
+def _residue_problems(patterns: Sequence[str]) -> Iterator[Problem]:
+    for index, pattern in enumerate(patterns):
+        path = ("spec", "residue", index)
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            yield Problem(path, f"{pattern!r} is no regular expression: {error}", "mend it")
+            continue
+        if all(compiled.search(sample) for sample in _SAMPLES):
+            yield Problem(path, f"{pattern!r} matches everything", "name what is left behind")
