@@ -39,6 +39,15 @@ class ControlServer:
         self._listener = listener
         asyncio.get_running_loop().add_reader(listener, self._accept)
 
+    async def stop(self) -> None:
+        """Stop listening and hang up on everyone, undoing what they started."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        for connection in list(self._connections):
+            await connection.close()
+
     def _accept(self) -> None:
         if self._listener is not None:
             with suppress(BlockingIOError):
@@ -74,8 +83,8 @@ class Connection:
         except (OSError, ValueError, LabError):
             data, messages = b"", []
         if not data:
-            self._loop.remove_reader(self._channel)
-            self._start(self._close())
+            self._loop.remove_reader(self._channel)  # at once: it stays readable
+            self._start(self.close())
             return
         for message in messages:
             descriptors, self._descriptors = self._descriptors, []
@@ -104,10 +113,14 @@ class Connection:
             with suppress(OSError):
                 await self._loop.sock_sendall(self._channel, encode({"id": message.get("id"), **answer}))
 
-    async def _close(self) -> None:
-        for undo in reversed(self.on_close):
+    async def close(self) -> None:
+        """Undo what was started for this client, end its calls and hang up. Idempotent."""
+        if self._channel.fileno() < 0:
+            return
+        self._loop.remove_reader(self._channel)
+        while self.on_close:
             with suppress(Exception):  # undoing goes on whatever one step says
-                await undo()
+                await self.on_close.pop()()
         for task in self._calls:
             if task is not asyncio.current_task():
                 task.cancel()
