@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 PLACEHOLDERS = frozenset({"python", "directory"})
 """What ``{…}`` in a command may name."""
-INHERITED = frozenset({"PATH", "HOME", "LANG", "TMPDIR"})
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 _SAMPLES = ("", "x", "link/eth0", "route/main/10.0.0.0/8", "nft/table ip filter", "sysctl/net.ipv4.ip_forward")
@@ -31,7 +30,6 @@ def implementation_problems(
     return [
         *_verb_problems(spec["hooks"]),
         *_command_problems(("spec", "hooks", "command"), spec["hooks"]["command"]),
-        *_environment_problems(spec["hooks"].get("env", {})),
         *_unknown_names(("spec", "profiles"), spec.get("profiles", []), profiles, "profile"),
         *_unknown_names(("spec", "features"), spec.get("features", []), features, "extended feature"),
         *_image_problems(spec.get("images", [])),
@@ -51,11 +49,6 @@ def _command_problems(path: FieldPath, command: Sequence[str]) -> Iterator[Probl
         for name in _PLACEHOLDER.findall(word):
             if name not in PLACEHOLDERS:
                 yield Problem((*path, index), f"unknown placeholder {{{name}}}", suggestion(name, PLACEHOLDERS))
-
-
-def _environment_problems(env: Mapping[str, str]) -> Iterator[Problem]:
-    for name in sorted(env.keys() & INHERITED):
-        yield Problem(("spec", "hooks", "env", name), "is inherited by every hook", "remove it")
 
 
 def _unknown_names(path: FieldPath, names: Sequence[str], known: Collection[str], what: str) -> Iterator[Problem]:
