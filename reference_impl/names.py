@@ -1,0 +1,52 @@
+"""Every name and number that this implementation leaves in a kernel or an API. Pure constants.
+
+What is ours can be told from these alone: a device by its name, a route or rule by its protocol number, a table
+of rules by its name, an object by its namespace or labels. Nothing that lacks such a mark is ever changed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+API_GROUP: Final = "submariner.io"
+API_VERSION: Final = "v1"
+MEMBER_NAMESPACE: Final = "submariner-operator"
+BROKER_NAMESPACE: Final = "submariner-k8s-broker"
+
+CLUSTER_ID_LABEL: Final = "submariner-io/clusterID"
+"""On an object that travelled through the broker: the member it belongs to."""
+ORIGIN_LABEL: Final = "submariner-io/originatingNamespace"
+GATEWAY_LABEL: Final = "submariner.io/gateway"
+UPDATE_TIMESTAMP: Final = "update-timestamp"
+"""Annotation of Gateway and RouteAgent: Unix seconds of the last report."""
+GATEWAY_LEASE: Final = "submariner-gateway-lock"
+MANAGED_BY: Final = "submariner-reference"
+"""Field manager of every write, and label ``app.kubernetes.io/managed-by`` of what the hooks create."""
+
+NODE_DEVICE: Final = "vx-submariner"
+NODE_VNI: Final = 100
+NODE_PORT: Final = 4800
+"""Tunnels between the nodes of one cluster."""
+CABLE_DEVICE: Final = "vxlan-tunnel"
+CABLE_VNI: Final = 1000
+CABLE_PORT: Final = 4500
+"""Tunnels between the gateways of two clusters."""
+VXLAN_OVERHEAD: Final = {4: 50, 6: 70}
+"""Outer IP (by version), UDP, VXLAN and inner Ethernet headers, in bytes (RFC 7348)."""
+
+ROUTING_TABLE: Final = 150
+RULE_PRIORITY: Final = 150
+"""After the local table (0), before main (32766)."""
+ROUTE_AGENT_PROTOCOL: Final = 150
+GATEWAY_PROTOCOL: Final = 151
+"""Route protocol numbers (``rtm_protocol``): who put a route or rule there. Unassigned in rtnetlink.h."""
+CABLE_METRIC: Final = 50
+NODE_METRIC: Final = 100
+FLOOR_METRIC: Final = 1000
+"""A cable beats the way to the gateway, which beats "unreachable": all three may stand at once."""
+
+NODE_TABLE: Final = "submariner"
+CABLE_TABLE: Final = "submariner-cable"
+"""nftables tables, family inet."""
+
+VXLAN_BACKEND: Final = "vxlan"

@@ -1,0 +1,63 @@
+"""Hardware addresses of tunnel devices, derived from the underlay so that nobody has to be asked for them.
+
+The usual way, a VTEP address made by replacing the first octet of the node's, collides for two nodes that
+differ only there. Here tunnel devices have no IP address at all: a route names the peer's *underlay* address as
+an on-link next hop, and that address has a permanent neighbour entry. What is unique in the underlay therefore
+stays unique in the overlay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reference_impl.state import InterfaceAddress, IPAddress, IPNetwork
+
+_LOCAL_UNICAST = 0x02
+_IPV4_MARK = 0x55
+"""Second octet for IPv4: 02:55 and the four octets of the address."""
+
+
+def tunnel_mac(underlay: IPAddress) -> str:
+    """Return the hardware address of the tunnel device of the host with this underlay address.
+
+    IPv4: the address itself, hence unique. IPv6: 46 bits of its SHA-256; among a thousand gateways two meet
+    with a probability below 10^-8.
+    """
+    if underlay.version == 4:  # noqa: PLR2004 - the IP version number
+        octets = bytes([_LOCAL_UNICAST, _IPV4_MARK]) + underlay.packed
+    else:
+        digest = hashlib.sha256(underlay.packed).digest()
+        octets = bytes([(digest[0] & 0xFC) | _LOCAL_UNICAST]) + digest[1:6]
+    return ":".join(f"{octet:02x}" for octet in octets)
+
+
+def address_within(
+    addresses: Iterable[InterfaceAddress], prefixes: Iterable[IPNetwork], version: int = 4
+) -> IPAddress | None:
+    """Return the node's own address inside one of the pod CIDRs (its bridge's), None if it has none.
+
+    It is what peers can route back to, hence the source of the node's own packets and its ``healthCheckIP``.
+    The lowest one, so that a second pod interface changes nothing.
+    """
+    wanted = [prefix for prefix in prefixes if prefix.version == version]
+    inside = [entry.address for entry in addresses if any(entry.address in prefix for prefix in wanted)]
+    return min(inside, key=int, default=None)
+
+
+def underlay_mtu(addresses: Iterable[InterfaceAddress], underlay: IPAddress) -> int | None:
+    """Return the MTU of the device that carries the underlay address; None if the node does not have it."""
+    return next((entry.mtu for entry in addresses if entry.address == underlay), None)
+
+
+def contains(prefixes: Iterable[IPNetwork], address: IPAddress) -> bool:
+    """Say whether one of the prefixes holds the address (never across families)."""
+    return any(address in prefix for prefix in prefixes)
+
+
+def overlap(left: IPNetwork, right: IPNetwork) -> bool:
+    """Say whether two prefixes share an address; prefixes of different families never do."""
+    return left.version == right.version and left.overlaps(right)

@@ -1,0 +1,115 @@
+"""From desired and actual state to operations, in an order that breaks nothing on the way.
+
+What is new is made first: devices, then the entries that fill them, then the filters, then routes, then the
+rules that lead packets to the routes. What is old goes in the opposite order. A route that changes is replaced
+in one step, never removed and added.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from reference_impl.planner.rulesets import digest
+from reference_impl.state import ForwardingEntry, KernelState, Link, Neighbour, Route, Rule, Ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+
+    from reference_impl.state import Observed
+
+Item: TypeAlias = Link | Neighbour | ForwardingEntry | Route | Rule | Ruleset
+
+
+class Verb(enum.Enum):
+    """What to do with an item."""
+
+    SET = "set"
+    """Add it, or replace what has its identity."""
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step for a driver."""
+
+    verb: Verb
+    item: Item
+
+
+def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
+    """Return the steps from what is there to what should be; none if they agree."""
+    actual = observed.state
+    stale = {link for link in actual.links if not _can_become(link, desired.links)}
+    remade = {link for link in stale if any(link.name == wanted.name for wanted in desired.links)}
+    left = _without_devices(actual, {link.name for link in stale})
+    return (
+        *_steps(Verb.REMOVE, remade),
+        *_steps(Verb.SET, desired.links - left.links),
+        *_steps(Verb.SET, desired.neighbours - left.neighbours),
+        *_steps(Verb.SET, desired.forwarding - left.forwarding),
+        *_ruleset_in(desired.ruleset, observed.ruleset_digest),
+        *_steps(Verb.SET, desired.routes - left.routes),
+        *_steps(Verb.SET, desired.rules - left.rules),
+        *_steps(Verb.REMOVE, _unwanted(left.rules, desired.rules)),
+        *_steps(Verb.REMOVE, _unwanted(left.routes, desired.routes)),
+        *_steps(Verb.REMOVE, _unwanted(left.forwarding, desired.forwarding)),
+        *_steps(Verb.REMOVE, _unwanted(left.neighbours, desired.neighbours)),
+        *_steps(Verb.REMOVE, stale - remade),
+        *_ruleset_out(desired.ruleset, observed),
+    )
+
+
+def _steps(verb: Verb, items: Iterable[Item]) -> Sequence[Operation]:
+    return [Operation(verb, item) for item in sorted(items, key=repr)]
+
+
+def _unwanted(actual: Iterable[Item], desired: Iterable[Item]) -> set[Item]:
+    """Return what is there and whose identity is not wanted; what is wanted otherwise was replaced already."""
+    wanted = {_identity(item) for item in desired}
+    return {item for item in actual if _identity(item) not in wanted}
+
+
+def _identity(item: Item) -> Hashable:
+    """Return what the kernel tells items apart by."""
+    match item:
+        case Route():
+            return item.destination, item.metric
+        case Neighbour():
+            return item.device, item.address
+        case ForwardingEntry():
+            return item.device, item.mac
+        case _:
+            return item
+
+
+def _can_become(link: Link, desired: Iterable[Link]) -> bool:
+    """Say whether a device stays: its MTU and MAC can be changed, what it was created with cannot."""
+    return any(
+        (link.name, link.vni, link.port, link.local) == (wanted.name, wanted.vni, wanted.port, wanted.local)
+        for wanted in desired
+    )
+
+
+def _without_devices(state: KernelState, names: set[str]) -> KernelState:
+    """Return what is left once devices are gone: the kernel takes their routes and neighbours along."""
+    return KernelState(
+        links=frozenset(link for link in state.links if link.name not in names),
+        neighbours=frozenset(item for item in state.neighbours if item.device not in names),
+        forwarding=frozenset(item for item in state.forwarding if item.device not in names),
+        routes=frozenset(route for route in state.routes if route.device not in names),
+        rules=state.rules,
+    )
+
+
+def _ruleset_in(desired: Ruleset | None, loaded: str) -> Sequence[Operation]:
+    if desired is None or digest(desired) == loaded:
+        return ()
+    return (Operation(Verb.SET, desired),)
+
+
+def _ruleset_out(desired: Ruleset | None, observed: Observed) -> Sequence[Operation]:
+    if desired is not None or observed.state.ruleset is None:
+        return ()
+    return (Operation(Verb.REMOVE, observed.state.ruleset),)

@@ -1,0 +1,129 @@
+"""Which members of the cluster set this cluster connects to, which it refuses, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.planner.addresses import contains, overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reference_impl.protocols.objects import Cluster, Endpoint
+    from reference_impl.state import IPAddress, IPNetwork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A member that is not connected, for a reason that its operator can mend."""
+
+    cluster_id: str
+    reason: str
+    """CamelCase, as in a condition: ``OverlappingCIDR``, ``DriverMismatch``, ``Malformed``."""
+    message: str
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """The cluster set as seen from one member."""
+
+    peers: tuple[Endpoint, ...]
+    """One Endpoint per member to connect to, by cluster id."""
+    refusals: tuple[Refusal, ...]
+    known: tuple[IPNetwork, ...]
+    """Every prefix of a member that is not refused, connected or not: none of it may leak to the default route."""
+
+
+def plan_membership(
+    own: Cluster,
+    underlay: Sequence[IPAddress],
+    clusters: Iterable[Cluster],
+    endpoints: Iterable[Endpoint],
+    *,
+    backend: str,
+) -> Membership:
+    """Choose the peers among all members.
+
+    A prefix that overlaps one already claimed is refused, never guessed at (L3-H1). The oldest claim wins, so a
+    newcomer cannot take traffic from a connected cluster. Refusals are returned, not raised: one misconfigured
+    member must not disconnect the others. ``underlay`` holds the addresses of our own nodes: a member that
+    claims one of them would cut the node off.
+    """
+    members = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
+    newest = _newest(endpoints, own.cluster_id)
+    claimed: list[tuple[str, IPNetwork]] = [(own.cluster_id, prefix) for prefix in own.prefixes]
+    peers: list[Endpoint] = []
+    refusals: list[Refusal] = []
+    for cluster_id in sorted(members.keys() | newest.keys(), key=lambda name: _seniority(name, members, newest)):
+        endpoint = newest.get(cluster_id)
+        claims = _claims(members.get(cluster_id), endpoint)
+        refusal = _refusal(cluster_id, claims, claimed, underlay, endpoint, backend)
+        if refusal is not None:
+            refusals.append(refusal)
+            continue
+        claimed.extend((cluster_id, prefix) for prefix in claims)
+        if endpoint is not None:
+            peers.append(endpoint)
+    return Membership(
+        peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
+        refusals=tuple(sorted(refusals, key=lambda refusal: refusal.cluster_id)),
+        known=tuple(prefix for owner, prefix in claimed if owner != own.cluster_id),
+    )
+
+
+def local_gateway(own_id: str, endpoints: Iterable[Endpoint]) -> Endpoint | None:
+    """Return our own active gateway's Endpoint; during a failover the newest one counts."""
+    own = [endpoint for endpoint in endpoints if endpoint.cluster_id == own_id]
+    return max(own, key=_age, default=None)
+
+
+def _newest(endpoints: Iterable[Endpoint], own_id: str) -> dict[str, Endpoint]:
+    """Return the Endpoint per foreign member that counts while two gateways overlap: the newest."""
+    ordered = sorted((endpoint for endpoint in endpoints if endpoint.cluster_id != own_id), key=_age)
+    return {endpoint.cluster_id: endpoint for endpoint in ordered}
+
+
+def _age(endpoint: Endpoint) -> tuple[str, str]:
+    """Order Endpoints by creation (RFC 3339 in UTC sorts as text), then by name so that a tie is decided alike."""
+    return endpoint.created, endpoint.cable_name
+
+
+def _seniority(cluster_id: str, members: dict[str, Cluster], newest: dict[str, Endpoint]) -> tuple[str, str]:
+    """Order members by when their Cluster object came: Endpoints are replaced at every failover."""
+    source = members.get(cluster_id) or newest[cluster_id]
+    return source.created, cluster_id
+
+
+def _claims(cluster: Cluster | None, endpoint: Endpoint | None) -> tuple[IPNetwork, ...]:
+    """Return what a member claims, once each: what its Endpoint routes and what its Cluster announces."""
+    subnets = endpoint.subnets if endpoint else ()
+    announced = cluster.prefixes if cluster else ()
+    return tuple(dict.fromkeys(subnets + announced))
+
+
+def _refusal(
+    cluster_id: str,
+    claims: Sequence[IPNetwork],
+    claimed: Sequence[tuple[str, IPNetwork]],
+    underlay: Sequence[IPAddress],
+    endpoint: Endpoint | None,
+    backend: str,
+) -> Refusal | None:
+    """Return the first reason not to connect a member."""
+    for prefix in claims:
+        for owner, other in claimed:
+            if overlap(prefix, other):
+                text = f"{prefix} overlaps {other} of {owner}"
+                return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
+        if any(contains([prefix], address) for address in underlay):
+            text = f"{prefix} holds addresses of this cluster's own nodes"
+            return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
+        if prefix.is_loopback or prefix.is_link_local or prefix.is_multicast or prefix.is_unspecified:
+            text = f"{prefix} is no prefix that can be routed between clusters"
+            return Refusal(cluster_id=cluster_id, reason="Malformed", message=text, endpoint=endpoint)
+    if endpoint is not None and endpoint.backend != backend:
+        text = f"cable driver {endpoint.backend!r} there, {backend!r} here"
+        return Refusal(cluster_id=cluster_id, reason="DriverMismatch", message=text, endpoint=endpoint)
+    return None

@@ -1,0 +1,147 @@
+"""What the route agent wants on its node.
+
+Every packet between clusters takes tunnels only: worker → gateway → peer's gateway → worker. The gateway hands
+what comes out of the cable to the other nodes through the node tunnel as well, not over the plain LAN. So
+networks that filter foreign sources and strict reverse path filters let it pass, no sysctl need be touched, and
+a member's source that arrives from anywhere else is a forgery.
+
+Rules select by destination *and* by source, into one table::
+
+    to   <remote prefix> lookup 150     10.2.0.0/16 via <gateway>  dev vx-submariner   (worker)
+                                        10.2.0.0/16 via <peer>     dev vxlan-tunnel    (gateway, by its own agent)
+    from <remote prefix> lookup 150     10.1.1.0/24 via <worker>   dev vx-submariner   (gateway)
+
+Traffic that does not involve a member never consults the table: local traffic is unchanged by construction
+(L3-F7). The reverse lookup of a packet matches the twin rule, so strict rp_filter agrees too. The price is two
+rules per remote prefix, matched one by one: fine for hundreds; thousands would want a mark set from an nft set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.names import FLOOR_METRIC, NODE_DEVICE, NODE_METRIC, NODE_PORT, NODE_VNI, VXLAN_OVERHEAD
+from reference_impl.planner.addresses import address_within, tunnel_mac, underlay_mtu
+from reference_impl.planner.rulesets import node_ruleset
+from reference_impl.state import (
+    Direction,
+    ForwardingEntry,
+    KernelState,
+    Link,
+    Neighbour,
+    Route,
+    RouteKind,
+    Rule,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reference_impl.protocols.objects import Cluster
+    from reference_impl.state import InterfaceAddress, IPAddress, IPNetwork
+
+DEFAULT_MTU = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node of the own cluster, from its Node object."""
+
+    name: str
+    underlay: IPAddress
+    """InternalIP."""
+    pod_ranges: tuple[IPNetwork, ...]
+    """``spec.podCIDRs``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFacts:
+    """Everything that the plan of one node rests on."""
+
+    own: Cluster
+    node: Node
+    others: tuple[Node, ...]
+    gateway: IPAddress | None
+    """Underlay address of the own active gateway; None while there is none."""
+    known: tuple[IPNetwork, ...]
+    """Every prefix of a member (``Membership.known``)."""
+    reachable: tuple[IPNetwork, ...]
+    """Those of members that have an Endpoint."""
+    addresses: tuple[InterfaceAddress, ...]
+    """What the kernel has on this node."""
+
+    @property
+    def is_gateway(self) -> bool:
+        """Say whether this node holds the cables."""
+        return self.gateway == self.node.underlay
+
+
+def plan_node(facts: NodeFacts) -> KernelState:
+    """Plan everything that the route agent owns on its node.
+
+    Nothing at all while there is no other member: an installed but unconnected cluster is an unchanged one.
+    """
+    if not facts.known:
+        return KernelState()
+    mtu = (underlay_mtu(facts.addresses, facts.node.underlay) or DEFAULT_MTU) - VXLAN_OVERHEAD[
+        facts.node.underlay.version
+    ]
+    hosts = _tunnel_hosts(facts)
+    return KernelState(
+        links=frozenset([_link(facts.node.underlay, mtu)]),
+        neighbours=frozenset(Neighbour(device=NODE_DEVICE, address=host, mac=tunnel_mac(host)) for host in hosts),
+        forwarding=frozenset(
+            ForwardingEntry(device=NODE_DEVICE, mac=tunnel_mac(host), destination=host, port=NODE_PORT)
+            for host in hosts
+        ),
+        routes=frozenset([*_floor(facts.known), *(_to_nodes(facts) if facts.is_gateway else _to_gateway(facts))]),
+        rules=frozenset(Rule(direction=way, prefix=prefix) for way in Direction for prefix in facts.known),
+        ruleset=node_ruleset(
+            local=facts.own.pod_cidrs,
+            remote=facts.known,
+            nodes=[facts.node.underlay, *(node.underlay for node in facts.others)],
+            own_address=address_within(facts.addresses, facts.own.pod_cidrs),
+            mtu=mtu,
+        ),
+    )
+
+
+def _link(underlay: IPAddress, mtu: int) -> Link:
+    return Link(name=NODE_DEVICE, vni=NODE_VNI, port=NODE_PORT, local=underlay, mac=tunnel_mac(underlay), mtu=mtu)
+
+
+def _tunnel_hosts(facts: NodeFacts) -> tuple[IPAddress, ...]:
+    """Return whom this node exchanges tunnel packets with: the gateway with all, all others with the gateway."""
+    if facts.is_gateway:
+        return tuple(node.underlay for node in facts.others)
+    return (facts.gateway,) if facts.gateway is not None else ()
+
+
+def _floor(known: Iterable[IPNetwork]) -> Iterable[Route]:
+    """Make a member's prefix without a way unreachable: it must not leak to the default route."""
+    return (Route(destination=prefix, metric=FLOOR_METRIC, kind=RouteKind.UNREACHABLE) for prefix in known)
+
+
+def _to_gateway(facts: NodeFacts) -> Sequence[Route]:
+    if facts.gateway is None:
+        return ()
+    return [
+        Route(
+            destination=prefix,
+            metric=NODE_METRIC,
+            device=NODE_DEVICE,
+            via=facts.gateway,
+            source=address_within(facts.addresses, facts.own.pod_cidrs, prefix.version),
+        )
+        for prefix in facts.reachable
+    ]
+
+
+def _to_nodes(facts: NodeFacts) -> Sequence[Route]:
+    """From the cable to pods of other nodes. The own slice is not here: the main table has its bridge."""
+    return [
+        Route(destination=pod_range, metric=NODE_METRIC, device=NODE_DEVICE, via=node.underlay)
+        for node in facts.others
+        for pod_range in node.pod_ranges
+    ]

@@ -1,0 +1,195 @@
+"""Cluster and Endpoint between JSON and values. Peers' objects are not trusted: what is wrong is said, by field.
+
+Admission may be absent (an older broker, another implementation's CRDs), so nothing here relies on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reference_impl.state import IPAddress, IPNetwork
+
+Object: TypeAlias = dict[str, Any]
+"""A Kubernetes object as JSON."""
+_HIGHEST_PORT = 65535
+
+
+class MalformedObjectError(ValueError):
+    """An object does not say what it must; the text names the field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A member of the cluster set (``clusters.submariner.io``)."""
+
+    cluster_id: str
+    pod_cidrs: tuple[IPNetwork, ...]
+    service_cidrs: tuple[IPNetwork, ...]
+    created: str = ""
+    """``creationTimestamp`` here: who claimed first."""
+
+    @property
+    def prefixes(self) -> tuple[IPNetwork, ...]:
+        """Return service CIDRs, then pod CIDRs: the order of ``Endpoint.subnets``."""
+        return self.service_cidrs + self.pod_cidrs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a member's active gateway can be reached (``endpoints.submariner.io``)."""
+
+    cluster_id: str
+    cable_name: str
+    hostname: str
+    subnets: tuple[IPNetwork, ...]
+    private_ip: IPAddress
+    public_ip: IPAddress | None = None
+    """None: behind NAT or unknown; the peer then answers instead of calling."""
+    health_check_ip: IPAddress | None = None
+    nat_enabled: bool = False
+    backend: str = "vxlan"
+    port: int = 4500
+    """``backend_config["udp-port"]``."""
+    created: str = ""
+
+    @property
+    def tunnel_address(self) -> IPAddress:
+        """Return the outer address to send to."""
+        return self.public_ip if self.nat_enabled and self.public_ip is not None else self.private_ip
+
+
+def cable_name(cluster_id: str, private_ip: IPAddress) -> str:
+    """Return ``submariner-cable-<cluster>-<private ip, separators as dashes>``."""
+    return f"submariner-cable-{cluster_id}-{str(private_ip).replace('.', '-').replace(':', '-')}"
+
+
+def endpoint_name(cluster_id: str, private_ip: IPAddress) -> str:
+    """Return the object name of an Endpoint."""
+    return f"{cluster_id}-{cable_name(cluster_id, private_ip)}"
+
+
+def cluster_spec(cluster: Cluster) -> Object:
+    """Return ``Cluster.spec``."""
+    return {
+        "cluster_id": cluster.cluster_id,
+        "service_cidr": [str(cidr) for cidr in cluster.service_cidrs],
+        "cluster_cidr": [str(cidr) for cidr in cluster.pod_cidrs],
+        "global_cidr": [],
+    }
+
+
+def endpoint_spec(endpoint: Endpoint) -> Object:
+    """Return ``Endpoint.spec``: singular fields for older readers, plural ones beside them."""
+    spec: Object = {
+        "cluster_id": endpoint.cluster_id,
+        "cable_name": endpoint.cable_name,
+        "hostname": endpoint.hostname,
+        "subnets": [str(subnet) for subnet in endpoint.subnets],
+        "private_ip": str(endpoint.private_ip),
+        "privateIPs": [str(endpoint.private_ip)],
+        "public_ip": str(endpoint.public_ip or ""),
+        "nat_enabled": endpoint.nat_enabled,
+        "backend": endpoint.backend,
+        "backend_config": {"udp-port": str(endpoint.port)},
+    }
+    if endpoint.public_ip is not None:
+        spec["publicIPs"] = [str(endpoint.public_ip)]
+    if endpoint.health_check_ip is not None:
+        spec["healthCheckIP"] = str(endpoint.health_check_ip)
+        spec["healthCheckIPs"] = [str(endpoint.health_check_ip)]
+    return spec
+
+
+def parse_cluster(obj: Mapping[str, Any]) -> Cluster:
+    """Read a Cluster; ``MalformedObjectError`` names the field."""
+    spec = _mapping(obj, "spec")
+    return Cluster(
+        cluster_id=_text(spec, "cluster_id"),
+        pod_cidrs=_prefixes(spec.get("cluster_cidr"), "cluster_cidr"),
+        service_cidrs=_prefixes(spec.get("service_cidr"), "service_cidr"),
+        created=_created(obj),
+    )
+
+
+def parse_endpoint(obj: Mapping[str, Any]) -> Endpoint:
+    """Read an Endpoint; ``MalformedObjectError`` names the field."""
+    spec = _mapping(obj, "spec")
+    subnets = _prefixes(spec.get("subnets"), "subnets")
+    if not subnets:
+        raise MalformedObjectError("subnets is empty")
+    private_ip = _address(spec, "private_ip", "privateIPs")
+    if private_ip is None:
+        raise MalformedObjectError("private_ip is missing")
+    return Endpoint(
+        cluster_id=_text(spec, "cluster_id"),
+        cable_name=_text(spec, "cable_name"),
+        hostname=_text(spec, "hostname"),
+        subnets=subnets,
+        private_ip=private_ip,
+        public_ip=_address(spec, "public_ip", "publicIPs"),
+        health_check_ip=_address(spec, "healthCheckIP", "healthCheckIPs"),
+        nat_enabled=bool(spec.get("nat_enabled")),
+        backend=_text(spec, "backend"),
+        port=_port(spec.get("backend_config")),
+        created=_created(obj),
+    )
+
+
+def _mapping(obj: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = obj.get(key)
+    if not isinstance(value, Mapping):
+        raise MalformedObjectError(f"{key} is not an object")
+    return value
+
+
+def _text(spec: Mapping[str, Any], key: str) -> str:
+    value = spec.get(key)
+    if not isinstance(value, str) or not value:
+        raise MalformedObjectError(f"{key} is missing")
+    return value
+
+
+def _created(obj: Mapping[str, Any]) -> str:
+    metadata = obj.get("metadata")
+    return str(metadata.get("creationTimestamp") or "") if isinstance(metadata, Mapping) else ""
+
+
+def _prefixes(value: object, key: str) -> tuple[IPNetwork, ...]:
+    if not isinstance(value, list):
+        raise MalformedObjectError(f"{key} is not a list")
+    try:
+        return tuple(ip_network(text) for text in _texts(value, key))
+    except ValueError as error:
+        raise MalformedObjectError(f"{key}: {error}") from None
+
+
+def _texts(values: Iterable[object], key: str) -> Iterable[str]:
+    for value in values:
+        if not isinstance(value, str):
+            raise MalformedObjectError(f"{key}: {value!r} is not a string")
+        yield value
+
+
+def _address(spec: Mapping[str, Any], singular: str, plural: str) -> IPAddress | None:
+    """Read the plural field, else the singular one: newer writers keep both, older ones only the singular."""
+    listed = spec.get(plural)
+    text = listed[0] if isinstance(listed, list) and listed else spec.get(singular)
+    if not text:
+        return None
+    try:
+        return ip_address(str(text))
+    except ValueError as error:
+        raise MalformedObjectError(f"{singular}: {error}") from None
+
+
+def _port(config: object) -> int:
+    text = str(config.get("udp-port") or "4500") if isinstance(config, Mapping) else "4500"
+    if not text.isdecimal() or not 1 <= int(text) <= _HIGHEST_PORT:
+        raise MalformedObjectError(f"backend_config.udp-port: {text!r} is not a port")
+    return int(text)

@@ -1,0 +1,157 @@
+"""What this implementation puts into a node's kernel, as values: the language between planners and drivers."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+IPNetwork: TypeAlias = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A VXLAN device without addresses of its own; peers stand in its forwarding entries."""
+
+    name: str
+    vni: int
+    port: int
+    """UDP destination port, and the port it listens on."""
+    local: IPAddress
+    """Outer source."""
+    mac: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A permanent neighbour entry: the hardware address of a next hop, so that nothing is ever asked by ARP."""
+
+    device: str
+    address: IPAddress
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardingEntry:
+    """Where a VXLAN device sends frames for a hardware address."""
+
+    device: str
+    mac: str
+    destination: IPAddress
+    port: int
+
+
+class RouteKind(enum.Enum):
+    """What a route does with a packet (``rtm_type``)."""
+
+    UNICAST = "unicast"
+    UNREACHABLE = "unreachable"
+    THROW = "throw"
+    """Ends the lookup in this table: the next rule decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route in our table. ``(destination, metric)`` is its identity there."""
+
+    destination: IPNetwork
+    metric: int
+    kind: RouteKind = RouteKind.UNICAST
+    device: str = ""
+    via: IPAddress | None = None
+    source: IPAddress | None = None
+    """Preferred source of packets that the node itself sends."""
+
+
+class Direction(enum.Enum):
+    """Which address of a packet a rule looks at."""
+
+    TO = "to"
+    FROM = "from"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A policy rule that sends a packet's lookup to our table."""
+
+    direction: Direction
+    prefix: IPNetwork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSet:
+    """A named nftables set of prefixes of one IP version."""
+
+    name: str
+    version: int
+    prefixes: frozenset[IPNetwork]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A base chain."""
+
+    name: str
+    kind: str
+    """``filter`` or ``nat``."""
+    hook: str
+    priority: str
+    """As nft spells it: ``raw``, ``srcnat - 10``."""
+    rules: tuple[str, ...]
+    """Rules in nft's own language; policy is accept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """One nftables table of family inet."""
+
+    table: str
+    sets: tuple[AddressSet, ...] = ()
+    chains: tuple[Chain, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelState:
+    """All that one agent owns in its node's kernel: what is there, or what should be."""
+
+    links: frozenset[Link] = frozenset()
+    neighbours: frozenset[Neighbour] = frozenset()
+    forwarding: frozenset[ForwardingEntry] = frozenset()
+    routes: frozenset[Route] = frozenset()
+    rules: frozenset[Rule] = frozenset()
+    ruleset: Ruleset | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ownership:
+    """How an agent tells its own kernel state from everybody else's."""
+
+    protocol: int
+    """Route protocol number of its routes and rules."""
+    device: str
+    """Its tunnel device; neighbours and forwarding entries on it are its own too."""
+    table: str
+    """Its nftables table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceAddress:
+    """An address that the node has, with the MTU of the device it is on."""
+
+    device: str
+    address: IPAddress
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A kernel as an agent found it."""
+
+    state: KernelState = field(default_factory=KernelState)
+    """The agent's own part. Of ``ruleset`` only the table's name is filled in, if the table exists."""
+    ruleset_digest: str = ""
+    """Digest of the ruleset that was loaded, "" if there is none or it was tampered with."""
+    addresses: tuple[InterfaceAddress, ...] = ()
