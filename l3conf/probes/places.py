@@ -1,0 +1,130 @@
+"""Places of an engine: a network namespace each, with what is open in it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from l3conf.emulator.kernel.namespaces import CLONE_NEWNET, NetworkNamespace, setns
+from l3conf.observation import Probe, Protocol
+from l3conf.probes import sockets
+from l3conf.probes.datagrams import DatagramClient, EchoClient, UdpClient
+from l3conf.probes.server import Server
+from l3conf.probes.sightings import SightingLog
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from l3conf.probes.flights import Flights
+    from l3conf.probes.poller import Poller
+    from l3conf.probes.sockets import FamilyOptions
+
+
+class Entrance:
+    """Moves the one thread of an engine between namespaces, and only when it must: the last one stays entered.
+
+    Sockets keep the namespace they were made in, so where the thread is matters to nothing but making them.
+    """
+
+    def __init__(self) -> None:
+        self._home = NetworkNamespace.current()
+        self._inside: NetworkNamespace = self._home
+
+    def enter(self, namespace: NetworkNamespace | None) -> None:
+        """Enter a namespace; None is the one the process started in."""
+        target = namespace or self._home
+        if target is not self._inside:
+            setns(target.fd, CLONE_NEWNET)
+            self._inside = target
+
+    def close(self) -> None:
+        """Return to where the process started. Idempotent."""
+        if self._home.fd >= 0:
+            self.enter(None)
+            self._home.close()
+
+
+class Place:
+    """One place: its namespace, its server if it has one, its clients. Sockets are made when first needed."""
+
+    def __init__(
+        self,
+        name: str,
+        namespace: NetworkNamespace | None,
+        entrance: Entrance,
+        poller: Poller,
+        flights: Flights,
+    ) -> None:
+        """``namespace`` becomes this object's own to close."""
+        self.name = name
+        self.log = SightingLog(name)
+        self.serving = False
+        self._namespace = namespace
+        self._entrance = entrance
+        self._poller = poller
+        self._flights = flights
+        self._server: Server | None = None
+        self._clients: dict[tuple[Protocol, FamilyOptions], DatagramClient] = {}
+        self._raw: dict[FamilyOptions, socket.socket] = {}
+
+    def serve(self) -> None:
+        """Start the server. ``OSError`` if its ports are taken."""
+        with self.entered():
+            self._server = Server(self.name, self._poller, self.log)
+        self.serving = True
+
+    def client(self, probe: Probe, options: FamilyOptions) -> DatagramClient:
+        """Return the socket that carries a UDP or ICMP probe; one of its own if the probe sets socket options.
+
+        Options are the socket's, not the packet's, and an error that quotes little is then still about that probe.
+        """
+        if probe.ttl is not None or probe.dont_fragment:
+            return self._make_client(probe.protocol, options, probe)
+        key = (probe.protocol, options)
+        client = self._clients.get(key)
+        if client is None:
+            client = self._clients[key] = self._make_client(probe.protocol, options, None)
+        return client
+
+    def stream(self, probe: Probe, options: FamilyOptions) -> socket.socket:
+        """Return a new TCP socket."""
+        with self.entered():
+            return sockets.tcp_client(options, probe.ttl)
+
+    def raw(self, options: FamilyOptions) -> socket.socket:
+        """Return the socket for complete IP packets. ``PermissionError`` without CAP_NET_RAW."""
+        sock = self._raw.get(options)
+        if sock is None:
+            with self.entered():
+                sock = self._raw[options] = sockets.raw_sender(options)
+        return sock
+
+    def close(self) -> None:
+        """Close everything that is open here, the namespace's descriptor too."""
+        if self._server is not None:
+            self._server.close()
+        for client in self._clients.values():
+            client.close()
+        for sock in self._raw.values():
+            sock.close()
+        if self._namespace is not None:
+            self._entrance.enter(None)
+            self._namespace.close()
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Make sockets in this place's namespace inside the block."""
+        self._entrance.enter(self._namespace)
+        yield
+
+    def _make_client(self, protocol: Protocol, options: FamilyOptions, special: Probe | None) -> DatagramClient:
+        make = sockets.udp_client if protocol is Protocol.UDP else sockets.echo_client
+        with self.entered():
+            if special is None:
+                sock = make(options)
+            else:
+                sock = make(options, ttl=special.ttl, dont_fragment=special.dont_fragment)
+        if protocol is Protocol.UDP:
+            return UdpClient(self._flights, self._poller, sock, shared=special is None)
+        return EchoClient(self._flights, self._poller, options, sock, shared=special is None)
