@@ -7,35 +7,16 @@ in one step, never removed and added.
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from reference_impl.planner.rulesets import digest
-from reference_impl.state import ForwardingEntry, KernelState, Link, Neighbour, Route, Rule, Ruleset
+from reference_impl.nft_script import digest
+from reference_impl.operations import Item, Operation, Verb
+from reference_impl.state import ForwardingEntry, KernelState, Link, Neighbour, Route, Ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
     from reference_impl.state import Observed
-
-Item: TypeAlias = Link | Neighbour | ForwardingEntry | Route | Rule | Ruleset
-
-
-class Verb(enum.Enum):
-    """What to do with an item."""
-
-    SET = "set"
-    """Add it, or replace what has its identity."""
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One step for a driver."""
-
-    verb: Verb
-    item: Item
 
 
 def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:

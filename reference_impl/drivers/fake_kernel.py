@@ -1,0 +1,99 @@
+"""A kernel in memory, with the habits of the real one that a diff must reckon with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.kernel import KernelError
+from reference_impl.nft_script import digest
+from reference_impl.operations import Operation, Verb
+from reference_impl.state import (
+    ForwardingEntry,
+    InterfaceAddress,
+    KernelState,
+    Link,
+    Neighbour,
+    Observed,
+    Route,
+    RouteKind,
+    Rule,
+    Ruleset,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from reference_impl.operations import Item
+
+
+class FakeKernel:
+    """Keeps what it is told. Deleting a device takes along what stands on it; a missing one refuses entries."""
+
+    def __init__(self, addresses: Iterable[InterfaceAddress] = ()) -> None:
+        self.addresses = tuple(addresses)
+        self.history: list[Operation] = []
+        """Every step ever applied, for tests on order and idleness."""
+        self._items: dict[Hashable, Item] = {}
+
+    def close(self) -> None:
+        """Do nothing: there are no descriptors."""
+
+    def observe(self) -> Observed:
+        """Return everything that was set and not removed."""
+        items = self._items.values()
+        ruleset = next((item for item in items if isinstance(item, Ruleset)), None)
+        return Observed(
+            state=KernelState(
+                links=frozenset(item for item in items if isinstance(item, Link)),
+                neighbours=frozenset(item for item in items if isinstance(item, Neighbour)),
+                forwarding=frozenset(item for item in items if isinstance(item, ForwardingEntry)),
+                routes=frozenset(item for item in items if isinstance(item, Route)),
+                rules=frozenset(item for item in items if isinstance(item, Rule)),
+                ruleset=None if ruleset is None else replace(ruleset, sets=(), chains=()),
+            ),
+            ruleset_digest="" if ruleset is None else digest(ruleset),
+            addresses=self.addresses,
+        )
+
+    def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
+        """Carry out the steps; return those that a kernel would refuse."""
+        failures = []
+        for operation in operations:
+            self.history.append(operation)
+            if operation.verb is Verb.REMOVE:
+                self._remove(operation.item)
+            elif self._lacks_device(operation.item):
+                failures.append(KernelError(f"{operation}: no such device"))
+            else:
+                self._items[_key(operation.item)] = operation.item
+        return tuple(failures)
+
+    def _remove(self, item: Item) -> None:
+        self._items.pop(_key(item), None)
+        if isinstance(item, Link):
+            self._items = {
+                key: other for key, other in self._items.items() if getattr(other, "device", "") != item.name
+            }
+
+    def _lacks_device(self, item: Item) -> bool:
+        if isinstance(item, Route) and item.kind is not RouteKind.UNICAST:
+            return False
+        device = getattr(item, "device", "")
+        return bool(device) and ("link", device) not in self._items
+
+
+def _key(item: Item) -> Hashable:
+    match item:
+        case Link():
+            return "link", item.name
+        case Neighbour():
+            return "neighbour", item.device, item.address
+        case ForwardingEntry():
+            return "entry", item.device, item.mac
+        case Route():
+            return "route", item.destination, item.metric
+        case Ruleset():
+            return "ruleset", item.table
+        case Rule():
+            return "rule", item.direction, item.prefix
