@@ -62,6 +62,7 @@ class HookRunner:
     """Runs the hooks of one implementation, one process a call.
 
     ``log_directory`` receives one file of stderr a call; ``record`` is told of every call that ended.
+    ``grace`` is the time in seconds between SIGTERM and SIGKILL.
     """
 
     def __init__(
@@ -70,19 +71,21 @@ class HookRunner:
         *,
         log_directory: Path,
         record: Callable[[HookCall], None] = lambda _call: None,
+        grace: float = 5.0,
     ) -> None:
         self.implementation = implementation
         self._log_directory = log_directory
         self._record = record
+        self._grace = grace
         self._calls = 0
 
-    def check_canary(self, request: HookRequest, random: random.Random) -> None:
+    def check_canary(self, request: HookRequest, random: random.Random, *, timeout: float = 10.0) -> None:
         """Call a verb that cannot exist and insist on exit code 127.
 
         Hooks that answer success to anything cannot be believed in anything: ``HookProtocolError``.
         """
         verb = f"canary-{random.getrandbits(32):08x}"
-        ended = self._call(verb, request)
+        ended = self._call(verb, request, min(timeout, self.implementation.hook_timeout))
         if ended.exit_code != EXIT_UNAVAILABLE:
             raise HookProtocolError(
                 f"a verb that does not exist ({verb}) was answered with exit code {ended.exit_code}",
@@ -90,25 +93,26 @@ class HookRunner:
                 remedy=f"hooks must answer {EXIT_UNAVAILABLE} to every verb they do not have",
             )
 
-    def run(self, verb: Verb, request: HookRequest) -> HookResult | HookUnavailable:
-        """Call one hook and wait for it.
+    def run(self, verb: Verb, request: HookRequest, *, timeout: float = 120.0) -> HookResult | HookUnavailable:
+        """Call one hook and wait for it, ``timeout`` seconds at most or less if the implementation says so.
 
-        Raises ``HookTimeoutError`` at the implementation's own deadline, ``HookFailedError`` for an exit code
+        Raises ``HookTimeoutError`` at that deadline, ``HookFailedError`` for an exit code
         other than 0 and 127, ``HookProtocolError`` for output that is not one JSON object.
         """
         if verb not in self.implementation.verbs:
             return HookUnavailable(verb=verb.value, reason=f"{self.implementation.path.name} declares no {verb.value}")
-        ended = self._call(verb.value, request)
+        ended = self._call(verb.value, request, min(timeout, self.implementation.hook_timeout))
         if ended.exit_code == EXIT_UNAVAILABLE:
             return HookUnavailable(verb=verb.value, reason=f"hook {verb.value} answered {EXIT_UNAVAILABLE}")
         return HookResult(verb=verb.value, output=self._parse(verb.value, ended.stdout))
 
-    def _call(self, verb: str, request: HookRequest) -> Ended:
+    def _call(self, verb: str, request: HookRequest, timeout: float) -> Ended:
         self._calls += 1
         self._log_directory.mkdir(parents=True, exist_ok=True)
+        request.work_directory.mkdir(parents=True, exist_ok=True)
         log = self._log_directory / f"{self._calls:02d}-{verb}{'-' if request.cluster else ''}{request.cluster}.log"
         with log.open("wb") as stream:
-            ended = self._start(verb, request, stream)
+            ended = self._start(verb, request, stream, timeout)
         self._record(
             HookCall(
                 verb=verb,
@@ -120,10 +124,10 @@ class HookRunner:
                 strays=ended.strays,
             )
         )
-        self._raise_if_broken(verb, ended, log)
+        self._raise_if_broken(verb, ended, log, timeout)
         return ended
 
-    def _start(self, verb: str, request: HookRequest, log: IO[bytes]) -> Ended:
+    def _start(self, verb: str, request: HookRequest, log: IO[bytes], timeout: float) -> Ended:
         folder = self.implementation.path.parent
         argv = [*command_line(self.implementation.command, folder), verb]
         try:
@@ -133,7 +137,8 @@ class HookRunner:
                 env=environment(os.environ, self.implementation.hook_env),
                 cwd=folder,
                 log=log,
-                timeout=self.implementation.hook_timeout,
+                timeout=timeout,
+                grace=self._grace,
                 output_limit=OUTPUT_LIMIT,
             )
         except OSError as error:
@@ -143,11 +148,11 @@ class HookRunner:
                 remedy="correct the command of its hooks",
             ) from error
 
-    def _raise_if_broken(self, verb: str, ended: Ended, log: Path) -> None:
+    def _raise_if_broken(self, verb: str, ended: Ended, log: Path, timeout: float) -> None:
         where = f"hook {verb} of {self.implementation.name}"
         if ended.timed_out:
             raise HookTimeoutError(
-                f"still running after {self.implementation.hook_timeout:g} s and was ended{_last_words(log)}",
+                f"still running after {timeout:g} s and was ended{_last_words(log)}",
                 where=where,
                 remedy=f"its log is {log}",
             )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 MARKER = "L3CONF_HOOK_PROCESS"
 """Environment variable by which a hook's stray descendants are known."""
-_TERM_GRACE = 2.0
-"""Seconds between SIGTERM and SIGKILL."""
+_KILL_PATIENCE = 2.0
+"""Seconds that the kernel gets to end a killed process."""
 _CHUNK = 65536
 _SWEEPS = 5
 """How often strays are looked for: a process may fork while it is being ended."""
@@ -55,11 +55,13 @@ def run_to_end(
     cwd: Path,
     log: IO[bytes],
     timeout: float,
+    grace: float,
     output_limit: int,
 ) -> Ended:
     """Run ``argv`` with ``stdin`` and return how it ended; stderr goes to ``log``.
 
-    ``timeout`` is in seconds; ``output_limit`` bounds stdout in bytes. When this returns or raises, neither the
+    At ``timeout`` seconds the group gets SIGTERM, ``grace`` seconds later SIGKILL; ``output_limit`` bounds stdout in
+    bytes. When this returns or raises, neither the
     process nor any descendant that kept its environment is left. ``OSError`` if it cannot be started.
     """
     marker = uuid.uuid4().hex
@@ -76,7 +78,7 @@ def run_to_end(
             start_new_session=True,
         )
     started = time.monotonic()
-    collector = _Collector(process, output_limit)
+    collector = _Collector(process, output_limit, grace)
     try:
         collector.collect(started + timeout)
     finally:
@@ -97,7 +99,7 @@ def run_to_end(
 class _Collector:
     """Reads a process's output until it has exited, whoever else still holds the pipe."""
 
-    def __init__(self, process: subprocess.Popen[bytes], limit: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], limit: int, grace: float) -> None:
         if process.stdout is None:
             raise ValueError("the process has no pipe for stdout")
         self.output = bytearray()
@@ -106,6 +108,7 @@ class _Collector:
         self._pid = process.pid
         self._pipe = process.stdout
         self._limit = limit
+        self._grace = grace
         # A pidfd tells of the exit without reaping it: until then the pid, and with it the group, is ours.
         self._exit = os.pidfd_open(process.pid)
         os.set_blocking(self._pipe.fileno(), False)
@@ -158,7 +161,7 @@ class _Collector:
         _signal_group(self._pid, signal.SIGTERM)
         with selectors.DefaultSelector() as selector:
             selector.register(self._exit, selectors.EVENT_READ)
-            selector.select(_TERM_GRACE)
+            selector.select(self._grace)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
@@ -188,7 +191,7 @@ def _kill(pid: int) -> None:
             signal.pidfd_send_signal(exit_, signal.SIGKILL)
             with selectors.DefaultSelector() as selector:
                 selector.register(exit_, selectors.EVENT_READ)
-                selector.select(_TERM_GRACE)
+                selector.select(_KILL_PATIENCE)
         finally:
             os.close(exit_)
 

@@ -2,66 +2,76 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l3conf.model.implementation import Verb
+import yaml
+
+from l3conf.errors import LabError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from l3conf.labs.base import ClusterAccess, Lab
     from l3conf.model.topology import ClusterSpec
 
 API_VERSION = "l3conf.io/v1alpha1"
-_ABOUT_ONE_CLUSTER = frozenset({Verb.JOIN, Verb.LEAVE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookRequest:
-    """The input of one hook call."""
+    """The input of one hook call (``spec/adapter-protocol.md``)."""
 
     lab: Lab
+    work_directory: Path
+    """Kept between the calls of one run; credentials that ``deploy`` makes for ``join`` go there."""
     cluster: str = ""
     """The cluster that joins, leaves or is upgraded; empty for verbs about the whole cluster set."""
-    output_directory: Path | None = None
-    """Where ``gather`` writes."""
+    version: str = ""
+    """The version to upgrade to."""
 
     def to_json(self, verb: str) -> dict[str, object]:
-        """Return the JSON object that the hook reads (``spec/adapter-protocol.md``)."""
-        request: dict[str, object] = {
+        """Return the JSON object that the hook reads. ``LabError`` if the broker's kubeconfig is unreadable."""
+        broker = self.lab.broker
+        return {
             "apiVersion": API_VERSION,
-            "kind": "HookRequest",
             "verb": verb,
-            "broker": _access(self.lab.broker),
+            "clusterSet": self.lab.topology.name,
+            "broker": {
+                **_access(broker),
+                "server": broker.member_server,
+                "certificateAuthorityData": certificate_authority_data(broker.kubeconfig),
+            },
             "clusters": [
-                {**_access(self.lab.clusters[spec.name]), **_ranges(spec)} for spec in self.lab.topology.clusters
+                {**_access(self.lab.clusters[spec.name]), **_shape(spec)} for spec in self.lab.topology.clusters
             ],
+            "cluster": self.cluster or None,
+            "version": self.version or None,
+            "workDirectory": str(self.work_directory),
         }
-        if self.cluster:
-            request["cluster"] = self.cluster
-        if self.output_directory is not None:
-            request["outputDirectory"] = str(self.output_directory)
-        return request
 
 
-def names_a_cluster(verb: Verb) -> bool:
-    """Whether a verb is about one cluster, which its request then names."""
-    return verb in _ABOUT_ONE_CLUSTER
+def certificate_authority_data(kubeconfig: Path) -> str:
+    """Return the CA of a kubeconfig's first cluster, PEM in base64, wherever the file keeps it."""
+    try:
+        cluster = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]
+        inline = cluster.get("certificate-authority-data", "")
+        if inline or "certificate-authority" not in cluster:
+            return str(inline)
+        return base64.b64encode((kubeconfig.parent / Path(cluster["certificate-authority"])).read_bytes()).decode()
+    except (OSError, yaml.YAMLError, LookupError, TypeError) as error:
+        raise LabError(f"no cluster can be read from this kubeconfig: {error}", where=str(kubeconfig)) from error
 
 
 def _access(access: ClusterAccess) -> dict[str, object]:
     """Return how an API is reached: credentials stay in the file that the path names."""
-    reached: dict[str, object] = {"name": access.name, "kubeconfig": str(access.kubeconfig)}
-    if access.member_server:
-        reached["memberServer"] = access.member_server
-    return reached
+    return {"name": access.name, "kubeconfig": str(access.kubeconfig)}
 
 
-def _ranges(spec: ClusterSpec) -> dict[str, object]:
+def _shape(spec: ClusterSpec) -> dict[str, object]:
     return {
         "podCIDRs": [str(cidr) for cidr in spec.pod_cidrs],
         "serviceCIDRs": [str(cidr) for cidr in spec.service_cidrs],
-        "nodeCIDRs": [str(cidr) for cidr in spec.node_cidrs],
+        "nodes": [node.name for node in spec.nodes],
         "gatewayNodes": [node.name for node in spec.gateway_nodes],
     }

@@ -32,7 +32,9 @@ class MakeRunner(Protocol):
 
 
 @pytest.fixture
-def request_() -> HookRequest:
+def request_(tmp_path: Path) -> HookRequest:
+    kubeconfig = tmp_path / "broker.kubeconfig"
+    kubeconfig.write_text("clusters: [{cluster: {certificate-authority-data: Q0E=}}]", encoding="utf-8")
     east = ClusterSpec(
         name="east",
         pod_cidrs=(IPv4Network("10.1.0.0/16"),),
@@ -43,11 +45,9 @@ def request_() -> HookRequest:
     lab = PaperLab(
         topology=Topology(name="paper", clusters=(east,)),
         clusters={"east": ClusterAccess(name="east", kubeconfig=Path("/secret/east.kubeconfig"))},
-        broker=ClusterAccess(
-            name="broker", kubeconfig=Path("/secret/broker.kubeconfig"), member_server="https://192.0.2.2:6443"
-        ),
+        broker=ClusterAccess(name="broker", kubeconfig=kubeconfig, member_server="https://192.0.2.2:6443"),
     )
-    return HookRequest(lab=cast("Lab", lab), cluster="east")
+    return HookRequest(lab=cast("Lab", lab), work_directory=tmp_path / "work", cluster="east")
 
 
 @pytest.fixture
@@ -68,6 +68,6 @@ def make_runner(tmp_path: Path, calls: list[HookCall]) -> MakeRunner:
             hook_timeout=timeout,
             hook_env={"COLOUR": "blue"},
         )
-        return HookRunner(implementation, log_directory=tmp_path / "logs", record=calls.append)
+        return HookRunner(implementation, log_directory=tmp_path / "logs", record=calls.append, grace=0.2)
 
     return make

@@ -8,7 +8,8 @@ import pytest
 
 from l3conf.adapter import HookCall, HookRequest, HookResult, HookRunner, HookUnavailable
 from l3conf.adapter.hooks import OUTPUT_LIMIT
-from l3conf.errors import HookFailedError, HookProtocolError, HookTimeoutError, InvalidFileError
+from l3conf.adapter.requests import certificate_authority_data
+from l3conf.errors import HookFailedError, HookProtocolError, HookTimeoutError, InvalidFileError, LabError
 from l3conf.model.implementation import Implementation, Verb
 
 if TYPE_CHECKING:
@@ -25,24 +26,42 @@ def test_a_hook_reads_its_request_and_answers_with_an_object(make_runner: MakeRu
     assert result.output["read"] == request_.to_json("join")
 
 
-def test_a_request_names_credentials_by_path_only(request_: HookRequest) -> None:
-    told = request_.to_json("join")
-    assert told["cluster"] == "east"
-    assert told["broker"] == {
-        "name": "broker",
-        "kubeconfig": "/secret/broker.kubeconfig",
-        "memberServer": "https://192.0.2.2:6443",
+def test_a_request_names_credentials_by_path_only(request_: HookRequest, tmp_path: Path) -> None:
+    assert request_.to_json("join") == {
+        "apiVersion": "l3conf.io/v1alpha1",
+        "verb": "join",
+        "clusterSet": "paper",
+        "broker": {
+            "name": "broker",
+            "kubeconfig": str(tmp_path / "broker.kubeconfig"),
+            "server": "https://192.0.2.2:6443",
+            "certificateAuthorityData": "Q0E=",
+        },
+        "clusters": [
+            {
+                "name": "east",
+                "kubeconfig": "/secret/east.kubeconfig",
+                "podCIDRs": ["10.1.0.0/16"],
+                "serviceCIDRs": ["10.101.0.0/16"],
+                "nodes": ["east-1", "east-2"],
+                "gatewayNodes": ["east-1"],
+            }
+        ],
+        "cluster": "east",
+        "version": None,
+        "workDirectory": str(tmp_path / "work"),
     }
-    assert told["clusters"] == [
-        {
-            "name": "east",
-            "kubeconfig": "/secret/east.kubeconfig",
-            "podCIDRs": ["10.1.0.0/16"],
-            "serviceCIDRs": ["10.101.0.0/16"],
-            "nodeCIDRs": ["172.16.1.0/24"],
-            "gatewayNodes": ["east-1"],
-        }
-    ]
+
+
+def test_a_certificate_authority_kept_in_a_file_is_sent_along(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("CA", encoding="utf-8")
+    (tmp_path / "config").write_text("clusters: [{cluster: {certificate-authority: ca.pem}}]", encoding="utf-8")
+    assert certificate_authority_data(tmp_path / "config") == "Q0E="
+
+
+def test_a_broker_without_a_readable_kubeconfig_is_a_fault_of_the_lab(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no cluster can be read"):
+        certificate_authority_data(tmp_path / "missing")
 
 
 def test_nothing_printed_stands_for_an_empty_object(make_runner: MakeRunner, request_: HookRequest) -> None:

@@ -1,0 +1,9 @@
+"""What a scenario may expect of traffic: fluent words over probes, sightings and budgets.
+
+Must not hold how packets are sent (``l3conf.probes``) nor who must reach whom (``l3conf.oracle``).
+"""
+
+from l3conf.expectations.places import Node, Outsider, Pod, Service
+from l3conf.expectations.traffic import Traffic, every, icmp, tcp, udp
+
+__all__ = ["Node", "Outsider", "Pod", "Service", "Traffic", "every", "icmp", "tcp", "udp"]

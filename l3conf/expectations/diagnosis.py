@@ -1,0 +1,105 @@
+"""Where did it break? A failing flow is walked hop by hop: underlay, cluster, tunnel, route, pod.
+
+One batch of probes and a few look-ups, bounded to about half a second. Whatever a lab cannot tell is left out;
+nothing here changes a verdict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l3conf.errors import L3confError
+from l3conf.expectations.flow import describe
+from l3conf.expectations.places import PORT, Pod, Service
+from l3conf.model import addressing
+from l3conf.model.topology import IPFamily
+from l3conf.observation import Outcome, Probe, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from l3conf.expectations.flow import Flow
+    from l3conf.expectations.harness import Harness
+    from l3conf.expectations.places import Server
+    from l3conf.labs.base import Lab
+    from l3conf.model.topology import ClusterSpec, IPAddress
+
+_PATIENCE = 0.4
+"""Seconds for each hop's probe; all are sent at once."""
+
+
+def diagnose(harness: Harness, flows: Sequence[Flow]) -> list[str]:
+    """Return lines that say how far the first of ``flows`` gets. Empty if there is nothing to walk."""
+    if not flows:
+        return []
+    flow = flows[0]
+    try:
+        return [f"where {flow} breaks:", *_walk(harness, flow)]
+    except (L3confError, LookupError, OSError) as error:
+        return [f"the path of {flow} could not be walked: {error}"]
+
+
+def _walk(harness: Harness, flow: Flow) -> list[str]:
+    server = _some_pod(flow.server)
+    if not isinstance(flow.client, Pod) or server is None:
+        return []
+    lab, family = harness.lab, flow.family
+    hops = _hops(lab, flow.client, server, family)
+    seen = lab.probe([probe for _, probe in hops])
+    lines = [f"  {name}: {describe(one)}" for (name, _), one in zip(hops, seen, strict=True)]
+    for cluster in dict.fromkeys((flow.client.site.cluster, server.site.cluster)):
+        lines += [f"  {line}" for line in harness.status(cluster)]
+    lines += _routes(lab, flow.client, server, family)
+    broken = next((name for (name, _), one in zip(hops, seen, strict=True) if one.outcome is not Outcome.DELIVERED), "")
+    verdict = f"the first hop that does not answer is: {broken}" if broken else "every hop by itself answers"
+    return [*lines, f"  => {verdict}"]
+
+
+def _hops(lab: Lab, client: Pod, server: Pod, family: IPFamily) -> list[tuple[str, Probe]]:
+    """Return what to ask along the way, from the underlay upwards."""
+    here, there = (lab.topology.cluster(pod.site.cluster) for pod in (client, server))
+    if here.name == there.name:
+        return [_echo(f"pod {client} -> pod {server}", client.place, server.address(family))]
+    near, far = (cluster.gateway_nodes[0].name for cluster in (here, there))
+    near_place, far_place = f"{here.name}@{near}", f"{there.name}@{far}"
+    target = server.address(family)
+    return [
+        _echo(f"underlay {near_place} -> {far_place}", near_place, _node_address(there, far, family)),
+        _echo(f"client's cluster: {client} -> {near_place}", client.place, _node_address(here, near, family)),
+        _echo(f"server's cluster: {far_place} -> {server}", far_place, target),
+        _echo(f"tunnel: gateway {near_place} -> {server}", near_place, target),
+        _echo(f"whole path: {client} -> {server}", client.place, target),
+        (
+            f"server process: {far_place} -> {server} udp",
+            Probe(source=far_place, destination=target, port=PORT, protocol=Protocol.UDP, timeout=_PATIENCE),
+        ),
+    ]
+
+
+def _echo(name: str, place: str, destination: IPAddress) -> tuple[str, Probe]:
+    return name, Probe(source=place, destination=destination, protocol=Protocol.ICMP, timeout=_PATIENCE)
+
+
+def _node_address(cluster: ClusterSpec, node: str, family: IPFamily) -> IPAddress:
+    index = next(index for index, spec in enumerate(cluster.nodes) if spec.name == node)
+    return next(a for a in addressing.node_addresses(cluster, index) if IPFamily.of(a) is family)
+
+
+def _routes(lab: Lab, client: Pod, server: Pod, family: IPFamily) -> list[str]:
+    """Return the routes that the nodes on the way would take to the server."""
+    here, there = (lab.topology.cluster(pod.site.cluster) for pod in (client, server))
+    nodes = [(here.name, client.site.node), *((here.name, node.name) for node in here.gateway_nodes)]
+    nodes += [*((there.name, node.name) for node in there.gateway_nodes), (there.name, server.site.node)]
+    lines = []
+    for cluster, node in dict.fromkeys(nodes):
+        argv = ["ip", "route", "get", str(server.address(family))]
+        code, out, err = lab.run(f"{cluster}@{node}", argv, timeout=1.0)
+        first = (out if code == 0 else err).strip().splitlines()[:1]
+        lines.append(f"  route on {cluster}@{node}: {first[0].strip() if first else 'none'}")
+    return lines
+
+
+def _some_pod(server: Server) -> Pod | None:
+    if isinstance(server, Service):
+        return server.backends[0] if server.backends else None
+    return server if isinstance(server, Pod) else None

@@ -1,0 +1,115 @@
+"""One question of a scenario as a value, and the probes that ask it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from l3conf.expectations.places import PORT, Pod, Service
+from l3conf.model.topology import IPAddress, IPFamily
+from l3conf.observation import Observation, Outcome, Probe, Protocol
+from l3conf.oracle import SeenAs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from l3conf.expectations.places import Client, Server
+
+SMALLEST = 64
+"""Bytes of payload where a scenario names no size; the probe's own header fits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Traffic from a client to a server, not yet sent."""
+
+    client: Client
+    server: Server
+    protocol: Protocol
+    family: IPFamily = IPFamily.IPV4
+    port: int = PORT
+    size: int = SMALLEST
+    write_size: int | None = None
+    dont_fragment: bool = False
+    ttl: int | None = None
+    claiming: IPAddress | None = None
+    """UDP only: the source address that the packet carries, whoever sends it."""
+
+    def probe(self, timeout: float) -> Probe:
+        """Return the probe that asks this once."""
+        return Probe(
+            source=self.client.place,
+            destination=self.server.address(self.family),
+            port=0 if self.protocol is Protocol.ICMP else self.port,
+            protocol=self.protocol,
+            size=self.size,
+            timeout=timeout,
+            ttl=self.ttl,
+            dont_fragment=self.dont_fragment,
+            write_size=self.write_size,
+            forged_source=self.claiming,
+        )
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Places at which packets of this flow can be seen."""
+        if isinstance(self.server, Service):
+            return tuple(pod.place for pod in self.server.backends)
+        return (self.server.place,)
+
+    def __str__(self) -> str:
+        """Return the flow as a message names it."""
+        words = [self.protocol.value, f"{self.client} -> {self.server}"]
+        if self.port != PORT and self.protocol is not Protocol.ICMP:
+            words.append(f"port {self.port}")
+        if self.size != SMALLEST:
+            words.append(f"{self.size} B")
+        if self.write_size is not None:
+            words.append(f"in writes of {self.write_size} B")
+        if self.dont_fragment:
+            words.append("DF")
+        if self.ttl is not None:
+            words.append(f"TTL {self.ttl}")
+        if self.claiming is not None:
+            words.append(f"claiming {self.claiming}")
+        return " ".join(words)
+
+
+def arrived(flow: Flow, seen: Observation, seen_as: IPAddress | SeenAs | None) -> str:
+    """Return what is wrong with an observation of traffic that must arrive; empty if nothing is."""
+    if seen.outcome is not Outcome.DELIVERED:
+        return describe(seen)
+    if isinstance(flow.server, Pod) and seen.responder and seen.responder != flow.server.place:
+        return f"answered by {seen.responder}"
+    wanted = _source(flow, seen_as)
+    if wanted is not None and seen.seen_as != wanted:
+        return f"arrived, but the server saw {seen.seen_as or 'no source'} instead of {wanted}"
+    return ""
+
+
+def describe(seen: Observation) -> str:
+    """Return an observation in words."""
+    words = [seen.outcome.value.replace("_", " ")]
+    if seen.reporter is not None:
+        words.append(f"from {seen.reporter}")
+    if seen.mtu is not None:
+        words.append(f"mtu {seen.mtu}")
+    if seen.detail:
+        words.append(f"({seen.detail})")
+    return " ".join(words)
+
+
+def failures(lines: Iterable[tuple[Flow, str]], *, most: int = 12) -> str:
+    """Return one line a flow that went wrong, the first ``most`` of them."""
+    found = [f"  {flow}: {words}" for flow, words in lines]
+    rest = [f"  … and {len(found) - most} more"] if len(found) > most else []
+    return "\n".join([*found[:most], *rest])
+
+
+def _source(flow: Flow, seen_as: IPAddress | SeenAs | None) -> IPAddress | None:
+    """Return the address that the server must see, or None where that is no requirement."""
+    if seen_as is SeenAs.ITSELF:
+        return flow.client.address(flow.family)
+    if isinstance(seen_as, SeenAs):
+        return None
+    return seen_as

@@ -1,0 +1,57 @@
+"""What expectations need of the run they stand in, and the rule by which harness faults are told from findings."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from l3conf.errors import LabError
+from l3conf.observation import Observation, Outcome, Probe
+from l3conf.wait import Bound, Clock, Waited, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from l3conf.labs.base import Lab
+    from l3conf.spec.budgets import Budgets
+    from l3conf.wait import Pending
+
+    T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class Harness:
+    """A lab with the run's budgets, record and randomness. Shared by all places of one lab."""
+
+    lab: Lab
+    budgets: Budgets
+    """Times of this run (``T_join``, ``T_probe`` …)."""
+    record: Callable[[Waited], None] = lambda _waited: None
+    random: random.Random = field(default_factory=random.Random)
+    """Seeded by the run: order of pairs."""
+    clock: Clock = field(default_factory=Clock)
+    status: Callable[[str], Sequence[str]] = lambda _cluster: ()
+    """Lines on the connections that a cluster's API reports, for diagnoses."""
+
+    def send(self, probes: Sequence[Probe]) -> list[Observation]:
+        """Send all probes at once, in a seeded order, and answer in theirs.
+
+        ``LabError`` if the harness could not do its work for one of them: neither pass nor fail.
+        """
+        order = list(range(len(probes)))
+        self.random.shuffle(order)
+        shuffled = self.lab.probe([probes[index] for index in order])
+        if len(shuffled) != len(probes):
+            raise LabError(f"{len(probes)} probes were sent and {len(shuffled)} observations came back")
+        answers = dict(zip(order, shuffled, strict=True))
+        broken = [seen for seen in shuffled if seen.outcome is Outcome.HARNESS_ERROR]
+        if broken:
+            raise LabError(f"probe from {broken[0].probe.source} was not sent: {broken[0].detail}")
+        return [answers[index] for index in range(len(probes))]
+
+    def wait(self, condition: str, look: Callable[[], T | Pending], budget: str, *, started: float | None = None) -> T:
+        """Wait for a condition within a budget of the table (``l3conf.wait.wait_until``)."""
+        bound = Bound(budget, self.budgets.get(budget))
+        return wait_until(condition, look, bound, record=self.record, clock=self.clock, started=started)
