@@ -24,7 +24,7 @@ class Decoded:
     """What decoding into the kind's Go type gives.
 
     ``obj`` lacks unknown fields and nulls. ``unknown`` holds ``unknown field "spec.foo"``, for warnings, or for a
-    refusal if the client asks for strict validation (:attr:`strict_error`). ``error`` is the message of a 400 answer, or "".
+    refusal if the client asks for strict validation (:attr:`strict_error`). ``error`` is the message of a 400, or "".
     """
 
     obj: dict[str, Any]
