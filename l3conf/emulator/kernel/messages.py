@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.kernel.attributes import attribute, nested, text, u32, u64
+from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Interface, IPv6Interface
@@ -42,7 +43,7 @@ _RTAX_MTU = 2
 _NDA_DST, _NDA_LLADDR = 1, 2
 _FRA_DST, _FRA_SRC, _FRA_PRIORITY, _FRA_FWMARK, _FRA_TABLE, _FRA_FWMASK = 1, 2, 6, 10, 15, 16
 _NDTA_NAME, _NDTA_PARMS = 1, 6
-_NDTPA_IFINDEX, _NDTPA_RETRANS_TIME, _NDTPA_MCAST_PROBES = 1, 5, 12
+_NDTPA_IFINDEX, _NDTPA_RETRANS_TIME, _NDTPA_MCAST_PROBES = 1, 5, 11
 
 _IFF_UP = 1
 _IFA_F_NODAD = 0x02
@@ -59,6 +60,8 @@ _FAMILY_ONLY = struct.Struct("=Bxxx")  # ndtmsg
 
 _FAMILY = {4: 2, 6: 10}
 """IP version to AF_INET and AF_INET6."""
+
+_NEIGHBOUR_CACHE = {IPFamily.IPV4: ("arp_cache", 2), IPFamily.IPV6: ("ndisc_cache", 10)}
 
 _ONE_QUEUE = u32(_IFLA_NUM_TX_QUEUES, 1) + u32(_IFLA_NUM_RX_QUEUES, 1)
 """More queues than one cost creation time and memory and gain a lab nothing."""
@@ -199,12 +202,12 @@ def delete_neighbour(link: int, address: IPAddress) -> Request:
     return Request(_DELNEIGH, 0, body, f"delete neighbour {address} on link {link}")
 
 
-def set_neighbour_timing(link: int, version: int, *, retransmit_ms: int, probes: int) -> Request:
+def set_neighbour_timing(link: int, family: IPFamily, *, retransmit_ms: int, probes: int) -> Request:
     """Set how often and how many times an unanswered ARP or neighbour solicitation is sent on a link."""
-    cache = "arp_cache" if version == 4 else "ndisc_cache"  # noqa: PLR2004 - the IP version number
+    cache, number = _NEIGHBOUR_CACHE[family]
     timing = u64(_NDTPA_RETRANS_TIME, retransmit_ms) + u32(_NDTPA_MCAST_PROBES, probes)
     parameters = nested(_NDTA_PARMS, u32(_NDTPA_IFINDEX, link), timing)
-    body = _FAMILY_ONLY.pack(_FAMILY[version]) + text(_NDTA_NAME, cache) + parameters
+    body = _FAMILY_ONLY.pack(number) + text(_NDTA_NAME, cache) + parameters
     return Request(_SETNEIGHTBL, 0, body, f"set {cache} timing of link {link}")
 
 

@@ -29,7 +29,7 @@ from l3conf.emulator.kernel.syscalls import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -72,11 +72,13 @@ class NetworkNamespace:
         return cls(os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
 
     @classmethod
-    def create(cls) -> Self:
-        """Make a new, empty namespace; the calling thread stays in its own."""
+    def create(cls, prepare: Callable[[], None] | None = None) -> Self:
+        """Make a new, empty namespace and call ``prepare`` in it; the calling thread ends in its own again."""
         with cls.current() as home:
             unshare(CLONE_NEWNET)
             try:
+                if prepare is not None:
+                    prepare()
                 return cls.current()
             finally:
                 setns(home.fd, CLONE_NEWNET)

@@ -1,0 +1,290 @@
+"""The fabric itself: builds a plan in the kernel, adds and removes pods, cuts paths, and lets go of everything.
+
+All namespaces are held by descriptor in this process; nothing has a name outside it. Methods are synchronous
+and quick, and are called from one thread; only ``load_ruleset`` may be called from any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from l3conf.emulator.fabric import faults
+from l3conf.emulator.fabric.elements import ETHERNET_MTU
+from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric
+from l3conf.emulator.fabric.plugins.bridge import plan_pod
+from l3conf.emulator.fabric.pods import PodOffsets
+from l3conf.emulator.fabric.sysctls import SysctlWriter, sysctls_of
+from l3conf.emulator.kernel import messages, nftables
+from l3conf.emulator.kernel.namespaces import NetworkNamespace
+from l3conf.emulator.kernel.netlink import RouteSocket
+from l3conf.errors import LabError, MissingPrerequisiteError
+from l3conf.model.addressing import pod_ranges
+from l3conf.model.topology import IPFamily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from l3conf.emulator.fabric.elements import Cable, FabricPlan, NamespacePlan
+    from l3conf.emulator.kernel.messages import Request
+    from l3conf.model.topology import IPAddress, IPNetwork, Topology
+
+_RETRANSMIT_MS, _PROBES = 10, 50
+"""Neighbour resolution: a first request can meet a bridge port that does not forward yet; the default would
+repeat it only after a second. Half a second in all, then host unreachable."""
+
+_LISTEN_BACKLOG = 128
+
+
+@dataclass(frozen=True, slots=True)
+class PodRequest:
+    """A pod to connect."""
+
+    cluster: str
+    node: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    request: PodRequest
+    namespace: NetworkNamespace
+    addresses: tuple[IPAddress, ...]
+    offset: int
+    port_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    route: RouteSocket
+    slices: tuple[IPNetwork, ...]
+    offsets: PodOffsets
+
+
+class Fabric:
+    """A running fabric. Build it with ``Fabric.build``; keys are those of ``plan``."""
+
+    def __init__(self, topology: Topology, plan: FabricPlan) -> None:
+        self.topology = topology
+        self.plan = plan
+        self._namespaces: dict[str, NetworkNamespace] = {}
+        self._nodes: dict[str, _Node] = {}
+        self._pods: dict[str, _Pod] = {}
+        self._cuts: set[tuple[str, str]] = set()
+        self._sysctls = SysctlWriter()
+
+    @classmethod
+    def build(cls, topology: Topology) -> Self:
+        """Build everything but pods. Raises ``MissingPrerequisiteError`` where the kernel lacks a capability."""
+        fabric = cls(topology, plan_fabric(topology))
+        try:
+            with _explained():
+                fabric._build()
+        except BaseException:
+            fabric.close()
+            raise
+        return fabric
+
+    def _build(self) -> None:
+        plans = self.plan.namespaces.values()
+        for plan in plans:
+            self._namespaces[plan.key] = self._create(plan)
+        sockets = {key: RouteSocket(namespace) for key, namespace in self._namespaces.items()}
+        try:
+            self._adopt_nodes(sockets)
+            for plan in plans:
+                sockets[plan.key].execute(_links(plan, self._namespaces))
+            for plan in plans:
+                sockets[plan.key].execute(_configuration(plan))
+        finally:
+            for key in sockets.keys() - self._nodes.keys():
+                sockets[key].close()
+        for plan in plans:
+            if plan.ruleset:
+                self.load_ruleset(plan.key, plan.ruleset)
+        self.load_ruleset(WAN, faults.BASE)
+
+    def _create(self, plan: NamespacePlan) -> NetworkNamespace:
+        return NetworkNamespace.create(functools.partial(self._sysctls.write, sysctls_of(plan)))
+
+    def _adopt_nodes(self, sockets: dict[str, RouteSocket]) -> None:
+        for cluster in self.topology.clusters:
+            for index, node in enumerate(cluster.nodes):
+                key, slices = node_key(cluster.name, node.name), pod_ranges(cluster, index)
+                self._nodes[key] = _Node(sockets[key], slices, PodOffsets(key, slices))
+
+    def namespace(self, key: str) -> NetworkNamespace:
+        """Return the namespace of a key, still owned by the fabric. ``LabError`` if there is none."""
+        try:
+            return self._namespaces[key]
+        except KeyError:
+            raise LabError(f"the fabric has no {key!r}; it has {', '.join(self._namespaces)}") from None
+
+    def add_pod(self, cluster: str, node: str, uid: str) -> tuple[NetworkNamespace, tuple[IPAddress, ...]]:
+        """Connect a pod: its namespace, owned by the fabric, and its addresses. Idempotent per uid."""
+        return self.add_pods([PodRequest(cluster, node, uid)])[0]
+
+    def add_pods(self, requests: Sequence[PodRequest]) -> list[tuple[NetworkNamespace, tuple[IPAddress, ...]]]:
+        """Connect many pods, with one send per node and one per pod; answers in the order of requests."""
+        with _explained():
+            self._connect([request for request in requests if request.uid not in self._pods])
+        return [(self._pods[request.uid].namespace, self._pods[request.uid].addresses) for request in requests]
+
+    def _connect(self, requests: Sequence[PodRequest]) -> None:
+        cables: dict[str, list[Request]] = {}
+        plans = []
+        for request in requests:
+            key = node_key(request.cluster, request.node)
+            cable, plan = self._place(request, key)
+            plans.append(plan)
+            cables.setdefault(key, []).append(_plug(cable, self._pods[request.uid].namespace))
+        for key, links in cables.items():
+            self._nodes[key].route.execute(links)
+        for plan in plans:
+            with RouteSocket(self._pods[plan.key].namespace) as route:
+                route.execute(_configuration(plan))
+
+    def _place(self, request: PodRequest, key: str) -> tuple[Cable, NamespacePlan]:
+        """Choose a pod's addresses and make its namespace."""
+        self.namespace(key)  # names what there is, if the node is unknown
+        node = self._nodes[key]
+        offset = node.offsets.take()
+        cable, plan = plan_pod(node.slices, offset, request.uid)
+        addresses = tuple(address.interface.ip for address in plan.addresses)
+        self._pods[request.uid] = _Pod(request, self._create(plan), addresses, offset, cable.port_index)
+        return cable, plan
+
+    def remove_pod(self, uid: str) -> None:
+        """Disconnect a pod at once and let go of its namespace. Idempotent.
+
+        Deleting the link would hold this thread for a grace period (16 ms); taking its port down cuts the pod
+        off in 0.1 ms, and the kernel deletes the pair itself once nobody holds the namespace any more.
+        """
+        pod = self._pods.pop(uid, None)
+        if pod is None:
+            return
+        node = self._nodes[node_key(pod.request.cluster, pod.request.node)]
+        try:
+            node.route.execute([messages.set_link(pod.port_index, up=False)])
+        finally:
+            pod.namespace.close()
+            node.offsets.give_back(pod.offset)
+
+    def listen(self, key: str, address: IPAddress, port: int) -> socket.socket:
+        """Return a TCP socket in a namespace: bound, listening, non-blocking."""
+        family = socket.AF_INET if IPFamily.of(address) is IPFamily.IPV4 else socket.AF_INET6
+        listener = self.namespace(key).socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((str(address), port))
+            listener.listen(_LISTEN_BACKLOG)
+            listener.settimeout(0)
+        except OSError as error:
+            listener.close()
+            raise LabError(f"cannot listen on {address}:{port}: {error.strerror}", where=key) from error
+        return listener
+
+    def load_ruleset(self, key: str, text: str) -> None:
+        """Load nftables text into a namespace, atomically; may block for some 20 ms. Any thread may call.
+
+        Raises ``kernel.nftables.RulesetError``, a ``LabError``, if it is refused.
+        """
+        nftables.load_ruleset(self.namespace(key), text)
+
+    async def load_ruleset_async(self, key: str, text: str) -> None:
+        """Load nftables text into a namespace without holding up the event loop."""
+        await asyncio.to_thread(self.load_ruleset, key, text)
+
+    def cut(self, source_site: str, destination_site: str) -> None:
+        """Drop everything that one site sends to the other from now on, established flows too. Idempotent.
+
+        A site is a cluster's name, ``broker`` or ``outsider``. The other direction stays as it is.
+        """
+        pair = self._ports(source_site, destination_site)
+        if pair not in self._cuts:
+            self.load_ruleset(WAN, faults.cut(*pair))
+            self._cuts.add(pair)
+
+    def heal(self, source_site: str, destination_site: str) -> None:
+        """Undo ``cut``. Idempotent."""
+        pair = self._ports(source_site, destination_site)
+        if pair in self._cuts:
+            self.load_ruleset(WAN, faults.heal(*pair))
+            self._cuts.discard(pair)
+
+    def _ports(self, source_site: str, destination_site: str) -> tuple[str, str]:
+        ports = self.plan.wan_ports
+        for site in (source_site, destination_site):
+            if site not in ports:
+                raise LabError(f"there is no site {site!r} on the WAN; there is {', '.join(ports)}")
+        return ports[source_site], ports[destination_site]
+
+    def close(self) -> None:
+        """Let go of everything; the kernel takes it down in its own time. Idempotent."""
+        for node in self._nodes.values():
+            node.route.close()
+        for namespace in (*(pod.namespace for pod in self._pods.values()), *self._namespaces.values()):
+            namespace.close()
+        self._nodes.clear()
+        self._pods.clear()
+        self._namespaces.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _links(plan: NamespacePlan, namespaces: dict[str, NetworkNamespace]) -> list[Request]:
+    """Return the requests that make a namespace's bridges and plug its cables in."""
+    bridges = [messages.add_bridge(bridge.name, bridge.index, mac=bridge.mac) for bridge in plan.bridges]
+    return bridges + [_plug(cable, namespaces[cable.to]) for cable in plan.cables]
+
+
+def _plug(cable: Cable, far: NetworkNamespace) -> Request:
+    peer = messages.Peer(namespace_fd=far.fd, name=cable.name, index=cable.index, mac=cable.mac, mtu=ETHERNET_MTU)
+    return messages.add_veth(cable.port, cable.port_index, peer, master=cable.master, mtu=ETHERNET_MTU)
+
+
+def _configuration(plan: NamespacePlan) -> list[Request]:
+    """Return the requests that bring a namespace's links up, address and route them."""
+    requests = [messages.set_link(messages.LOOPBACK, up=True)]
+    for link in sorted(plan.links):
+        requests.append(messages.set_link(link, up=True))
+        requests += [
+            messages.set_neighbour_timing(link, family, retransmit_ms=_RETRANSMIT_MS, probes=_PROBES)
+            for family in plan.families
+        ]
+    requests += [messages.add_address(address.link, address.interface) for address in plan.addresses]
+    requests += [messages.add_route(route.destination, gateway=route.via) for route in plan.routes]
+    return requests
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the kernel's refusals into errors that say what to do."""
+    try:
+        yield
+    except OSError as error:
+        what = f"the kernel refused to build the fabric: {error.strerror}"
+        if error.errno in (errno.EPERM, errno.EACCES):
+            raise MissingPrerequisiteError(what, remedy="run in a user namespace, or as root") from error
+        if error.errno in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
+            remedy = "use a kernel with network namespaces, veth and bridge"
+            raise MissingPrerequisiteError(what, remedy=remedy) from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise MissingPrerequisiteError(what, remedy="raise the limit of open files (ulimit -n)") from error
+        raise LabError(what) from error

@@ -1,0 +1,121 @@
+"""What a fabric consists of, as values: the vocabulary of ``plan`` and ``plugins``.
+
+Links carry their interface index, because the planner chooses it: a whole namespace can then be set up in one
+send without asking the kernel what it made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from ipaddress import ip_interface, ip_network
+from typing import TYPE_CHECKING
+
+from l3conf.model.addressing import host
+from l3conf.model.topology import IPFamily
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Interface, IPv6Interface
+
+    from l3conf.model.topology import IPAddress, IPNetwork
+
+ETHERNET_MTU = 1500
+
+UPLINK = 2
+"""Index of the link that leads out of a namespace: ``eth0``, on routers ``wan``."""
+BRIDGE = 3
+"""Index of the bridge where there is one besides an uplink."""
+FIRST_PORT = 1 << 16
+"""Index of the first bridge port: far from the small numbers that the kernel gives to links of others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """A bridge. Its MAC is given, or the kernel would change it with every port."""
+
+    name: str
+    index: int
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cable:
+    """A veth pair: a port here (in bridge ``master``), a link in another namespace."""
+
+    port: str
+    port_index: int
+    master: int
+    to: str
+    """Key of the namespace at the far end."""
+    name: str
+    """Link name at the far end."""
+    index: int
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An address with its on-link prefix on a link."""
+
+    link: int
+    interface: IPv4Interface | IPv6Interface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route in the main table."""
+
+    destination: IPNetwork
+    via: IPAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespacePlan:
+    """Everything in one namespace."""
+
+    key: str
+    forwarding: bool = False
+    families: frozenset[IPFamily] = frozenset({IPFamily.IPV4})
+    bridges: tuple[Bridge, ...] = ()
+    cables: tuple[Cable, ...] = ()
+    """Cables plugged in here, whose other ends are in other namespaces."""
+    addresses: tuple[Address, ...] = ()
+    routes: tuple[Route, ...] = ()
+    ruleset: str = ""
+    """nftables text, loaded last."""
+
+    @property
+    def links(self) -> frozenset[int]:
+        """Indices of the links that carry addresses here."""
+        return frozenset(address.link for address in self.addresses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FabricPlan:
+    """All namespaces of a topology, by key, in the order in which they are made."""
+
+    namespaces: Mapping[str, NamespacePlan] = field(default_factory=dict)
+    wan_ports: Mapping[str, str] = field(default_factory=dict)
+    """Bridge port on the WAN by site: a cluster's name, ``broker`` or ``outsider``."""
+
+
+def mac_of(address: IPAddress) -> bytes:
+    """Return the MAC of the link with that address: readable in captures for IPv4, stable for both.
+
+    Locally administered, and equal for equal addresses only; links that share a segment never share an address.
+    """
+    if IPFamily.of(address) is IPFamily.IPV4:
+        return b"\x0a\x58" + address.packed
+    return b"\x0a\x59" + hashlib.blake2s(address.packed, digest_size=4).digest()
+
+
+def on_link(network: IPNetwork, offset: int) -> IPv4Interface | IPv6Interface:
+    """Return the address at ``offset`` of ``network`` together with that prefix."""
+    return ip_interface((host(network, offset), network.prefixlen))
+
+
+def default_route(via: IPAddress) -> Route:
+    """Return the default route of the family of ``via``."""
+    everything = "0.0.0.0/0" if IPFamily.of(via) is IPFamily.IPV4 else "::/0"
+    return Route(destination=ip_network(everything), via=via)

@@ -1,0 +1,57 @@
+"""Kernel settings of every namespace, so that the lab does not inherit the habits of the machine it runs on.
+
+A new namespace copies IPv4 settings from the host's initial one (net.core.devconf_inherit_init_net = 0), which
+may forward, filter by reverse path or rate-limit ICMP.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l3conf.model.topology import IPFamily
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from l3conf.emulator.fabric.elements import NamespacePlan
+
+ROOT = Path("/proc/sys/net")
+
+
+def sysctls_of(plan: NamespacePlan) -> dict[str, str]:
+    """Return the settings of a namespace by path below /proc/sys/net, in the order in which they are written."""
+    forwarding = "1" if plan.forwarding else "0"
+    settings = {
+        "ipv4/ip_forward": forwarding,  # first: writing it resets other settings to their defaults
+        "ipv4/conf/all/rp_filter": "0",
+        "ipv4/conf/default/rp_filter": "0",
+        "ipv4/icmp_ratemask": "0",  # no ICMP error is rate-limited: traceroute and PTB rows count them
+        "ipv4/ping_group_range": "0 0",  # the lab's user namespace has group 0 only
+    }
+    if IPFamily.IPV6 not in plan.families:
+        return settings | {"ipv6/conf/all/disable_ipv6": "1"}
+    quiet = {f"ipv6/conf/{scope}/{name}": "0" for scope in ("all", "default") for name in ("accept_ra", "accept_dad")}
+    return settings | {"ipv6/conf/all/forwarding": forwarding} | quiet
+
+
+class SysctlWriter:
+    """Writes settings in the calling thread's namespace, skipping those that every new namespace already has."""
+
+    __slots__ = ("_inherited",)
+
+    def __init__(self) -> None:
+        self._inherited: dict[str, str] = {}
+
+    def write(self, settings: Mapping[str, str]) -> None:
+        """Bring a *new* namespace to ``settings``. A kernel without IPv6 has nothing to switch off there."""
+        for path, value in settings.items():
+            if self._initial(path) not in (value, None):
+                (ROOT / path).write_text(value)
+
+    def _initial(self, path: str) -> str | None:
+        """Return what a new namespace starts with; asked of the first one, the same for all."""
+        if path not in self._inherited:
+            absent = path.startswith("ipv6/") and not (ROOT / "ipv6").exists()
+            self._inherited[path] = "" if absent else " ".join((ROOT / path).read_text().split())
+        return self._inherited[path] or None

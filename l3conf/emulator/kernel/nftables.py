@@ -1,0 +1,62 @@
+"""nftables rulesets, loaded into a namespace through libnftables: 0.2 ms, against 4 ms for a process of ``nft``.
+
+A change to a chain that packets already pass waits for an RCU grace period (about 20 ms) inside the kernel;
+the call lets go of the interpreter lock meanwhile, so an event loop hands it to a thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+from typing import TYPE_CHECKING
+
+from l3conf.errors import LabError, MissingPrerequisiteError
+
+if TYPE_CHECKING:
+    from l3conf.emulator.kernel.namespaces import NetworkNamespace
+
+_LIBRARY = "libnftables.so.1"
+
+# libnftables keeps one list of interface names for the whole process, emptied when a command ends: commands in
+# different namespaces must not overlap.
+_one_at_a_time = threading.Lock()
+
+
+class RulesetError(LabError):
+    """nftables refused a ruleset: nothing of it was loaded."""
+
+
+def load_ruleset(namespace: NetworkNamespace, text: str) -> None:
+    """Carry out ``text`` (``nft -f`` syntax) in a namespace, all or nothing. Any thread may call."""
+    library = _library()
+    with _one_at_a_time, namespace.entered():
+        # The context opens its netlink socket here, in the namespace.
+        context = library.nft_ctx_new(0)
+        try:
+            library.nft_ctx_buffer_error(context)
+            library.nft_ctx_buffer_output(context)
+            if library.nft_run_cmd_from_buffer(context, text.encode()) == 0:
+                return
+            reason = library.nft_ctx_get_error_buffer(context).decode(errors="replace").strip()
+        finally:
+            library.nft_ctx_free(context)
+    raise RulesetError(f"nftables refused a ruleset: {reason}\n{text}")
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(_LIBRARY)
+    except OSError as error:
+        what = f"{_LIBRARY} cannot be loaded: {error}"
+        raise MissingPrerequisiteError(what, remedy="install the package nftables") from error
+    context = ctypes.c_void_p
+    library.nft_ctx_new.argtypes = (ctypes.c_uint32,)
+    library.nft_ctx_new.restype = context
+    for function in (library.nft_ctx_free, library.nft_ctx_buffer_error, library.nft_ctx_buffer_output):
+        function.argtypes = (context,)
+    library.nft_run_cmd_from_buffer.argtypes = (context, ctypes.c_char_p)
+    library.nft_ctx_get_error_buffer.argtypes = (context,)
+    library.nft_ctx_get_error_buffer.restype = ctypes.c_char_p
+    return library
