@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
@@ -95,6 +96,14 @@ class NodeGround(Protocol):
         tty: bool = False,
     ) -> RunningProcess:
         """Start a further process in a container (in its namespaces, with ``spec.env``), on given descriptors."""
+
+    async def open_connection(
+        self, network: PodNetwork | None, host: IPAddress, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect by TCP from a pod's namespace, or from the node's own if ``network`` is None (kubelet probes).
+
+        Raises ``OSError`` as ``asyncio.open_connection`` does; the caller bounds the time.
+        """
 
     async def load_ruleset(self, ruleset: str) -> None:
         """Load an nftables ruleset (``nft -f`` syntax) into the node's namespace, atomically."""

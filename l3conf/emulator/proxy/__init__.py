@@ -1,0 +1,1 @@
+"""kube-proxy: Services and EndpointSlices in, one nftables table per family out."""

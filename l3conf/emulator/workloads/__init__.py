@@ -1,0 +1,1 @@
+"""Workloads that the emulator serves itself, without a process per container."""
