@@ -15,7 +15,7 @@ from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
 from l3conf.emulator.ground.state import read_facts
 from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
 from l3conf.labs.base import Capability, ClusterAccess
-from l3conf.probes.codec import observation_from_json, probe_to_json, sighting_from_json
+from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,0 +1,112 @@
+"""One emulated cluster: API server, controllers, and a kubelet and kube-proxy per node."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from l3conf.emulator.apiserver.server import APIServer
+from l3conf.emulator.controllers.kubernetes_service import PORT as SERVICE_PORT
+from l3conf.emulator.controllers.kubernetes_service import ControlPlane
+from l3conf.emulator.controllers.manager import ControllerManager
+from l3conf.emulator.ground.node import EmulatedNode
+from l3conf.emulator.node.context import APIAccess, ClusterDNS
+from l3conf.emulator.node.kubelet import Kubelet
+from l3conf.emulator.node.pod_access import ClusterPods
+from l3conf.emulator.proxy.kube_proxy import KubeProxy
+from l3conf.emulator.workloads.dns_manifests import dns_manifests
+from l3conf.model.addressing import (
+    CONTROL_PLANE_OFFSET,
+    SERVICE_DNS_OFFSET,
+    host,
+    node_addresses,
+    pod_ranges,
+)
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from l3conf.emulator.fabric.build import Fabric
+    from l3conf.emulator.ground.spawn import Spawner
+    from l3conf.emulator.node_runtime import Image
+    from l3conf.model.topology import ClusterSpec
+
+API_PORT = 6443
+LOOPBACK = ip_address("127.0.0.1")
+GATEWAY_LABEL = "submariner.io/gateway"
+
+
+class EmulatedCluster:
+    """A cluster of a topology on the fabric."""
+
+    def __init__(
+        self,
+        spec: ClusterSpec,
+        *,
+        fabric: Fabric,
+        spawner: Spawner,
+        images: Sequence[Image],
+        state_directory: Path,
+    ) -> None:
+        self.spec = spec
+        self._fabric = fabric
+        self._addresses = tuple(host(cidr, CONTROL_PLANE_OFFSET) for cidr in spec.node_cidrs)
+        self.server = APIServer(spec.name, service_cidrs=spec.service_cidrs, addresses=[LOOPBACK, *self._addresses])
+        self.api = self.server.api
+        control_plane = ControlPlane(
+            addresses=self._addresses, port=API_PORT, service_cidrs=spec.service_cidrs, ca_pem=self.server.ca_pem
+        )
+        self._api_access = APIAccess(host=str(control_plane.cluster_ip), port=SERVICE_PORT, ca_pem=self.server.ca_pem)
+        self._controllers = ControllerManager(self.api, control_plane=control_plane)
+        self.nodes = tuple(
+            EmulatedNode(
+                cluster=spec.name,
+                name=node.name,
+                addresses=node_addresses(spec, index),
+                pod_ranges=pod_ranges(spec, index),
+                fabric=fabric,
+                spawner=spawner,
+            )
+            for index, node in enumerate(spec.nodes)
+        )
+        self.kubelets = tuple(self._kubelet(node, images, state_directory) for node in self.nodes)
+        self._proxies = tuple(KubeProxy(self.api, ground=node, cluster_cidrs=spec.pod_cidrs) for node in self.nodes)
+        self.server.pod_access = ClusterPods(self.api, self.kubelets)
+
+    def _kubelet(self, node: EmulatedNode, images: Sequence[Image], state_directory: Path) -> Kubelet:
+        gateway = node.name in {gateway.name for gateway in self.spec.gateway_nodes}
+        return Kubelet(
+            self.api,
+            cluster=self.spec.name,
+            ground=node,
+            images=images,
+            labels={GATEWAY_LABEL: "true"} if gateway else {},
+            state_directory=state_directory / self.spec.name / node.name,
+            api_access=self._api_access,
+            dns=ClusterDNS(servers=tuple(host(cidr, SERVICE_DNS_OFFSET) for cidr in self.spec.service_cidrs)),
+            issue_token=self.server.issue_token,
+        )
+
+    async def start(self, host_socket: socket.socket) -> None:
+        """Serve the API on the host's socket and inside the lab, and start controllers and nodes."""
+        listeners = [self._fabric.listen(f"control-plane:{self.spec.name}", a, API_PORT) for a in self._addresses]
+        await self.server.start([host_socket, *listeners])
+        self._controllers.start()
+        for kubelet in self.kubelets:
+            kubelet.start()
+        for proxy in self._proxies:
+            proxy.start()
+        for manifest in dns_manifests(self.spec.service_cidrs):
+            self.create(manifest)
+
+    def create(self, manifest: dict[str, Any]) -> None:
+        """Create an object from a manifest of a kind that the emulator itself uses."""
+        group = manifest["apiVersion"].rpartition("/")[0]
+        plural = f"{manifest['kind'].lower()}s"
+        self.api.create(f"{plural}.{group}" if group else plural, manifest)
+
+    async def stop(self) -> None:
+        """End the API's connections; everything else ends with the lab's process."""
+        await self.server.stop()

@@ -1,0 +1,170 @@
+"""The emulator: all of a topology's clusters, the broker, the fabric and the prober in one asyncio process.
+
+Runs as pid 1 of the lab's namespaces; when it ends, everything ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import platform
+import sys
+import time
+from importlib.metadata import version
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from l3conf.emulator.apiserver.server import APIServer
+from l3conf.emulator.calls import LabCalls
+from l3conf.emulator.cluster import API_PORT, LOOPBACK, EmulatedCluster
+from l3conf.emulator.control.server import ControlServer
+from l3conf.emulator.controllers.kubernetes_service import ControlPlane
+from l3conf.emulator.controllers.manager import ControllerManager
+from l3conf.emulator.fabric.build import Fabric
+from l3conf.emulator.ground.spawn import Spawner
+from l3conf.emulator.ground.state import CONTROL_SOCKET, FACTS, INSIDE
+from l3conf.emulator.node_runtime import Image
+from l3conf.emulator.readiness import wait_until_ready
+from l3conf.emulator.workloads.dns import DNSWorkload
+from l3conf.model.addressing import BROKER_OFFSET, wan_addresses
+from l3conf.probes.manifests import probe_manifests
+from l3conf.probes.prober import Prober
+from l3conf.probes.workload import ProbeWorkload
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from l3conf.emulator.ground.launch import LaunchRequest
+
+READY_TIMEOUT = 30.0
+"""Seconds for nodes and pods to become ready; a large topology takes a few."""
+OUTSIDER = "@outsider"
+BROKER = "broker"
+BROKER_SERVICE_CIDRS = (ip_network("10.96.0.0/16"),)
+"""The broker is a Kubernetes API without nodes: nothing ever routes these addresses."""
+
+
+def run_lab(
+    request: LaunchRequest,
+    host_sockets: Mapping[str, socket.socket],
+    spawner_channel: socket.socket,
+    tell: Callable[..., None],
+) -> int:
+    """Run the lab until its process is ended; ``tell`` reports stages and readiness to the starter."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    asyncio.run(_Lab(request, host_sockets, tell).run(spawner_channel))
+    return 0
+
+
+class _Lab:
+    def __init__(
+        self, request: LaunchRequest, host_sockets: Mapping[str, socket.socket], tell: Callable[..., None]
+    ) -> None:
+        self._request = request
+        self._topology = request.topology
+        self._host_sockets = host_sockets
+        self._tell = tell
+        self._started = time.monotonic()
+
+    async def run(self, spawner_channel: socket.socket) -> None:
+        spawner = Spawner(spawner_channel)
+        starting_prober = asyncio.create_task(Prober.start())
+        await asyncio.sleep(0)  # its interpreter starts while the fabric is built
+        self._tell(stage="network namespaces, links and routes")
+        with Fabric.build(self._topology) as fabric:
+            self._tell(stage="API servers and nodes")
+            prober = await starting_prober
+            images = self._images(prober)
+            clusters = {
+                spec.name: EmulatedCluster(
+                    spec, fabric=fabric, spawner=spawner, images=images, state_directory=INSIDE / "nodes"
+                )
+                for spec in self._topology.clusters
+            }
+            broker = await self._start_broker(fabric)
+            for name, cluster in clusters.items():
+                await cluster.start(self._host_sockets[name])
+                for manifest in self._probe_pods(cluster):
+                    cluster.create(manifest)
+            await self._serve_probes_on_hosts(prober, fabric)
+            self._tell(stage="pods")
+            await asyncio.gather(
+                *(
+                    wait_until_ready(cluster.api, {node.name for node in cluster.nodes}, timeout=READY_TIMEOUT)
+                    for cluster in clusters.values()
+                )
+            )
+            calls = LabCalls(name=self._request.name, clusters=clusters, fabric=fabric, prober=prober, spawner=spawner)
+            ControlServer(INSIDE / CONTROL_SOCKET, calls.methods()).start()
+            self._write_facts(clusters, broker)
+            self._tell(ready=True)
+            await asyncio.Event().wait()  # until the supervisor ends this process
+
+    def _images(self, prober: Prober) -> list[Image]:
+        """Return the image table: the implementation's rows first, then what the emulator itself serves."""
+        rows = [Image(name=row.name, entrypoint=row.command, env=row.env) for row in self._request.images]
+        rows.append(Image(name="l3conf/probe:*", entrypoint=("sleep", "infinity"), builtin=ProbeWorkload(prober)))
+        rows.append(Image(name="l3conf/dns:*", builtin=DNSWorkload()))
+        return rows
+
+    def _probe_pods(self, cluster: EmulatedCluster) -> list[dict[str, Any]]:
+        count = self._topology.pods_per_node
+        return probe_manifests(cluster.spec, pods_per_node=count) if count else []
+
+    async def _start_broker(self, fabric: Fabric) -> APIServer:
+        addresses = wan_addresses(self._topology, BROKER_OFFSET)
+        server = APIServer(BROKER, service_cidrs=BROKER_SERVICE_CIDRS, addresses=[LOOPBACK, *addresses])
+        control_plane = ControlPlane(
+            addresses=addresses, port=API_PORT, service_cidrs=BROKER_SERVICE_CIDRS, ca_pem=server.ca_pem
+        )
+        ControllerManager(server.api, control_plane=control_plane).start()
+        listeners = [fabric.listen(BROKER, address, API_PORT) for address in addresses]
+        await server.start([self._host_sockets[BROKER], *listeners])
+        return server
+
+    async def _serve_probes_on_hosts(self, prober: Prober, fabric: Fabric) -> None:
+        """Nodes and the outsider are places too: traffic to a node and to the world outside is probed there."""
+        keys = [f"{c.name}@{node.name}" for c in self._topology.clusters for node in c.nodes] + [OUTSIDER]
+        await asyncio.gather(*(prober.add_place(key, fabric.namespace(key).path, serve=True) for key in keys))
+
+    def _write_facts(self, clusters: Mapping[str, EmulatedCluster], broker: APIServer) -> None:
+        directory = INSIDE / "kubeconfig"
+        directory.mkdir(mode=0o700)
+        servers = {**{name: cluster.server for name, cluster in clusters.items()}, BROKER: broker}
+        for name, server in servers.items():
+            port = self._host_sockets[name].getsockname()[1]
+            _write_private(directory / name, server.kubeconfig(f"https://127.0.0.1:{port}"))
+        _write_private(directory / "all", _merged([(directory / name).read_text() for name in servers]))
+        facts = {
+            "name": self._request.name,
+            "topology": self._topology.name,
+            "clusters": {name: {"kubeconfig": f"kubeconfig/{name}"} for name in clusters},
+            "broker": {"kubeconfig": f"kubeconfig/{BROKER}", "memberServer": self._member_server()},
+            "readySeconds": round(time.monotonic() - self._started, 3),
+            "versions": {"l3conf": version("l3conf"), "kernel": platform.release()},
+        }
+        temporary = INSIDE / f"{FACTS}.new"
+        temporary.write_text(json.dumps(facts))
+        temporary.rename(INSIDE / FACTS)  # readers see all of it or nothing
+
+    def _member_server(self) -> str:
+        address = wan_addresses(self._topology, BROKER_OFFSET)[0]
+        return f"https://[{address}]:{API_PORT}" if ":" in str(address) else f"https://{address}:{API_PORT}"
+
+
+def _write_private(path: Any, text: str) -> None:  # noqa: ANN401 - a Path
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _merged(kubeconfigs: list[str]) -> str:
+    """Return one kubeconfig with a context per cluster; the first is current."""
+    parsed = [yaml.safe_load(text) for text in kubeconfigs]
+    merged = {**parsed[0]}
+    for section in ("clusters", "users", "contexts"):
+        merged[section] = [entry for config in parsed for entry in config[section]]
+    return yaml.safe_dump(merged, sort_keys=False)
