@@ -33,6 +33,8 @@ _BURST = 64
 """Probes emitted between two looks at what has arrived: no socket buffer may overflow in the harness itself."""
 _BURST_BYTES = 1 << 16
 _IDLE_WAIT = 3600.0
+_FULL_WAIT = 0.001
+"""Seconds until a full socket buffer is tried again; it empties by the kernel's work alone."""
 _DESCRIPTORS_PER_STREAM = 4
 """Client and accepted socket, and as many for everything else."""
 
@@ -113,9 +115,12 @@ class Engine:
 
     def step(self, wait: float = _IDLE_WAIT) -> None:
         """Emit what is due, wait up to ``wait`` seconds for something to happen, handle it, end what is overdue."""
+        queued = len(self._datagrams) + len(self._streams)
         self._emit(self._datagrams, self._emit_datagram)
         self._emit(self._streams, self._emit_stream)
-        handled = self.poller.poll(self._patience(wait))
+        # What was just emitted may have ended at once, and its caller may be waiting for no more than that.
+        idle = queued == len(self._datagrams) + len(self._streams)
+        handled = self.poller.poll(self._patience(wait) if idle else 0.0)
         now = time.monotonic()
         self._flights.expire(now - GRACE if handled else now)
 
@@ -127,8 +132,8 @@ class Engine:
         self.poller.close()
 
     def _patience(self, wait: float) -> float:
-        if self._datagrams or (self._streams and self._open_streams < self._most_streams):
-            return 0.0
+        if self._datagrams:
+            wait = min(wait, _FULL_WAIT)
         deadline = self._flights.next_deadline()
         return wait if deadline is None else max(0.0, min(wait, deadline - time.monotonic()))
 
