@@ -6,13 +6,12 @@ Reasons and codes follow ``k8s.io/apimachinery/pkg/apis/meta/v1`` (StatusReason)
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from l3conf.emulator.apiserver.schemas.field_error import FieldError
     from l3conf.emulator.cluster_api import Object
 
 
@@ -40,52 +39,6 @@ class StatusError(Exception):
         if self.details:
             status["details"] = self.details
         return status
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One field that is wrong: a StatusCause, as ``field.Error`` of apimachinery prints it."""
-
-    reason: str
-    """``FieldValueInvalid``, ``FieldValueRequired``, ``FieldValueForbidden``, ``FieldValueNotSupported`` …"""
-    field: str
-    """JSON path from the object's root: ``spec.ports[0].port``."""
-    message: str
-    """Without the field, e.g. ``Invalid value: 70000: must be between 1 and 65535, inclusive``."""
-
-    def to_dict(self) -> Object:
-        """Return the StatusCause."""
-        return {"reason": self.reason, "message": self.message, "field": self.field}
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value, default=str)
-
-
-def invalid_value(field: str, value: object, why: str) -> Cause:
-    """The value is there but wrong."""
-    return Cause("FieldValueInvalid", field, f"Invalid value: {_shown(value)}: {why}")
-
-
-def required(field: str, why: str = "") -> Cause:
-    """The value is missing or empty."""
-    return Cause("FieldValueRequired", field, f"Required value: {why}" if why else "Required value")
-
-
-def not_supported(field: str, value: object, supported: Iterable[str]) -> Cause:
-    """The value is none of an enumeration."""
-    choices = ", ".join(_shown(choice) for choice in supported)
-    return Cause("FieldValueNotSupported", field, f"Unsupported value: {_shown(value)}: supported values: {choices}")
-
-
-def forbidden_field(field: str, why: str) -> Cause:
-    """The field may not be set or changed here."""
-    return Cause("FieldValueForbidden", field, f"Forbidden: {why}")
-
-
-def duplicate(field: str, value: object) -> Cause:
-    """The value must be unique in its list."""
-    return Cause("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
 
 
 def qualified(resource: str, group: str) -> str:
@@ -124,12 +77,12 @@ def conflict(resource: str, name: str, why: str = STALE, group: str = "") -> Sta
     return StatusError(409, "Conflict", message, _about(name, group, resource))
 
 
-def invalid(kind: str, name: str, causes: Iterable[Cause], group: str = "") -> StatusError:
+def invalid(kind: str, name: str, errors: Iterable[FieldError], group: str = "") -> StatusError:
     """422: the object breaks the rules of its kind; every broken field is a cause."""
-    listed = list(causes)
-    texts = [f"{cause.field}: {cause.message}" for cause in listed]
+    listed = list(errors)
+    texts = list(dict.fromkeys(str(error) for error in listed))
     shown = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details = {**_about(name, group, kind), "causes": [cause.to_dict() for cause in listed]}
+    details = {**_about(name, group, kind), "causes": [error.to_cause() for error in listed]}
     return StatusError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {shown}', details)
 
 
