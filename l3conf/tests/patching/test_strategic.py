@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l3conf.emulator.apiserver.patching.element_order import ordered
+from l3conf.emulator.apiserver.patching.element_order import by_key, ordered
 from l3conf.emulator.apiserver.patching.errors import MalformedPatchError
 from l3conf.emulator.apiserver.patching.strategic import strategic_merge_patch
 from l3conf.emulator.apiserver.schemas import builtin
@@ -127,7 +127,7 @@ def test_every_container_of_both_survives_once(live: list[dict[str, Any]], patch
 @given(live=st.lists(st.integers(0, 9), unique=True), wanted=st.lists(st.integers(0, 9), unique=True))
 def test_order_keeps_the_wanted_order_and_loses_nothing(live: list[int], wanted: list[int]) -> None:
     merged = live + [item for item in wanted if item not in live]
-    result = ordered(merged, wanted, live, "")
+    result = ordered(merged, wanted, live, by_key(""))
     assert sorted(result) == sorted(merged)
     assert [item for item in result if item in wanted] == wanted
     assert [item for item in result if item not in wanted] == [item for item in live if item not in wanted]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from l3conf.emulator.apiserver.patching.element_order import ordered
+from l3conf.emulator.apiserver.patching.element_order import by_key, ordered
 from l3conf.emulator.apiserver.patching.errors import MalformedPatchError
 from l3conf.emulator.apiserver.schemas.list_sets import child_schema
 
@@ -74,14 +74,14 @@ def _merged_list(
     key = schema.get(_MERGE_KEY, "")
     if not key:
         merged = original + [item for item in dict.fromkeys(patch) if item not in original]
-        return ordered(merged, patch if order is None else order, original, key)
+        return ordered(merged, patch if order is None else order, original, by_key(key))
     if any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch):
         return [_without_directives(item) for item in patch if item.get(_PATCH) != "replace"]
     merged = list(original)
     for item in patch:
         _merge_item(merged, item, key, schema.get("items", {}))
     kept = [item for item in patch if item.get(_PATCH) != "delete"]
-    return ordered(merged, kept if order is None else order, original, key)
+    return ordered(merged, kept if order is None else order, original, by_key(key))
 
 
 def _merge_item(merged: list[JSON], item: JSON, key: str, schema: Mapping[str, Any]) -> None:
@@ -121,7 +121,7 @@ def _apply_bare_directives(merged: dict[str, Any], patch: Mapping[str, Any], sch
             merged[name] = live = [item for item in live if item not in content]
         if directive.startswith(_ORDER) and name not in patch:
             key = (child_schema(schema, name) or {}).get(_MERGE_KEY, "")
-            merged[name] = ordered(live, content, live, key)
+            merged[name] = ordered(live, content, live, by_key(key))
 
 
 def _order_for(patch: Mapping[str, Any], key: str) -> list[JSON] | None:

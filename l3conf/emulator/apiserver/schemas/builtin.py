@@ -59,7 +59,9 @@ def type_schema(model: str) -> Mapping[str, Any]:
 def field_schema(struct: str, name: str, ref: TypeRef, reference: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return one property's schema; ``reference`` turns a struct's name into its schema or a reference to it."""
     made = _shape_schema(ref, reference)
-    if ref.shape is Shape.LIST:
+    if (struct, name) in _DEFAULT_KEYS:
+        made = {**made, "default": _DEFAULT_KEYS[struct, name]}
+    elif ref.shape is Shape.LIST:
         made = {**made, **_list_extensions(struct, name)}
     elif ref.shape is Shape.MAP and list_rules.is_atomic_field(struct, name):
         made = {**made, "x-kubernetes-map-type": "atomic"}
@@ -96,6 +98,9 @@ def _shape_schema(ref: TypeRef, reference: Any) -> dict[str, Any]:  # noqa: ANN4
         return {"type": "object", "additionalProperties": _shape_schema(ref.item, reference)}
     return dict(_SCALAR_SCHEMAS[ref.shape])
 
+
+_DEFAULT_KEYS = {("ContainerPort", "protocol"): "TCP", ("ServicePort", "protocol"): "TCP"}
+"""Keys of list items that may be left out; without their default an applied item would not find its live twin."""
 
 _SCALAR_SCHEMAS: dict[Shape, dict[str, Any]] = {
     Shape.STRING: {"type": "string"},
