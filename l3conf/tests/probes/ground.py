@@ -74,6 +74,8 @@ def routed_pair() -> Iterator[Ground]:
     """Build the ground of the drawing above."""
     with ExitStack() as stack:
         a, b, router = (stack.enter_context(NetworkNamespace.create()) for _ in range(3))
+        for namespace in (a, b, router):  # a link-local address that is still tentative resolves no neighbours
+            run_in(namespace, "sysctl -qw net.ipv6.conf.default.dad_transmits=0")
         _link(router, "left", a, ROUTER_LEFT, A, 1500)
         _link(router, "right", b, ROUTER_RIGHT, B, RIGHT_MTU)
         run_in(router, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
