@@ -1,0 +1,1 @@
+"""Benchmarks of labs and probes: ``l3conf bench``."""
