@@ -6,6 +6,7 @@ may forward, filter by reverse path or rate-limit ICMP.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from l3conf.emulator.fabric.elements import NamespacePlan
 
-ROOT = Path("/proc/sys/net")
+ROOT = "/proc/sys/net"
 
 
 def sysctls_of(plan: NamespacePlan) -> dict[str, str]:
@@ -47,11 +48,19 @@ class SysctlWriter:
         """Bring a *new* namespace to ``settings``. A kernel without IPv6 has nothing to switch off there."""
         for path, value in settings.items():
             if self._initial(path) not in (value, None):
-                (ROOT / path).write_text(value)
+                _write(f"{ROOT}/{path}", value)
 
     def _initial(self, path: str) -> str | None:
         """Return what a new namespace starts with; asked of the first one, the same for all."""
         if path not in self._inherited:
-            absent = path.startswith("ipv6/") and not (ROOT / "ipv6").exists()
-            self._inherited[path] = "" if absent else " ".join((ROOT / path).read_text().split())
+            absent = path.startswith("ipv6/") and not Path(ROOT, "ipv6").exists()
+            self._inherited[path] = "" if absent else " ".join(Path(ROOT, path).read_text().split())
         return self._inherited[path] or None
+
+
+def _write(path: str, value: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
