@@ -60,13 +60,17 @@ def build_report(
         "implementation": implementation_json(facts),
         "run": run_json(facts),
         **judge(rules, files, evidence={file.path for file in kept}),
-        "labs": _labs(files),
-        "hooks": _hooks(files),
+        **recorded(files),
         "events": _digests(sorted(event_digests, key=lambda file: file.path)),
         "evidence": _digests(kept),
     }
     redacted: Report = redact_all(report)
     return redacted
+
+
+def recorded(files: Sequence[EventFile]) -> dict[str, Any]:
+    """Return the parts of a report that repeat events without judging them."""
+    return {"labs": _labs(files), "hooks": _hooks(files)}
 
 
 def _labs(files: Iterable[EventFile]) -> list[dict[str, Any]]:
