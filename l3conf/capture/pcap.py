@@ -1,0 +1,79 @@
+"""The classic pcap file format: a header, then records (draft-ietf-opsawg-pcap). Pure.
+
+Written with nanoseconds in the byte order of this machine; read in either precision and either byte order.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from l3conf.errors import InvalidFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINKTYPE_ETHERNET = 1
+SNAPLEN = 0x40000
+"""Largest frame that is kept whole; what readers accept at most."""
+
+_MICROSECONDS, _NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
+_VERSION = 2, 4
+_FILE_HEADER = "IHHiIII"
+_RECORD_HEADER = "IIII"
+_RECORD = struct.Struct("=" + _RECORD_HEADER)
+_PER_SECOND = 1_000_000_000
+
+
+class Frame(NamedTuple):
+    """One captured frame."""
+
+    nanoseconds: int
+    """Since the epoch."""
+    data: bytes
+    original_length: int
+    """Bytes on the wire; more than ``data`` if the capture cut it off."""
+
+
+def file_header() -> bytes:
+    """Return the header of an Ethernet capture with nanosecond time stamps."""
+    return struct.pack("=" + _FILE_HEADER, _NANOSECONDS, *_VERSION, 0, 0, SNAPLEN, LINKTYPE_ETHERNET)
+
+
+def record_header(seconds: int, nanoseconds: int, captured: int, original: int) -> bytes:
+    """Return what stands before a frame of ``captured`` bytes that had ``original`` ones on the wire."""
+    return _RECORD.pack(seconds, nanoseconds, captured, original)
+
+
+def read_pcap(stream: BinaryIO, name: str = "pcap") -> Iterator[Frame]:
+    """Yield the frames of a capture in file order.
+
+    ``InvalidFileError`` if it is not a pcap of Ethernet, or ends in the middle of a record.
+    """
+    order, unit = _read_file_header(stream, name)
+    header = struct.Struct(order + _RECORD_HEADER)
+    count = 0
+    while prefix := stream.read(header.size):
+        count += 1
+        if len(prefix) < header.size:
+            raise InvalidFileError(f"the file ends within the header of record {count}", where=name)
+        seconds, fraction, captured, original = header.unpack(prefix)
+        data = stream.read(captured)
+        if len(data) < captured:
+            raise InvalidFileError(f"the file ends within record {count}", where=name)
+        yield Frame(seconds * _PER_SECOND + fraction * unit, data, original)
+
+
+def _read_file_header(stream: BinaryIO, name: str) -> tuple[str, int]:
+    """Return the byte order of the file and how many nanoseconds its time fractions count."""
+    data = stream.read(struct.calcsize("=" + _FILE_HEADER))
+    for order in "<>":
+        if len(data) < struct.calcsize(order + _FILE_HEADER):
+            break
+        magic, *_, link_type = struct.unpack(order + _FILE_HEADER, data)
+        if magic not in (_MICROSECONDS, _NANOSECONDS):
+            continue
+        if link_type != LINKTYPE_ETHERNET:
+            raise InvalidFileError(f"link type {link_type} is not Ethernet", where=name)
+        return order, 1 if magic == _NANOSECONDS else 1000
+    raise InvalidFileError("this is no classic pcap file", where=name, remedy="convert it: tshark -F pcap -r … -w …")
