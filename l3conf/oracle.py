@@ -7,7 +7,7 @@ same cells and compare tables, so that a difference is a named cell: this client
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,8 @@ class SeenAs(enum.Enum):
     GLOBAL = "a global address of its cluster"
     """Overlapping ranges: an address that is unique in the cluster set (L3-H2)."""
     ANYONE = "any address"
-    """Not a requirement: a pod that calls itself through a Service is masqueraded by kube-proxy (hairpin)."""
+    """No requirement: a pod that calls itself through a Service is masqueraded by kube-proxy (hairpin), and who
+    answers an ICMP echo, a kernel, does not tell whom it saw."""
 
 
 class Via(enum.Enum):
@@ -164,15 +165,29 @@ def _reach(
 
 def _between(client: ClusterSpec, server: ClusterSpec, family: IPFamily, seen_as: SeenAs | None) -> Table:
     cells: Table = {}
-    for origin, target in product(_sites(client), _sites(server)):
-        for protocol in Protocol:
-            if origin != target:
-                cells[Cell(origin, target, Via.POD, family, protocol)] = Expectation(seen_as is not None, seen_as)
-            # A ClusterIP answers no ICMP: kube-proxy translates ports only.
-            if protocol is not Protocol.ICMP:
-                seen = SeenAs.ANYONE if origin == target else seen_as
-                cells[Cell(origin, target, Via.SERVICE, family, protocol)] = Expectation(seen is not None, seen)
+    for origin, target, protocol in product(_sites(client), _sites(server), Protocol):
+        if origin != target:
+            seen = SeenAs.ANYONE if seen_as and protocol is Protocol.ICMP else seen_as
+            cells[Cell(origin, target, Via.POD, family, protocol)] = Expectation(seen is not None, seen)
+        # A ClusterIP answers no ICMP: kube-proxy translates ports only.
+        if protocol is not Protocol.ICMP:
+            seen = SeenAs.ANYONE if origin == target else seen_as
+            cells[Cell(origin, target, Via.SERVICE, family, protocol)] = Expectation(seen is not None, seen)
     return cells
+
+
+def across_clusters(table: Mapping[Cell, Expectation], via: Via, *protocols: Protocol) -> Table:
+    """Return the cells between different clusters, by what the client addresses and how."""
+    return {
+        cell: want
+        for cell, want in table.items()
+        if cell.client.cluster != cell.server.cluster and cell.via is via and cell.protocol in protocols
+    }
+
+
+def whoever_asks(table: Mapping[Cell, Expectation]) -> Table:
+    """Return the same cells with reachability alone: for rows that leave the source address to another row."""
+    return {cell: replace(want, seen_as=want.seen_as and SeenAs.ANYONE) for cell, want in table.items()}
 
 
 def _sites(cluster: ClusterSpec) -> list[Site]:

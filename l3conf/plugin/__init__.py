@@ -1,4 +1,81 @@
-"""The pytest plugin: marks, options, labs as fixtures, events of every test.
+"""The pytest plugin: marks, options, labs as fixtures, events of every test, and one report in the end.
 
-Must not hold expectations, commands or knowledge of one kind of lab.
+Must not hold expectations, commands or knowledge of one kind of lab. It is loaded wherever l3conf is installed,
+so it costs other people's test runs nothing: everything heavy is imported when the first scenario is collected.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.plugin import marks
+from l3conf.plugin.fixtures import POOL, RUN, budgets, fresh_lab, implementation, installed_lab, lab
+from l3conf.plugin.options import add_options, read_options
+from l3conf.plugin.recorder import Recorder
+from l3conf.plugin.run import EVENTS, MAIN_WORKER, Run
+from l3conf.plugin.stages import Once
+
+if TYPE_CHECKING:
+    from l3conf.plugin.options import RunOptions
+    from l3conf.plugin.pool import LabPool
+
+__all__ = [
+    "budgets",
+    "fresh_lab",
+    "implementation",
+    "installed_lab",
+    "lab",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_report_header",
+]
+
+_OPTIONS: pytest.StashKey[RunOptions] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the plugin's options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks and decide which part this process plays."""
+    marks.declare(config)
+    options = config.stash[_OPTIONS] = read_options(config)
+    is_worker = hasattr(config, "workerinput")
+    if options.output is not None and not is_worker and not config.option.collectonly:
+        from l3conf.plugin.controller import Controller  # noqa: PLC0415 - nothing heavy unless it is asked for
+
+        config.pluginmanager.register(Controller(config, options, options.output), "l3conf-controller")
+    distributes = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
+    if is_worker or not distributes:
+        _become_worker(config, options)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is tested, and the seed with which it can be repeated."""
+    options = config.stash[_OPTIONS]
+    if options.output is None and config.getoption("seed") is None:
+        return None
+    return f"l3conf: {options.implementation} on {options.lab_kind}, seed {options.seed}"
+
+
+def _become_worker(config: pytest.Config, options: RunOptions) -> None:
+    run = Run(
+        options=options,
+        worker=getattr(config, "workerinput", {}).get("workerid", MAIN_WORKER),
+        events_directory=options.output and options.output / EVENTS,
+        root=config.rootpath,
+    )
+    config.stash[RUN] = run
+    config.stash[POOL] = Once(lambda: _make_pool(run))
+    config.pluginmanager.register(Recorder(run, config.stash[POOL]), "l3conf-recorder")
+
+
+def _make_pool(run: Run) -> LabPool:
+    from l3conf.plugin.pool import LabPool  # noqa: PLC0415 - brings the Kubernetes client, for scenarios only
+
+    return LabPool(run)

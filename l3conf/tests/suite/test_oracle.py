@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from l3conf.model.topology import ClusterSpec, NodeSpec, Topology
 from l3conf.observation import Protocol
-from l3conf.oracle import TRANSLATED, Expectation, SeenAs, Site, Table, Via, compare, expected
+from l3conf.oracle import (
+    TRANSLATED,
+    Expectation,
+    SeenAs,
+    Site,
+    Table,
+    Via,
+    across_clusters,
+    compare,
+    expected,
+    whoever_asks,
+)
 
 NAMES = ("a", "b", "c")
 
@@ -95,15 +106,19 @@ def test_overlapping_clusters_reach_each_other_by_global_addresses_only_where_th
     declared = expected(topology, joined=NAMES, features={TRANSLATED})
     across = [cell for cell in declared if cell.client.cluster != cell.server.cluster]
     assert {undeclared[cell] for cell in across} == {Expectation(reachable=False)}
-    assert {declared[cell].seen_as for cell in across} == {SeenAs.GLOBAL}
+    assert {declared[cell].seen_as for cell in across if cell.protocol is Protocol.TCP} == {SeenAs.GLOBAL}
 
 
 def test_the_table_of_two_members_has_every_cell_once() -> None:
     table = expected(Topology(name="t", clusters=(cluster(0), cluster(1))), joined=NAMES)
-    across = [cell for cell in table if cell.client.cluster != cell.server.cluster]
+    pods = across_clusters(table, Via.POD, *Protocol)
+    services = across_clusters(table, Via.SERVICE, *Protocol)
     # 2 directions, 2 x 2 placements; three protocols to pods, two to Services.
-    assert len(across) == 2 * 4 * 5
-    assert {table[cell].seen_as for cell in across} == {SeenAs.ITSELF}
+    assert (len(pods), len(services)) == (2 * 4 * 3, 2 * 4 * 2)
+    assert {want.seen_as for cell, want in pods.items() if cell.protocol is Protocol.ICMP} == {SeenAs.ANYONE}
+    assert {want.seen_as for cell, want in pods.items() if cell.protocol is not Protocol.ICMP} == {SeenAs.ITSELF}
+    assert {want.seen_as for want in services.values()} == {SeenAs.ITSELF}
+    assert {want.seen_as for want in whoever_asks(pods).values()} == {SeenAs.ANYONE}
 
 
 def test_a_pod_that_calls_itself_through_a_service_may_be_seen_as_anyone() -> None:

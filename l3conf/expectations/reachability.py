@@ -1,0 +1,92 @@
+"""Observe the oracle's cells with real packets and compare tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from l3conf.expectations.diagnosis import diagnose
+from l3conf.expectations.flow import Flow, describe
+from l3conf.observation import Observation, Outcome
+from l3conf.oracle import Cell, Expectation, SeenAs, Site, Via, compare
+from l3conf.wait import DeadlineMissedError, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from l3conf.expectations.harness import Harness
+    from l3conf.expectations.places import Pod, Service
+    from l3conf.oracle import Difference, Table
+
+_TRIES_PER_BACKEND = 5
+"""Probes per backend and round: kube-proxy chooses at random, and every backend must be met."""
+_MOST_LINES = 12
+
+
+@dataclass(slots=True)
+class Reachability:
+    """A table of expectations over the pods and Services of one lab."""
+
+    harness: Harness
+    table: Table
+    pods: Mapping[Site, Pod]
+    services: Mapping[str, Service]
+    """By cluster."""
+    _observed: dict[Cell, tuple[Expectation, str]] = field(default_factory=dict)
+
+    def holds(self, *, within: str = "T_probe", started: float | None = None) -> None:
+        """Expect every cell to show what the table says, or raise with the cells that differ and the first one's path.
+
+        What once was right need not be shown again: only differing cells are asked anew until the budget ends.
+        """
+        differing: list[Difference] = []
+
+        def look() -> str | Pending:
+            self._observe([difference.cell for difference in differing] or list(self.table))
+            differing[:] = compare(self.table, self._observed)
+            lines = "\n".join(f"  {difference}" for difference in differing[:_MOST_LINES])
+            return Pending(f"{len(differing)} of {len(self.table)} cells differ:\n{lines}") if differing else "equal"
+
+        try:
+            self.harness.wait(f"{len(self.table)} cells of reachability", look, within, started=started)
+        except DeadlineMissedError as missed:
+            flows = [self._flow(difference.cell) for difference in differing[:1]]
+            raise AssertionError("\n".join([str(missed), *diagnose(self.harness, flows)])) from None
+
+    def _observe(self, cells: list[Cell]) -> None:
+        """Ask each cell once; Services often enough to meet every backend."""
+        timeout = self.harness.budgets.get("T_probe") / 3
+        asked = [cell for cell in cells for _ in range(self._tries(cell))]
+        seen = self.harness.send([self._flow(cell).probe(timeout) for cell in asked])
+        for cell, observation in zip(asked, seen, strict=True):
+            actual = self._actual_cell(cell, observation)
+            if actual in self.table and not self._satisfied(actual):
+                self._observed[actual] = self._reading(actual, observation)
+
+    def _tries(self, cell: Cell) -> int:
+        return _TRIES_PER_BACKEND if cell.via is Via.SERVICE else 1
+
+    def _satisfied(self, cell: Cell) -> bool:
+        return cell in self._observed and not compare({cell: self.table[cell]}, self._observed)
+
+    def _actual_cell(self, cell: Cell, seen: Observation) -> Cell:
+        """Return the cell that an observation speaks of: for Services the backend that answered decides."""
+        if cell.via is Via.POD or seen.outcome is not Outcome.DELIVERED:
+            return cell
+        backends = self.services[cell.server.cluster].backends
+        server = next((pod.site for pod in backends if pod.place == seen.responder), cell.server)
+        return Cell(cell.client, server, cell.via, cell.family, cell.protocol)
+
+    def _reading(self, cell: Cell, seen: Observation) -> tuple[Expectation, str]:
+        """Return an observation in the oracle's terms, and in words."""
+        if seen.outcome is not Outcome.DELIVERED:
+            return Expectation(reachable=False), describe(seen)
+        own = self.pods[cell.client].address(cell.family)
+        as_itself = SeenAs.ITSELF if seen.seen_as == own else SeenAs.ANYONE
+        return Expectation(reachable=True, seen_as=as_itself), f"arrived, seen as {seen.seen_as or 'unknown'}"
+
+    def _flow(self, cell: Cell) -> Flow:
+        server: Pod | Service = self.pods[cell.server]
+        if cell.via is Via.SERVICE:
+            server = self.services[cell.server.cluster]
+        return Flow(client=self.pods[cell.client], server=server, protocol=cell.protocol, family=cell.family)

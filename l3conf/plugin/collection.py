@@ -1,0 +1,61 @@
+"""Which scenarios run, in what order, and on which worker.
+
+Scenarios that share a lab form one xdist group, so that a worker builds it once. Within a group the tests that
+disturb come after those that only look, and those that dismantle come last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.plugin.marks import rows_of, topology_of
+
+if TYPE_CHECKING:
+    from l3conf.plugin.options import RunOptions
+
+DISTURBED = "fresh_lab"
+"""Fixture whose tests may cut, leave and rejoin; their lab is not the one that the others look at."""
+
+
+def arrange(items: list[pytest.Item], options: RunOptions, config: pytest.Config) -> dict[str, list[str]]:
+    """Filter, order and group the scenarios among ``items`` in place; other tests stay as they are, in front.
+
+    Returns the rows of every scenario that was collected, those left out too.
+    """
+    scenarios = [item for item in items if rows_of(item)]
+    if not scenarios:
+        return {}
+    rows = {item.nodeid: rows_of(item) for item in scenarios}
+    kept = [item for item in scenarios if _wanted(item, options)]
+    if len(kept) < len(scenarios):
+        config.hook.pytest_deselected(items=[item for item in scenarios if item not in kept])
+    kept.sort(key=_position)
+    for item in kept:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items[:] = [item for item in items if not rows_of(item)] + kept
+    return rows
+
+
+def _wanted(item: pytest.Item, options: RunOptions) -> bool:
+    if options.topologies and topology_of(item) not in options.topologies:
+        return False
+    return not options.rows or bool(set(rows_of(item)) & set(options.rows))
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the name of the lab that a scenario runs on."""
+    return f"{topology_of(item)}{'-disturbed' if uses_disturbed_lab(item) else ''}"
+
+
+def uses_disturbed_lab(item: pytest.Item) -> bool:
+    """Whether a scenario asks for the lab that may be disturbed."""
+    return DISTURBED in getattr(item, "fixturenames", ())
+
+
+def _position(item: pytest.Item) -> tuple[str, bool, str]:
+    """Return the place in the order: by lab, dismantling last, else as the requirements are numbered."""
+    dismantles = item.get_closest_marker("dismantles") is not None
+    row = rows_of(item)[0]
+    return group_of(item), dismantles, f"{row[3]}{int(row[4:]):03d}"

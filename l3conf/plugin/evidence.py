@@ -1,0 +1,116 @@
+"""A dump per failure: lab, objects, events, node state, hook logs, one timeline and one line to repeat it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from typing import TYPE_CHECKING, Any
+
+from l3conf.errors import L3confError
+from l3conf.plugin.cluster_api import GROUP
+from l3conf.report.output import EVIDENCE
+from l3conf.report.redaction import redact, redact_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from l3conf.plugin.lab import Lab
+    from l3conf.plugin.run import Run
+
+_OBJECTS = {
+    "clusters": f"{GROUP}/clusters",
+    "endpoints": f"{GROUP}/endpoints",
+    "gateways": f"{GROUP}/gateways",
+    "routeagents": f"{GROUP}/routeagents",
+    "pods": "/api/v1/pods",
+    "events": "/api/v1/events",
+}
+_TIMELINE_LINES = 400
+_LOG_BYTES = 64 * 1024
+
+
+def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], message: str) -> list[str]:
+    """Write the evidence of one failure below the output directory; return the files, relative to it.
+
+    Bounded by ``T_gather``. What cannot be had is left out and said so: evidence never changes a verdict.
+    """
+    if run.options.output is None:
+        return []
+    writer = _Writer(run.options.output, _folder(test), time.monotonic() + run.options.budgets.get("T_gather"))
+    writer.text("message.txt", lambda: message)
+    writer.text("replay.txt", lambda: replay_line(run, rows))
+    for lab in labs:
+        name = lab.topology.name
+        writer.json(f"{name}/lab.json", lambda lab=lab: dict(lab.ground.describe()))  # type: ignore[misc]
+        for api in (*lab.apis.values(), lab.broker):
+            writer.json(
+                f"{name}/objects-{api.name}.json",
+                lambda api=api: {kind: api.items(path) for kind, path in _OBJECTS.items()},  # type: ignore[misc]
+            )
+        for node in lab.nodes:
+            writer.json(
+                f"{name}/node-{node.site.cluster}-{node.site.node}.json",
+                lambda lab=lab, node=node: lab.ground.node_state(node.site.cluster, node.site.node),  # type: ignore[misc]
+            )
+    for log in sorted((run.scratch / "hooks").glob("*/*.log")):
+        writer.text(f"hooks/{log.parent.name}-{log.name}", lambda log=log: _tail(log))  # type: ignore[misc]
+    writer.text("timeline.txt", lambda: timeline(run))
+    return writer.files
+
+
+def replay_line(run: Run, rows: Sequence[str]) -> str:
+    """Return the command that repeats the rows of a failure."""
+    words = ["l3conf", "run", *rows, "--on", run.options.lab_kind, "--seed", str(run.options.seed)]
+    if run.options.implementation is not None:
+        words += ["--impl", run.options.implementation.name]
+    for name, seconds in run.options.budgets.overrides.items():
+        words += ["--budget", f"{name}={seconds:g}"]
+    return f"{shlex.join(words)}\n"
+
+
+def timeline(run: Run) -> str:
+    """Return the newest moments of the run, in seconds before now."""
+    now = time.monotonic()
+    moments = sorted(run.timeline, key=lambda moment: moment.time)[-_TIMELINE_LINES:]
+    return "".join(f"{moment.time - now:9.3f} s  {moment.text}\n" for moment in moments)
+
+
+class _Writer:
+    """Writes files of one folder until the time is over; everything is redacted on its way."""
+
+    def __init__(self, output: Path, folder: str, deadline: float) -> None:
+        self.files: list[str] = []
+        self._output = output
+        self._folder = f"{EVIDENCE}/{folder}"
+        self._deadline = deadline
+
+    def json(self, name: str, read: Callable[[], Any]) -> None:
+        """Write what ``read`` returns as JSON."""
+        self.text(name, lambda: json.dumps(redact_all(read()), indent=1, sort_keys=True, default=str) + "\n")
+
+    def text(self, name: str, read: Callable[[], str]) -> None:
+        """Write what ``read`` returns."""
+        if time.monotonic() > self._deadline:
+            return
+        try:
+            content = read()
+        except (L3confError, LookupError, OSError, ValueError) as error:
+            content = f"could not be read: {error}\n"
+        path = self._output / self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(redact(content), encoding="utf-8")
+        self.files.append(f"{self._folder}/{name}")
+
+
+def _folder(test: str) -> str:
+    """Return a folder name for a test: its last parts, without what file systems dislike."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", test.rpartition("/")[2]).strip("-")[:120]
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - _LOG_BYTES))
+        return stream.read().decode(errors="replace")

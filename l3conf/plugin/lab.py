@@ -1,0 +1,196 @@
+"""A lab with an implementation in it, as scenarios see it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf import oracle
+from l3conf.adapter import HookRequest, HookUnavailable
+from l3conf.expectations.reachability import Reachability
+from l3conf.model.implementation import Verb
+from l3conf.model.topology import IPFamily
+from l3conf.observation import Protocol
+from l3conf.plugin import local_traffic
+from l3conf.plugin.cluster_api import ClusterAPI
+from l3conf.plugin.inventory import installed_objects
+from l3conf.plugin.outage import watch_outage
+from l3conf.plugin.stages import Once
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from l3conf.adapter import HookRunner
+    from l3conf.expectations import Node, Outsider, Service
+    from l3conf.expectations.harness import Harness
+    from l3conf.labs.base import Lab as Ground
+    from l3conf.model.topology import Topology
+    from l3conf.oracle import Table
+    from l3conf.plugin.inventory import Pods
+    from l3conf.plugin.local_traffic import LocalTraffic
+    from l3conf.plugin.outage import Outage
+    from l3conf.plugin.run import Run
+
+NodeStates = dict[str, "Mapping[str, object]"]
+"""Everything in the nodes' network configuration, by place (``east@east-1``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What can be compared before an implementation is there and after it has gone."""
+
+    nodes: NodeStates
+    objects: Mapping[str, frozenset[str]]
+    """Cluster-wide objects by cluster, the broker's under its own name."""
+    local_traffic: LocalTraffic
+
+
+@dataclass(slots=True)
+class Lab:
+    """A cluster set under test. Made by the fixtures ``lab``, ``fresh_lab`` and ``installed_lab``."""
+
+    ground: Ground
+    run: Run
+    harness: Harness
+    hooks: HookRunner
+    apis: Mapping[str, ClusterAPI]
+    """By cluster."""
+    broker: ClusterAPI
+    pods: Pods
+    services: Mapping[str, Service]
+    """The Service over the probe pods, by cluster."""
+    nodes: tuple[Node, ...]
+    outsider: Outsider
+    joined: list[str] = field(default_factory=list)
+    joined_at: float = 0.0
+    """``time.monotonic`` when the last join hook had ended."""
+    before: Snapshot = field(init=False)
+    """As it was before anything of the implementation was installed."""
+    connected: Once[None] = field(init=False)
+    """Waits once until packets cross; everyone who needs that shares the outcome."""
+    _outages: dict[tuple[str, str], Once[Outage]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.connected = Once(self._await_connected)
+        self.before = self.snapshot()
+
+    @property
+    def topology(self) -> Topology:
+        """The cluster set."""
+        return self.ground.topology
+
+    @property
+    def families(self) -> tuple[IPFamily, ...]:
+        """Address families that every cluster has."""
+        shared = set(IPFamily).intersection(*(cluster.families for cluster in self.topology.clusters))
+        return tuple(family for family in IPFamily if family in shared)
+
+    # What the oracle says, and what packets say.
+
+    def expected(self) -> Table:
+        """Return who must reach whom now, seen as whom."""
+        return oracle.expected(self.topology, joined=self.joined, features=self.run.implementation.features)
+
+    def reachability(self, table: Table) -> Reachability:
+        """Return an expectation about the cells of a table."""
+        return Reachability(self.harness, table, {pod.site: pod for pod in self.pods.all}, self.services)
+
+    def local_traffic(self) -> LocalTraffic:
+        """Observe the traffic that no connection between clusters may change."""
+        return local_traffic.observe(
+            self.harness, self.pods.all, self.services, self.nodes, self.outsider, self.families[0]
+        )
+
+    # What no API offers.
+
+    def node_states(self, *clusters: str) -> NodeStates:
+        """Return the network configuration of every node of the named clusters, or of all."""
+        return {
+            node.place: self.ground.node_state(node.site.cluster, node.site.node)
+            for node in self.nodes
+            if not clusters or node.site.cluster in clusters
+        }
+
+    def snapshot(self) -> Snapshot:
+        """Return all that a removal must restore."""
+        return Snapshot(
+            nodes=self.node_states(),
+            objects={api.name: installed_objects(api) for api in (*self.apis.values(), self.broker)},
+            local_traffic=self.local_traffic(),
+        )
+
+    @contextmanager
+    def cut(self, source: str, destination: str) -> Iterator[None]:
+        """Drop everything from one site to another, this direction only, while the context is open."""
+        with self.ground.cut(source, destination):
+            self.run.note(f"cut: {source} -> {destination}")
+            yield
+        self.run.note(f"healed: {source} -> {destination}")
+
+    def outage(self, source: str, destination: str) -> Outage:
+        """Cut one direction until it is reported, heal it, and return the two timelines. Done once a direction."""
+        key = (source, destination)
+        if key not in self._outages:
+            self._outages[key] = Once(lambda: watch_outage(self, source, destination))
+        return self._outages[key]()
+
+    # What only the implementation can do.
+
+    def install(self) -> None:
+        """Check the canary, deploy, and join every cluster; then wait for nothing."""
+        self.hooks.check_canary(
+            self._request(), self.run.random("canary"), timeout=self.harness.budgets.get("T_canary")
+        )
+        self.call(Verb.DEPLOY)
+        for cluster in self.topology.clusters:
+            self.join(cluster.name)
+
+    def join(self, cluster: str) -> None:
+        """Make a cluster a member."""
+        self.call(Verb.JOIN, cluster)
+        self.joined.append(cluster)
+        self.joined_at = time.monotonic()
+
+    def leave(self, cluster: str) -> None:
+        """Take a cluster out of the set."""
+        self.call(Verb.LEAVE, cluster)
+        self.joined.remove(cluster)
+
+    def remove(self) -> None:
+        """Take the implementation out everywhere."""
+        self.call(Verb.REMOVE)
+        self.joined.clear()
+
+    def call(self, verb: Verb, cluster: str = "") -> None:
+        """Call a hook; a verb that the implementation does not have makes the row untestable."""
+        budget = "T_deploy" if verb is Verb.DEPLOY else "T_hook"
+        answer = self.hooks.run(verb, self._request(cluster), timeout=self.harness.budgets.get(budget))
+        if isinstance(answer, HookUnavailable):
+            pytest.skip(answer.reason)
+
+    def _request(self, cluster: str = "") -> HookRequest:
+        return HookRequest(
+            lab=self.ground, work_directory=self.run.scratch / "work" / self.topology.name, cluster=cluster
+        )
+
+    def _await_connected(self) -> None:
+        """Wait until every pod reaches every pod of the other members."""
+        table = oracle.whoever_asks(oracle.across_clusters(self.expected(), oracle.Via.POD, Protocol.UDP))
+        if not any(want.reachable for want in table.values()):
+            pytest.skip("this topology has no clusters that the implementation has to connect")
+        self.reachability(table).holds(within="T_join", started=self.joined_at)
+
+    def open_api(self, cluster: str) -> ClusterAPI:
+        """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""
+        access = self.ground.clusters[cluster]
+        return ClusterAPI(cluster, access.kubeconfig, timeout=self.harness.budgets.get("T_api"))
+
+    def close(self) -> None:
+        """Close API clients and end the ground."""
+        for api in (*self.apis.values(), self.broker):
+            api.close()
+        self.ground.close()

@@ -1,0 +1,99 @@
+"""Traffic that no connection between clusters may change (L3-F7), observed as a table of words.
+
+Inside each cluster: pod to pod, pod to Service, pod to node, node to pod. To and from outside: pod to outsider,
+node to outsider, outsider to pod. The same table is taken before an implementation is installed, while it works
+and after it left; what differs is its doing.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from l3conf.expectations.flow import Flow, describe
+from l3conf.expectations.places import Pod, Service
+from l3conf.observation import Observation, Outcome, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from l3conf.expectations.harness import Harness
+    from l3conf.expectations.places import Node, Outsider
+    from l3conf.model.topology import IPFamily
+
+LocalTraffic = dict[str, str]
+"""What became of each local flow, by its name."""
+_ROUNDS = 3
+"""Tries for what was not answered: one lost packet is no change."""
+_PATIENCE = 0.4
+
+
+def observe(
+    harness: Harness,
+    pods: Sequence[Pod],
+    services: Mapping[str, Service],
+    nodes: Sequence[Node],
+    outsider: Outsider,
+    family: IPFamily,
+) -> LocalTraffic:
+    """Send the whole set and return the table. ``LabError`` for faults of the harness."""
+    flows = list(_flows(pods, services, nodes, outsider, family))
+    table: LocalTraffic = {}
+    open_ = flows
+    for _ in range(_ROUNDS):
+        seen = harness.send([flow.probe(_PATIENCE) for flow in open_])
+        table |= {str(flow): _words(flow, one) for flow, one in zip(open_, seen, strict=True)}
+        open_ = [flow for flow, one in zip(open_, seen, strict=True) if one.outcome is not Outcome.DELIVERED]
+        if not open_:
+            break
+    return table
+
+
+def differences(before: LocalTraffic, now: LocalTraffic) -> list[str]:
+    """Return one line for every flow that is not what it was."""
+    return [
+        f"{name}: was {before.get(name, 'not observed')}, is {now.get(name, 'not observed')}"
+        for name in dict.fromkeys([*before, *now])
+        if before.get(name) != now.get(name)
+    ]
+
+
+def undelivered(table: LocalTraffic) -> list[str]:
+    """Return the flows that were not answered: with these a lab is no ground to stand on."""
+    return [f"{name}: {words}" for name, words in table.items() if not words.startswith("delivered")]
+
+
+def _flows(
+    pods: Sequence[Pod],
+    services: Mapping[str, Service],
+    nodes: Sequence[Node],
+    outsider: Outsider,
+    family: IPFamily,
+) -> Iterator[Flow]:
+    for client, server in product(pods, repeat=2):
+        if client.site.cluster == server.site.cluster and client != server:
+            for protocol in Protocol:
+                yield Flow(client=client, server=server, protocol=protocol, family=family)
+    for pod in pods:
+        for protocol in (Protocol.UDP, Protocol.TCP):
+            yield Flow(client=pod, server=services[pod.site.cluster], protocol=protocol, family=family)
+        yield Flow(client=pod, server=outsider, protocol=Protocol.ICMP, family=family)
+        yield Flow(client=outsider, server=pod, protocol=Protocol.UDP, family=family)
+    for node, pod in product(nodes, pods):
+        if node.site.cluster == pod.site.cluster:
+            yield Flow(client=pod, server=node, protocol=Protocol.ICMP, family=family)
+            yield Flow(client=node, server=pod, protocol=Protocol.TCP, family=family)
+    for node in nodes:
+        yield Flow(client=node, server=outsider, protocol=Protocol.ICMP, family=family)
+
+
+def _words(flow: Flow, seen: Observation) -> str:
+    """Return what came of a flow, without what may change from one probe to the next."""
+    if seen.outcome is not Outcome.DELIVERED:
+        return describe(seen)
+    if seen.seen_as is None:
+        return "delivered"
+    # Which backend a Service chooses is chance, and a pod that meets itself there is masqueraded.
+    if isinstance(flow.server, Service) and isinstance(flow.client, Pod) and seen.responder == flow.client.place:
+        return f"delivered, seen as {flow.client.address(flow.family)}"
+    return f"delivered, seen as {seen.seen_as}"

@@ -1,0 +1,108 @@
+"""What a run was asked for: command-line options as one value."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.errors import UserError
+from l3conf.spec.budgets import Budgets, parse_override
+from l3conf.spec.catalogue import find_requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LAB_KINDS = ("emulated",)
+_DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of one run; the same in every worker."""
+
+    implementation: Path | None
+    """``--impl``, or the repository's reference implementation if the run stands in a checkout."""
+    lab_kind: str
+    output: Path | None
+    """Folder of the report and of evidence; None: the terminal only."""
+    seed: int
+    topologies: tuple[str, ...]
+    """Names to which the run is restricted; empty: all."""
+    rows: tuple[str, ...]
+    """Requirements to which the run is restricted; empty: all."""
+    budgets: Budgets
+    hook_env: Mapping[str, str]
+    """Further variables of hooks, by which ``l3conf teeth`` throws a mutant's switch."""
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("l3conf", "conformance of layer-3 connectivity between Kubernetes clusters")
+    group.addoption("--impl", type=Path, metavar="FILE", help="implementation file (default: reference_impl/impl.yaml)")
+    group.addoption("--on", choices=LAB_KINDS, default="emulated", help="kind of lab (default: emulated)")
+    group.addoption("--report", type=Path, metavar="DIR", help="write the conformance report and evidence there")
+    group.addoption("--seed", type=int, metavar="N", help="order of pairs and hook canary (default: random, printed)")
+    group.addoption("--topology", action="append", default=[], metavar="NAME", help="only scenarios on this topology")
+    group.addoption("--row", action="append", default=[], metavar="ID", help="only scenarios that verify this row")
+    group.addoption(
+        "--budget", action="append", default=[], metavar="NAME=SECONDS", help="override a time of the table of budgets"
+    )
+    group.addoption("--hook-env", action="append", default=[], metavar="NAME=VALUE", help=argparse.SUPPRESS)
+
+
+def read_options(config: pytest.Config) -> RunOptions:
+    """Return the run's options; ``pytest.UsageError`` for the caller's mistakes."""
+    try:
+        budgets = Budgets.default().with_overrides(dict(parse_override(text) for text in config.getoption("budget")))
+        rows = tuple(find_requirement(row).id for row in config.getoption("row"))
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+    return RunOptions(
+        implementation=config.getoption("impl") or _default_implementation(config),
+        lab_kind=config.getoption("on"),
+        output=_absolute(config.getoption("report")),
+        seed=_seed(config),
+        topologies=tuple(config.getoption("topology")),
+        rows=rows,
+        budgets=budgets,
+        hook_env=dict(text.split("=", 1) for text in config.getoption("hook_env")),
+    )
+
+
+def topology_file(name: str, root: Path) -> Path:
+    """Return the file of a topology by its name: of this checkout, or of the installed package."""
+    places = [root / "topologies"]
+    installed = importlib.util.find_spec("topologies")
+    if installed is not None:
+        places += [Path(place) for place in installed.submodule_search_locations or ()]
+    for place in places:
+        if (place / f"{name}.yaml").is_file():
+            return place / f"{name}.yaml"
+    known = sorted({file.stem for place in places for file in place.glob("*.yaml")})
+    raise UserError(f"there is no topology {name!r}", remedy=f"there are: {', '.join(known) or 'none'}")
+
+
+def _default_implementation(config: pytest.Config) -> Path | None:
+    for root in (config.rootpath, config.invocation_params.dir):
+        if (root / _DEFAULT_IMPLEMENTATION).is_file():
+            return root / _DEFAULT_IMPLEMENTATION
+    return None
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
+
+
+def _seed(config: pytest.Config) -> int:
+    """Return the seed: given, the controller's, or a new one."""
+    worker: Mapping[str, int] = getattr(config, "workerinput", {})
+    given = config.getoption("seed")
+    if given is None:
+        given = worker.get("l3conf_seed")
+    return secrets.randbelow(1 << 31) if given is None else int(given)

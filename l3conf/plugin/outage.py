@@ -1,0 +1,225 @@
+"""Two timelines of one outage: what the gateways' status said, and what packets did at the same time.
+
+The direction ``source -> destination`` is cut until both ends report the loss or the budget is over, then healed
+until both report the connection again. Judging is left to pure functions over the result.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from l3conf.errors import LabError
+from l3conf.expectations.flow import Flow
+from l3conf.observation import Outcome, Protocol
+from l3conf.plugin.cluster_api import GROUP, follow
+from l3conf.plugin.gateways import CONNECTED, connections
+from l3conf.wait import LATE_WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from l3conf.plugin.cluster_api import Object
+    from l3conf.plugin.lab import Lab
+
+_PERIOD = 0.1
+"""Seconds between two rounds of probes: the resolution of the packets' timeline."""
+_PATIENCE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one cluster's active gateway said of its connection to the other, from a moment on."""
+
+    time: float
+    cluster: str
+    status: str
+    """``connected``, ``connecting``, ``error``; empty while nothing is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """Whether a packet went from a pod of the source to one of the destination and back."""
+
+    time: float
+    """When it was sent."""
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """What was seen, on one clock (``time.monotonic``)."""
+
+    source: str
+    destination: str
+    cut_at: float
+    healed_at: float
+    ended_at: float
+    reports: tuple[Report, ...]
+    """In order of time, those that held before the cut included."""
+    round_trips: tuple[RoundTrip, ...]
+
+
+def loss_reported(outage: Outage, cluster: str) -> float | None:
+    """Return the seconds from the cut until a cluster stopped saying ``connected``; None if it never did."""
+    for report in outage.reports:
+        if report.cluster == cluster and outage.cut_at < report.time and report.status != CONNECTED:
+            return report.time - outage.cut_at
+    return None
+
+
+def recovery_reported(outage: Outage, cluster: str) -> float | None:
+    """Return the seconds from the healing until a cluster said ``connected`` again; None if it never did."""
+    said = [report for report in outage.reports if report.cluster == cluster]
+    if said and said[-1].status == CONNECTED:
+        return max(0.0, said[-1].time - outage.healed_at)
+    return None
+
+
+def packets_recovered(outage: Outage) -> float | None:
+    """Return the seconds from the healing until the first packet went there and back; None if none did."""
+    for trip in outage.round_trips:
+        if trip.delivered and trip.time >= outage.healed_at:
+            return trip.time - outage.healed_at
+    return None
+
+
+def stale_claims(
+    reports: Iterable[Report], round_trips: Iterable[RoundTrip], *, fresh: float, until: float
+) -> list[tuple[str, float, float]]:
+    """Return ``(cluster, from, to)`` for every time in which ``connected`` rested on nothing fresh.
+
+    A claim is fresh for ``fresh`` seconds after a delivered round trip. Round trips before the first report
+    count; claims are followed until ``until``.
+    """
+    delivered = sorted(trip.time for trip in round_trips if trip.delivered)
+    by_cluster: dict[str, list[Report]] = {}
+    for report in reports:
+        by_cluster.setdefault(report.cluster, []).append(report)
+    found = []
+    for cluster, said in by_cluster.items():
+        ends = [*(report.time for report in said[1:]), until]
+        for report, end in zip(said, ends, strict=True):
+            if report.status == CONNECTED:
+                found += [(cluster, begin, to) for begin, to in _uncovered(report.time, end, delivered, fresh)]
+    return found
+
+
+def _uncovered(begin: float, end: float, delivered: Sequence[float], fresh: float) -> list[tuple[float, float]]:
+    """Return the parts of ``begin..end`` that no delivery covers for ``fresh`` seconds after itself."""
+    gaps, covered = [], begin
+    for moment in delivered:
+        if moment >= end:
+            break
+        if moment > covered:
+            gaps.append((covered, moment))
+        covered = max(covered, moment + fresh)
+    if covered < end:
+        gaps.append((covered, end))
+    return gaps
+
+
+def watch_outage(lab: Lab, source: str, destination: str) -> Outage:
+    """Cut ``source -> destination``, watch, heal, watch. ``LabError`` if the cut let packets through."""
+    budgets = lab.harness.budgets
+    recorder = _Recorder(lab, source, destination)
+    with recorder:
+        recorder.until(lambda: recorder.says_connected and recorder.delivering, budgets.get("T_recover"))
+        with lab.cut(source, destination):
+            cut_at = time.monotonic()
+            recorder.until(
+                lambda: recorder.says_lost, max(budgets.get("T_detect"), budgets.get("T_fresh")) + LATE_WINDOW
+            )
+            # Packets that were under way while the cut was made prove nothing about it.
+            if any(trip.delivered for trip in recorder.round_trips if trip.time > cut_at):
+                raise LabError(f"packets crossed while {source} -> {destination} was cut")
+        healed_at = time.monotonic()
+        recorder.until(lambda: recorder.says_connected and recorder.delivering, budgets.get("T_recover"))
+    return Outage(
+        source=source,
+        destination=destination,
+        cut_at=cut_at,
+        healed_at=healed_at,
+        ended_at=time.monotonic(),
+        reports=tuple(sorted(recorder.reports, key=lambda report: report.time)),
+        round_trips=tuple(recorder.round_trips),
+    )
+
+
+class _Recorder:
+    """Records both timelines: status by watches in threads of their own, packets by the caller's ``until``."""
+
+    def __init__(self, lab: Lab, source: str, destination: str) -> None:
+        self.reports: list[Report] = []
+        self.round_trips: list[RoundTrip] = []
+        self._lab = lab
+        self._peers = {source: destination, destination: source}
+        self._latest: dict[str, str] = {}
+        self._objects: dict[tuple[str, str], Object] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._apis = [lab.open_api(cluster) for cluster in self._peers]
+        family = lab.families[0]
+        client, server = lab.pods.one_in_each(source, destination)
+        self._flow = Flow(client=client, server=server, protocol=Protocol.UDP, family=family)
+
+    def __enter__(self) -> None:
+        for api in self._apis:
+            cluster = api.name
+
+            def seen(moment: float, kind: str, obj: Object, cluster: str = cluster) -> None:
+                self._status_seen(cluster, moment, kind, obj)
+
+            self._threads.append(follow(api, f"{GROUP}/gateways", seen, self._stop))
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        for api in self._apis:
+            api.close()
+
+    @property
+    def says_connected(self) -> bool:
+        """Whether both ends say that they are connected."""
+        return all(self._latest.get(cluster) == CONNECTED for cluster in self._peers)
+
+    @property
+    def says_lost(self) -> bool:
+        """Whether neither end says that it is connected."""
+        return all(self._latest.get(cluster) != CONNECTED for cluster in self._peers)
+
+    @property
+    def delivering(self) -> bool:
+        """Whether the newest packet went there and back."""
+        return bool(self.round_trips) and self.round_trips[-1].delivered
+
+    def until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Send one probe a period until ``done()`` or the time is over."""
+        deadline = time.monotonic() + seconds
+        for _ in itertools.takewhile(lambda _: time.monotonic() < deadline, itertools.count()):
+            began = time.monotonic()
+            (seen,) = self._lab.harness.send([self._flow.probe(_PATIENCE)])
+            self.round_trips.append(RoundTrip(began, seen.outcome is Outcome.DELIVERED))
+            if done():
+                return
+            self._stop.wait(max(0.0, began + _PERIOD - time.monotonic()))
+
+    def _status_seen(self, cluster: str, moment: float, kind: str, obj: Object) -> None:
+        """Record what a Gateway object says of the peer, when that changes."""
+        with self._lock:
+            key = (cluster, obj["metadata"]["name"])
+            if kind == "DELETED":
+                self._objects.pop(key, None)
+            else:
+                self._objects[key] = obj
+            gateways = [one for (owner, _), one in self._objects.items() if owner == cluster]
+            status = next((one.status for one in connections(gateways) if one.peer == self._peers[cluster]), "")
+            if status != self._latest.get(cluster):
+                self._latest[cluster] = status
+                self.reports.append(Report(moment, cluster, status))
+                self._lab.run.note(f"status in {cluster}: {self._peers[cluster]} {status or 'not mentioned'}")

@@ -1,0 +1,189 @@
+"""The labs of one worker: each built once, in stages, and shared by all tests that need that stage.
+
+Two labs a topology: one that tests only look at, one that they may disturb. A stage that fails does so once, and
+everyone who needs it gets the same reason at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from l3conf.adapter import HookRunner
+from l3conf.errors import LabError
+from l3conf.expectations.harness import Harness
+from l3conf.labs import open_lab
+from l3conf.plugin import local_traffic
+from l3conf.plugin.cluster_api import GROUP, ClusterAPI
+from l3conf.plugin.gateways import status_lines
+from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
+from l3conf.plugin.lab import Lab
+from l3conf.plugin.options import topology_file
+from l3conf.plugin.stages import Once
+from l3conf.probes.manifests import probe_manifests
+from l3conf.report.events import LabFacts
+from l3conf.spec.files import load_topology
+from l3conf.wait import DeadlineMissedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from l3conf.labs.base import Lab as Ground
+    from l3conf.model.topology import Topology
+    from l3conf.plugin.run import Run
+
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How far one lab has been brought; each stage includes the ones before."""
+
+    bare: Once[Lab]
+    """Clusters, probe workload, and a snapshot of what is there before the implementation."""
+    installed: Once[Lab]
+    """``deploy`` and ``join`` have ended; nothing is known of connections."""
+
+
+class LabPool:
+    """Labs by name, opened on demand."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._labs: dict[str, Stages] = {}
+        self._grounds: list[Ground] = []
+
+    def bare(self, topology: str, *, disturbed: bool) -> Lab:
+        """Return a lab in which nothing of the implementation is installed, if it is used first."""
+        return self._stages(topology, disturbed=disturbed).bare()
+
+    def installed(self, topology: str, *, disturbed: bool) -> Lab:
+        """Return a lab whose clusters have been joined by the hooks."""
+        return self._stages(topology, disturbed=disturbed).installed()
+
+    def connected(self, topology: str, *, disturbed: bool) -> Lab:
+        """Return a lab in which packets were seen to cross; ``AssertionError`` if they never did."""
+        lab = self.installed(topology, disturbed=disturbed)
+        lab.connected()
+        return lab
+
+    def opened(self) -> list[Lab]:
+        """Return the labs that stand, for evidence."""
+        return [stages.bare() for stages in self._labs.values() if stages.bare.succeeded]
+
+    def close(self) -> None:
+        """End all labs. The first error is raised after all of them were tried."""
+        errors: list[Exception] = []
+        for close in [*(lab.close for lab in self.opened()), *(ground.close for ground in self._grounds)]:
+            try:
+                close()
+            except Exception as error:  # noqa: BLE001 - the other labs must end all the same
+                errors.append(error)
+        self._labs.clear()
+        self._grounds.clear()
+        if errors:
+            raise errors[0]
+
+    def _stages(self, topology: str, *, disturbed: bool) -> Stages:
+        name = f"{topology}{'-disturbed' if disturbed else ''}"
+        if name not in self._labs:
+            bare = Once(lambda: self._open(name, topology))
+            self._labs[name] = Stages(bare, Once(lambda: _install(bare())))
+        return self._labs[name]
+
+    def _open(self, name: str, topology_name: str) -> Lab:
+        topology = load_topology(topology_file(topology_name, self._run.root))
+        began = time.monotonic()
+        ground = open_lab(
+            self._run.options.lab_kind,
+            topology,
+            images=self._run.implementation.images,
+            progress=lambda stage: self._run.note(f"lab {name}: {stage}"),
+        )
+        self._grounds.append(ground)
+        self._run.emit(LabFacts(topology=topology.name, facts=ground.describe(), seconds=time.monotonic() - began))
+        harness = Harness(
+            lab=ground,
+            budgets=self._run.options.budgets,
+            record=self._run.waited,
+            random=self._run.random(name),
+        )
+        lab = self._furnish(name, ground, harness)
+        check_ground(lab)
+        self._run.note(f"lab {name}: bare after {time.monotonic() - began:.2f} s")
+        return lab
+
+    def _furnish(self, name: str, ground: Ground, harness: Harness) -> Lab:
+        """Install the probe workload and find all places; ``LabError`` if it does not get ready."""
+        topology, seconds = ground.topology, harness.budgets.get("T_api")
+        apis = {
+            cluster: ClusterAPI(cluster, access.kubeconfig, timeout=seconds)
+            for cluster, access in ground.clusters.items()
+        }
+        harness.status = lambda cluster: status_lines(cluster, apis[cluster].items(f"{GROUP}/gateways"))
+        pods = _install_probes(topology, apis, harness)
+        return Lab(
+            ground=ground,
+            run=self._run,
+            harness=harness,
+            hooks=HookRunner(
+                self._run.implementation,
+                log_directory=self._run.scratch / "hooks" / name,
+                record=self._run.hook_called,
+                grace=harness.budgets.get("T_hook_grace"),
+            ),
+            apis=apis,
+            broker=ClusterAPI("broker", ground.broker.kubeconfig, timeout=seconds),
+            pods=pods,
+            services={cluster: find_service(api, cluster, pods.of(cluster)) for cluster, api in apis.items()},
+            nodes=find_nodes(topology, harness),
+            outsider=find_outsider(topology, harness),
+        )
+
+
+def check_ground(lab: Lab) -> None:
+    """Insist that every cluster by itself carries probes before anything is installed (control window)."""
+    broken = local_traffic.undelivered(lab.before.local_traffic)
+    if broken:
+        raise LabError(
+            f"{len(broken)} local flows fail before anything is installed, e.g. {broken[0]}",
+            where=lab.topology.name,
+        )
+
+
+def crd_digests(lab: Lab) -> dict[str, str]:
+    """Return a SHA-256 of every CRD's specification that the clusters serve, by name."""
+    return {
+        f"crd/{crd['metadata']['name']}": hashlib.sha256(json.dumps(crd["spec"], sort_keys=True).encode()).hexdigest()
+        for api in lab.apis.values()
+        for crd in api.items(_CRDS)
+    }
+
+
+def _install(lab: Lab) -> Lab:
+    lab.install()
+    lab.run.emit(LabFacts(topology=lab.topology.name, facts=crd_digests(lab), seconds=0.0))
+    return lab
+
+
+def _install_probes(topology: Topology, apis: Mapping[str, ClusterAPI], harness: Harness) -> Pods:
+    for cluster in topology.clusters:
+        for obj in probe_manifests(cluster):
+            apis[cluster.name].apply(obj)
+    try:
+        return Pods(
+            tuple(
+                pod
+                for cluster in topology.clusters
+                for pod in harness.wait(
+                    f"probe pods of {cluster.name} are ready",
+                    lambda cluster=cluster: find_pods(apis[cluster.name], cluster, harness),  # type: ignore[misc]
+                    "T_workload",
+                )
+            )
+        )
+    except DeadlineMissedError as missed:
+        raise LabError(f"the probe workload does not get ready: {missed}", where=topology.name) from None

@@ -1,0 +1,155 @@
+"""What one worker records of its tests: events, and evidence of what failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.errors import LabGoneError
+from l3conf.plugin.collection import arrange
+from l3conf.plugin.marks import requirements_of, rows_of, topology_of
+from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
+from l3conf.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from l3conf.plugin.pool import LabPool
+    from l3conf.plugin.run import Run
+    from l3conf.plugin.stages import Once
+
+_DISPROOFS = (AssertionError, pytest.fail.Exception)
+"""Exceptions by which a test says that a requirement does not hold. Every other one is a fault of the harness."""
+
+
+class Recorder:
+    """Plugin object of a worker, or of the only process of a run without workers."""
+
+    def __init__(self, run: Run, pool: Once[LabPool]) -> None:
+        self._run = run
+        self._pool = pool
+        # The causes are kept beside their evidence, so that no later exception can have the id of one of them.
+        self._gathered: dict[int, tuple[BaseException, list[str]]] = {}
+        self._scenarios = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
+        tests = arrange(items, self._run.options, config)
+        self._scenarios = bool(tests)
+        if tests:
+            self._run.emit(RunStarted(tests=tests))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Record a file that could not be collected: its rows would silently be missing."""
+        if report.failed:
+            self._run.emit(
+                HarnessFailed(message=f"{report.nodeid} could not be collected: {report.longreprtext[-2000:]}")
+            )
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Leave out what is optional and not declared; forget what the test before measured."""
+        if not rows_of(item):
+            return
+        self._run.measured.clear()
+        self._run.note(f"test {test_id(item)}")
+        for row in requirements_of(item):
+            if not row.core and row.feature not in self._run.implementation.features:
+                pytest.skip(f"{UNSUPPORTED}{row.feature} is not declared")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Record what a phase of a scenario ended in."""
+        report = yield
+        if rows_of(item) and (report.when == "call" or report.outcome != "passed"):
+            self._record(item, call, report)
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """End the labs and close the record."""
+        try:
+            if self._pool.succeeded:
+                self._pool().close()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the record must say so
+            self._run.emit(HarnessFailed(message=f"a lab could not be ended: {error}"))
+        if self._scenarios:
+            self._run.emit(WorkerFinished(exit_code=int(exitstatus)))
+        self._run.close()
+
+    def _record(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        verdict = classify(call.excinfo, phase=call.when)
+        message = _message(call.excinfo, verdict)
+        evidence: list[str] = []
+        if verdict in {Verdict.FAIL, Verdict.ERROR} and call.excinfo is not None:
+            evidence = self._evidence(item, call.excinfo.value, message)
+        self._run.emit(
+            TestFinished(
+                test=test_id(item),
+                rows=rows_of(item),
+                outcome=verdict.value,
+                topology=topology_of(item),
+                parameters={name: _word(value) for name, value in _parameters(item).items()},
+                phase=call.when,
+                message=message,
+                seconds=round(report.duration, 3),
+                measured=dict(self._run.measured),
+                evidence=evidence,
+            )
+        )
+
+    def _evidence(self, item: pytest.Item, cause: BaseException, message: str) -> list[str]:
+        """Gather evidence once a cause: tests that share a lab's failure share its evidence."""
+        from l3conf.plugin.evidence import gather  # noqa: PLC0415 - brings the Kubernetes client
+
+        if self._run.options.output is None or isinstance(cause, LabGoneError):
+            return []
+        if id(cause) not in self._gathered:
+            files = gather(self._run, self._pool().opened(), test_id(item), rows_of(item), message)
+            self._gathered[id(cause)] = cause, files
+        return self._gathered[id(cause)][1]
+
+
+UNSUPPORTED = "unsupported: "
+"""How the reason of a skip begins when the row is optional and not declared."""
+
+
+def classify(excinfo: pytest.ExceptionInfo[BaseException] | None, *, phase: str) -> Verdict:
+    """Return the verdict on one phase. A teardown proves nothing, so whatever it raises is an error."""
+    if excinfo is None:
+        return Verdict.PASS
+    if isinstance(excinfo.value, pytest.skip.Exception):
+        reason = str(excinfo.value)
+        return Verdict.UNSUPPORTED if reason.startswith(UNSUPPORTED) else Verdict.UNTESTABLE
+    if isinstance(excinfo.value, _DISPROOFS) and phase != "teardown":
+        return Verdict.FAIL
+    return Verdict.ERROR
+
+
+def test_id(item: pytest.Item) -> str:
+    """Return a test's id without the group that xdist appends to it."""
+    return item.nodeid.partition("@")[0]
+
+
+test_id.__test__ = False  # type: ignore[attr-defined]  # no test, whatever its name looks like
+
+
+def _message(excinfo: pytest.ExceptionInfo[BaseException] | None, verdict: Verdict) -> str:
+    if excinfo is None:
+        return ""
+    text = str(excinfo.value)
+    if verdict is Verdict.ERROR:
+        return f"{excinfo.type.__name__}: {text}"
+    return text
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec is not None else {}
+
+
+def _word(value: object) -> str:
+    return str(getattr(value, "value", value))
