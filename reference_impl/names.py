@@ -20,6 +20,8 @@ GATEWAY_LABEL: Final = "submariner.io/gateway"
 UPDATE_TIMESTAMP: Final = "update-timestamp"
 """Annotation of Gateway and RouteAgent: Unix seconds of the last report."""
 GATEWAY_LEASE: Final = "submariner-gateway-lock"
+CLEANUP_RECORD: Final = "submariner-cleanup"
+"""ConfigMap in which nodes report that they are clean."""
 MANAGED_BY: Final = "submariner-reference"
 """Field manager of every write, and label ``app.kubernetes.io/managed-by`` of what the hooks create."""
 

@@ -1,0 +1,107 @@
+"""``python -m reference_impl gateway|route-agent|cleanup``: the programs of the DaemonSets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from reference_impl.agents.settings import SettingsError, load_broker, load_place, load_settings
+from reference_impl.drivers.api import APIError
+from reference_impl.drivers.echo import RawEcho
+from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.kube_api import KubeAPI
+from reference_impl.drivers.linux_kernel import LinuxKernel
+from reference_impl.mutants import UnknownMutantError, load_mutant
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_USAGE = 2
+_LOG = logging.getLogger("reference_impl")
+
+
+async def _route_agent(resources: AsyncExitStack) -> None:
+    from reference_impl.agents.route_agent import OWNERSHIP, RouteAgent  # noqa: PLC0415 - one program, three agents
+
+    settings = load_settings()
+    agent = RouteAgent(settings, _api(resources), LinuxKernel(OWNERSHIP), _echo(resources), load_mutant())
+    await agent.run()
+
+
+async def _gateway(resources: AsyncExitStack) -> None:
+    from reference_impl.agents.gateway import OWNERSHIP, GatewayAgent  # noqa: PLC0415 - likewise
+
+    settings, access = load_settings(), load_broker()
+    broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
+    resources.push_async_callback(broker.close)
+    agent = GatewayAgent(
+        settings,
+        access,
+        member=_api(resources),
+        broker=broker,
+        kernel=LinuxKernel(OWNERSHIP),
+        echo=_echo(resources),
+        mutant=load_mutant(),
+    )
+    await agent.run()
+
+
+async def _cleanup(resources: AsyncExitStack) -> None:
+    from reference_impl.agents import cleanup, gateway, route_agent  # noqa: PLC0415 - likewise
+
+    kernels = [LinuxKernel(gateway.OWNERSHIP), LinuxKernel(route_agent.OWNERSHIP)]
+    await cleanup.run(load_place(), _api(resources), kernels, load_mutant())
+
+
+def _api(resources: AsyncExitStack) -> KubeAPI:
+    api = KubeAPI.in_cluster()
+    resources.push_async_callback(api.close)
+    return api
+
+
+def _echo(resources: AsyncExitStack) -> RawEcho:
+    echo = RawEcho()
+    resources.callback(echo.close)
+    return echo
+
+
+PROGRAMS: dict[str, Callable[[AsyncExitStack], Awaitable[None]]] = {
+    "gateway": _gateway,
+    "route-agent": _route_agent,
+    "cleanup": _cleanup,
+}
+
+
+async def _until_terminated(program: Callable[[AsyncExitStack], Awaitable[None]]) -> None:
+    """Run a program; SIGTERM ends it in order, within a moment."""
+    async with AsyncExitStack() as resources:
+        task = asyncio.ensure_future(program(resources))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            _LOG.info("terminated; the data plane stays as it is")
+
+
+def main(arguments: list[str]) -> int:
+    """Run one agent; exit code 2 for wrong usage, 1 for what an operator must mend."""
+    if len(arguments) != 1 or arguments[0] not in PROGRAMS:
+        sys.stderr.write(f"usage: python -m reference_impl {'|'.join(PROGRAMS)}\n")
+        return _USAGE
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    try:
+        asyncio.run(_until_terminated(PROGRAMS[arguments[0]]))
+    except (SettingsError, UnknownMutantError, KernelError, APIError) as error:
+        _LOG.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""A copy of one kind of object, kept fresh by list and watch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import APIError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reference_impl.drivers.api import API, Object, Resource
+
+_LOG = logging.getLogger(__name__)
+RELIST = 60.0
+"""Seconds after which everything is listed anew: a watch whose connection died silently must not blind us."""
+FIRST_RETRY = 0.2
+LAST_RETRY = 10.0
+"""Seconds between tries when the API refuses or cannot be reached; doubled from the first to the last."""
+
+
+class Cache:
+    """Objects of one kind in one namespace, by name.
+
+    Whatever goes wrong with a watch (410, a broken connection, a lost event) ends in a new list, which is
+    compared with what was known; so duplicates and reordering leave no trace.
+    """
+
+    def __init__(self, api: API, resource: Resource, namespace: str, changed: Callable[[], None]) -> None:
+        self._api = api
+        self._resource = resource
+        self._namespace = namespace
+        self._changed = changed
+        self._items: dict[str, Object] = {}
+        self.synced = asyncio.Event()
+        """Set once everything was listed: before that, absence means nothing."""
+
+    @property
+    def items(self) -> tuple[Object, ...]:
+        """Return the objects, ordered by name."""
+        return tuple(self._items[name] for name in sorted(self._items))
+
+    def get(self, name: str) -> Object | None:
+        """Return one object."""
+        return self._items.get(name)
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        delay = FIRST_RETRY
+        while True:
+            try:
+                async with asyncio.timeout(RELIST):
+                    version = await self._list()
+                    delay = FIRST_RETRY
+                    await self._watch(version)
+            except TimeoutError:
+                continue
+            except APIError as error:
+                _LOG.warning("%s, trying again in %.1f s", error, delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, LAST_RETRY)
+
+    async def _list(self) -> str:
+        items, version = await self._api.list(self._resource, self._namespace)
+        fresh = {str(item["metadata"]["name"]): item for item in items}
+        if fresh != self._items or not self.synced.is_set():
+            self._items = fresh
+            self.synced.set()
+            self._changed()
+        return version
+
+    async def _watch(self, version: str) -> None:
+        async for event, item in self._api.watch(self._resource, self._namespace, version):
+            name = str(item["metadata"]["name"])
+            if event == "DELETED":
+                self._items.pop(name, None)
+            elif event in ("ADDED", "MODIFIED"):
+                self._items[name] = item
+            else:
+                continue
+            self._changed()

@@ -1,0 +1,66 @@
+"""Kubernetes Events on connections that come and go."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import APIError, Resource
+from reference_impl.protocols.health import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reference_impl.drivers.api import API, Object
+    from reference_impl.planner.status import PeerReport
+
+_LOG = logging.getLogger(__name__)
+
+
+class ConnectionEvents:
+    """Says ``Connected`` and ``Disconnected`` about a Gateway, once per change."""
+
+    def __init__(self, api: API, gateway: str, namespace: str) -> None:
+        self._api = api
+        self._gateway = gateway
+        self._namespace = namespace
+        self._known: dict[str, Health] = {}
+
+    async def compare(self, peers: Iterable[PeerReport]) -> None:
+        """Emit an event for every peer that is connected now and was not, or the reverse.
+
+        Events are for people: one that cannot be written is logged and forgotten.
+        """
+        now = {peer.endpoint.cluster_id: peer.health for peer in peers}
+        before, self._known = self._known, now
+        for cluster_id in sorted(now.keys() | before.keys()):
+            up = now.get(cluster_id) is Health.CONNECTED
+            if up == (before.get(cluster_id) is Health.CONNECTED):
+                continue
+            try:
+                await self._api.create(Resource.EVENT, self._event(cluster_id, up=up))
+            except APIError as error:
+                _LOG.warning("%s", error)
+
+    def _event(self, cluster_id: str, *, up: bool) -> Object:
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{self._gateway}.{uuid.uuid4().hex[:16]}", "namespace": self._namespace},
+            "involvedObject": {
+                "apiVersion": Resource.GATEWAY.api_version,
+                "kind": Resource.GATEWAY.kind,
+                "name": self._gateway,
+                "namespace": self._namespace,
+            },
+            "type": "Normal" if up else "Warning",
+            "reason": "Connected" if up else "Disconnected",
+            "message": f"cluster {cluster_id} is {'connected' if up else 'no longer connected'}",
+            "source": {"component": "submariner-gateway", "host": self._gateway},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }

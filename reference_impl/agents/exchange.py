@@ -1,0 +1,76 @@
+"""Keeps the member's and the broker's Clusters and Endpoints alike."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from reference_impl.agents.cache import Cache
+from reference_impl.drivers.api import API, ConflictError, NotFoundError, Resource
+from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, plan_exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reference_impl.agents.settings import BrokerAccess, Settings
+    from reference_impl.mutants import Mutant
+
+_LOG = logging.getLogger(__name__)
+KINDS = (Resource.CLUSTER, Resource.ENDPOINT)
+
+
+class Exchange:
+    """Both ways between two APIs. While the broker cannot be reached, everything stays as it was last seen."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        access: BrokerAccess,
+        apis: Mapping[Side, API],
+        member: Mapping[Resource, Cache],
+        changed: Callable[[], None],
+        mutant: Mutant,
+    ) -> None:
+        self._settings = settings
+        self._access = access
+        self._apis = apis
+        self._member = member
+        self._mutant = mutant
+        self._broker = {kind: Cache(apis[Side.BROKER], kind, access.namespace, changed) for kind in KINDS}
+
+    async def run(self) -> None:
+        """Keep the broker's side in view until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for cache in self._broker.values():
+                tasks.create_task(cache.run())
+
+    async def step(self) -> None:
+        """Write what separates the two sides; nothing until all of the broker's objects were seen."""
+        if not all(cache.synced.is_set() for cache in self._broker.values()):
+            return
+        for kind in KINDS:
+            facts = ExchangeFacts(
+                own_id=self._settings.cluster.cluster_id,
+                member_namespace=self._settings.namespace,
+                broker_namespace=self._access.namespace,
+                member=self._member[kind].items,
+                broker=self._broker[kind].items,
+            )
+            for write in self._mutant.writes(plan_exchange(facts)):
+                await self._write(kind, write)
+
+    async def _write(self, kind: Resource, write: Write) -> None:
+        api, metadata = self._apis[write.side], write.obj["metadata"]
+        _LOG.info("%s %s %s at the %s", write.verb.value, kind.kind, metadata["name"], write.side.value)
+        try:
+            match write.verb:
+                case WriteVerb.CREATE:
+                    await api.create(kind, write.obj)
+                case WriteVerb.REPLACE:
+                    await api.replace(kind, write.obj)
+                case WriteVerb.DELETE:
+                    await api.delete(kind, metadata["name"], metadata["namespace"])
+        except (ConflictError, NotFoundError) as error:
+            # The cache is behind; the event that brings it up to date wakes the loop again.
+            _LOG.info("%s", error)

@@ -1,0 +1,113 @@
+"""Asks peers for echoes and knows which of them answered lately."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.planner.status import PeerReport
+from reference_impl.protocols.health import Health, HealthTimings, PeerHealth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from reference_impl.drivers.echo import Echo
+    from reference_impl.protocols.objects import Endpoint
+    from reference_impl.state import IPAddress
+
+_IDLE = 0.5
+"""Seconds between two looks while nobody is watched."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    endpoint: Endpoint
+    health: PeerHealth
+    identifier: int
+    shown: Health = Health.CONNECTING
+
+
+class HealthChecker:
+    """Round trips to the ``healthCheckIP`` of every peer, from this node, the way pods' packets go."""
+
+    def __init__(self, echo: Echo, changed: Callable[[], None], timings: HealthTimings | None = None) -> None:
+        self._echo = echo
+        self._changed = changed
+        self._timings = timings or HealthTimings()
+        self._watched: dict[str, _Watched] = {}
+        self._identifiers = os.getpid()
+
+    def watch(self, peers: Iterable[Endpoint]) -> None:
+        """Watch exactly these peers. One whose address stays the same keeps its history."""
+        kept = self._watched
+        self._watched = {}
+        for peer in peers:
+            old = kept.get(peer.cluster_id)
+            if old is not None and _place(old.endpoint) == _place(peer):
+                old.endpoint = peer
+                self._watched[peer.cluster_id] = old
+                continue
+            self._identifiers = (self._identifiers + 1) & 0xFFFF
+            self._watched[peer.cluster_id] = _Watched(peer, PeerHealth(self._timings, _now()), self._identifiers)
+
+    def reports(self) -> tuple[PeerReport, ...]:
+        """Return what is known now, by cluster id."""
+        now = _now()
+        return tuple(
+            PeerReport(
+                endpoint=watched.endpoint,
+                health=watched.health.state(now),
+                silent_for=now
+                - (watched.health.since if watched.health.confirmed is None else watched.health.confirmed),
+                round_trips=watched.health.round_trips,
+            )
+            for _, watched in sorted(self._watched.items())
+        )
+
+    async def run(self) -> None:
+        """Send, listen and compare until cancelled."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._echo.fileno(), self._receive)
+        try:
+            while True:
+                self._send()
+                self._compare()
+                due = min((w.health.due() for w in self._watched.values() if w.endpoint.health_check_ip), default=None)
+                await asyncio.sleep(_IDLE if due is None else max(0.01, min(_IDLE, due - _now())))
+        finally:
+            loop.remove_reader(self._echo.fileno())
+
+    def _send(self) -> None:
+        for watched in self._watched.values():
+            address = watched.endpoint.health_check_ip
+            sequence = watched.health.next_request(_now()) if address is not None else None
+            if address is not None and sequence is not None:
+                self._echo.send(address, watched.identifier, sequence)
+
+    def _receive(self) -> None:
+        now = _now()
+        while (reply := self._echo.receive()) is not None:
+            for watched in self._watched.values():
+                if watched.identifier == reply.identifier:
+                    watched.health.answered(reply.sequence, now)
+        self._compare()
+
+    def _compare(self) -> None:
+        now = _now()
+        changed = False
+        for watched in self._watched.values():
+            state = watched.health.state(now)
+            changed |= state is not watched.shown
+            watched.shown = state
+        if changed:
+            self._changed()
+
+
+def _place(endpoint: Endpoint) -> tuple[IPAddress, IPAddress | None]:
+    return endpoint.private_ip, endpoint.health_check_ip
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,88 @@
+"""The loop of every agent: something changed, or some time passed, so look at everything again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import APIError
+from reference_impl.drivers.kernel import KernelError
+from reference_impl.planner.diff import diff
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from reference_impl.drivers.kernel import Kernel
+    from reference_impl.mutants import Mutant
+    from reference_impl.state import KernelState, Observed
+
+_LOG = logging.getLogger(__name__)
+SETTLE = 0.005
+"""Seconds between a change and the look at it: changes come in bursts."""
+RETRY = 1.0
+"""Seconds until the next try after a failed one."""
+
+
+class Loop:
+    """Calls ``step`` after every ``wake`` and at least every ``period`` seconds, one call at a time."""
+
+    def __init__(self, step: Callable[[], Awaitable[None]], period: float) -> None:
+        self._step = step
+        self._period = period
+        self._wake = asyncio.Event()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Ask for a look soon."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Loop until cancelled. A refused step is tried again; a bug ends the agent, visibly."""
+        pause = self._period
+        while True:
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+                await asyncio.sleep(SETTLE)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            pause = self._period
+            try:
+                await self._step()
+            except (APIError, KernelError) as error:
+                _LOG.warning("%s", error)
+                pause = min(RETRY, self._period)
+
+
+class KernelHand:
+    """Brings a node's kernel to a plan, off the event loop: netlink and nft block."""
+
+    def __init__(self, kernel: Kernel, mutant: Mutant) -> None:
+        self._kernel = kernel
+        self._mutant = mutant
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kernel")
+
+    async def observe(self) -> Observed:
+        """Read the kernel."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._kernel.observe)
+
+    async def converge(self, plan: KernelState, observed: Observed) -> str:
+        """Carry out what separates plan and kernel; return failures as one text, "" if there are none."""
+        plan = self._mutant.kernel(plan)
+        operations = self._mutant.operations(diff(plan, observed))
+        if not operations:
+            return ""
+        for operation in operations:
+            _LOG.info("%s", operation)
+        failures = await asyncio.get_running_loop().run_in_executor(self._thread, self._kernel.apply, operations)
+        for failure in failures:
+            _LOG.error("%s", failure)
+        return "; ".join(str(failure) for failure in failures)
+
+    def close(self) -> None:
+        """Let go of the kernel; what was programmed stays."""
+        self._thread.submit(self._kernel.close)
+        self._thread.shutdown()

@@ -1,0 +1,82 @@
+"""The route agent, one per node: packets for other clusters go to the gateway, theirs come home."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from reference_impl.agents.cache import Cache
+from reference_impl.agents.health import HealthChecker
+from reference_impl.agents.loop import KernelHand, Loop
+from reference_impl.agents.reports import Reporter
+from reference_impl.agents.views import read_membership, read_nodes
+from reference_impl.drivers.api import Resource
+from reference_impl.names import NODE_DEVICE, NODE_TABLE, ROUTE_AGENT_PROTOCOL
+from reference_impl.planner.membership import local_gateway
+from reference_impl.planner.node import NodeFacts, plan_node
+from reference_impl.planner.status import route_agent_status
+from reference_impl.state import Ownership
+from reference_impl.version import VERSION
+
+if TYPE_CHECKING:
+    from reference_impl.agents.settings import Settings
+    from reference_impl.drivers.api import API
+    from reference_impl.drivers.echo import Echo
+    from reference_impl.drivers.kernel import Kernel
+    from reference_impl.mutants import Mutant
+
+OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, device=NODE_DEVICE, table=NODE_TABLE)
+PERIOD = 2.0
+"""Seconds between two looks without a cause: the time that a foreign hand in our kernel state goes unnoticed."""
+
+
+class RouteAgent:
+    """Observe, plan, diff, apply, report, for one node."""
+
+    def __init__(self, settings: Settings, api: API, kernel: Kernel, echo: Echo, mutant: Mutant) -> None:
+        self._settings = settings
+        self._hand = KernelHand(kernel, mutant)
+        self._loop = Loop(self._step, PERIOD)
+        self._health = HealthChecker(echo, self._loop.wake)
+        self._reporter = Reporter(api, Resource.ROUTE_AGENT, settings.node, settings.namespace, mutant)
+        self._nodes = Cache(api, Resource.NODE, "", self._loop.wake)
+        self._clusters = Cache(api, Resource.CLUSTER, settings.namespace, self._loop.wake)
+        self._endpoints = Cache(api, Resource.ENDPOINT, settings.namespace, self._loop.wake)
+
+    async def run(self) -> None:
+        """Run until cancelled. The data plane stays as it is: ending an agent is no uninstallation."""
+        caches = (self._nodes, self._clusters, self._endpoints)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for cache in caches:
+                    tasks.create_task(cache.run())
+                for cache in caches:
+                    await cache.synced.wait()
+                tasks.create_task(self._health.run())
+                tasks.create_task(self._loop.run())
+        finally:
+            self._hand.close()
+
+    async def _step(self) -> None:
+        nodes = read_nodes(self._nodes.items)
+        own_id = self._settings.cluster.cluster_id
+        membership, endpoints = read_membership(self._settings, nodes, self._clusters.items, self._endpoints.items)
+        here = next((node for node in nodes if node.name == self._settings.node), None)
+        if here is None:
+            return
+        gateway = local_gateway(own_id, endpoints)
+        observed = await self._hand.observe()
+        plan = plan_node(
+            NodeFacts(
+                own=self._settings.cluster,
+                node=here,
+                others=tuple(node for node in nodes if node is not here),
+                gateway=gateway.private_ip if gateway else None,
+                known=membership.known,
+                reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
+                addresses=observed.addresses,
+            )
+        )
+        failure = await self._hand.converge(plan, observed)
+        self._health.watch(membership.peers)
+        await self._reporter.report(route_agent_status(version=VERSION, peers=self._health.reports(), failure=failure))

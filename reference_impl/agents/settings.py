@@ -1,0 +1,108 @@
+"""What an agent is told: a mounted ConfigMap, a mounted Secret, and two variables from the downward API."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reference_impl.names import VXLAN_BACKEND
+from reference_impl.protocols.objects import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_impl.state import IPNetwork
+
+SETTINGS_DIRECTORY = Path("/etc/submariner/settings")
+BROKER_DIRECTORY = Path("/etc/submariner/broker")
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be read; the text names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccess:
+    """Where the broker is and who we are there. The token itself is never kept, only the file's place."""
+
+    server: str
+    namespace: str
+    certificate_authority: Path
+    token: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a pod of ours runs."""
+
+    node: str
+    """``spec.nodeName``; also the agent's identity in the election, so that a restart is no new candidate."""
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Place):
+    """One agent's settings."""
+
+    cluster: Cluster
+    """The own cluster."""
+    backend: str = VXLAN_BACKEND
+    """Cable driver of this cluster."""
+    nat_enabled: bool = False
+    """Whether this cluster's gateways are reached at their public address."""
+
+
+def load_place(environ: Mapping[str, str] = os.environ) -> Place:
+    """Read where this pod runs; ``SettingsError`` names what is missing."""
+    return Place(node=_variable(environ, "NODE_NAME"), namespace=_variable(environ, "POD_NAMESPACE"))
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings; ``SettingsError`` names what is missing."""
+    directory = Path(environ.get("SUBMARINER_SETTINGS", SETTINGS_DIRECTORY))
+    return Settings(
+        node=_variable(environ, "NODE_NAME"),
+        namespace=_variable(environ, "POD_NAMESPACE"),
+        cluster=Cluster(
+            cluster_id=_text(directory / "cluster-id"),
+            pod_cidrs=_prefixes(directory / "pod-cidrs"),
+            service_cidrs=_prefixes(directory / "service-cidrs"),
+        ),
+        backend=_text(directory / "cable-driver"),
+        nat_enabled=_text(directory / "nat-enabled") == "true",
+    )
+
+
+def load_broker(environ: Mapping[str, str] = os.environ) -> BrokerAccess:
+    """Read where the broker is; ``SettingsError`` names what is missing."""
+    directory = Path(environ.get("SUBMARINER_BROKER", BROKER_DIRECTORY))
+    return BrokerAccess(
+        server=_text(directory / "server"),
+        namespace=_text(directory / "namespace"),
+        certificate_authority=directory / "ca.crt",
+        token=directory / "token",
+    )
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise SettingsError(f"variable {name} is not set")
+    return value
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"setting {path}: {error.strerror}") from None
+
+
+def _prefixes(path: Path) -> tuple[IPNetwork, ...]:
+    try:
+        return tuple(ip_network(word) for word in _text(path).split(","))
+    except ValueError as error:
+        raise SettingsError(f"setting {path}: {error}") from None

@@ -1,0 +1,111 @@
+"""The seam to a Kubernetes API: plain JSON objects, few verbs, errors by what the caller must do."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+Object: TypeAlias = dict[str, Any]
+
+
+class Resource(enum.Enum):
+    """Kinds that this implementation handles: group, version, kind, plural, namespaced."""
+
+    CLUSTER = ("submariner.io", "v1", "Cluster", "clusters", True)
+    ENDPOINT = ("submariner.io", "v1", "Endpoint", "endpoints", True)
+    GATEWAY = ("submariner.io", "v1", "Gateway", "gateways", True)
+    ROUTE_AGENT = ("submariner.io", "v1", "RouteAgent", "routeagents", True)
+    LEASE = ("coordination.k8s.io", "v1", "Lease", "leases", True)
+    NODE = ("", "v1", "Node", "nodes", False)
+    NAMESPACE = ("", "v1", "Namespace", "namespaces", False)
+    EVENT = ("", "v1", "Event", "events", True)
+    POD = ("", "v1", "Pod", "pods", True)
+    CONFIG_MAP = ("", "v1", "ConfigMap", "configmaps", True)
+    SECRET = ("", "v1", "Secret", "secrets", True)
+    SERVICE_ACCOUNT = ("", "v1", "ServiceAccount", "serviceaccounts", True)
+    DAEMON_SET = ("apps", "v1", "DaemonSet", "daemonsets", True)
+    ROLE = ("rbac.authorization.k8s.io", "v1", "Role", "roles", True)
+    ROLE_BINDING = ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", True)
+    CLUSTER_ROLE = ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", False)
+    CLUSTER_ROLE_BINDING = ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", False)
+    CRD = ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False)
+
+    @property
+    def api_version(self) -> str:
+        """Return ``apiVersion`` as objects have it."""
+        group, version, *_ = self.value
+        return f"{group}/{version}" if group else version
+
+    @property
+    def kind(self) -> str:
+        """Return ``kind`` as objects have it."""
+        return self.value[2]
+
+    @property
+    def namespaced(self) -> bool:
+        """Say whether objects live in a namespace."""
+        return self.value[4]
+
+    @classmethod
+    def of(cls, obj: Mapping[str, Any]) -> Resource:
+        """Return an object's resource; ``ValueError`` for a kind that is not handled here."""
+        for resource in cls:
+            if (resource.api_version, resource.kind) == (obj.get("apiVersion"), obj.get("kind")):
+                return resource
+        raise ValueError(f"{obj.get('apiVersion')} {obj.get('kind')} is not handled here")
+
+
+class APIError(Exception):
+    """The API refused or could not be reached. ``code`` is the HTTP status, 0 if there was no answer."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotFoundError(APIError):
+    """404: there is no such object, or no such kind."""
+
+
+class ConflictError(APIError):
+    """409: somebody else was faster. Read again, decide again."""
+
+
+class API(Protocol):
+    """One cluster's API. Every method may raise ``APIError``."""
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        """Return one object."""
+
+    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+        """Return the objects (of all namespaces if none is given) and the list's resourceVersion."""
+
+    def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
+        """Yield ``(ADDED|MODIFIED|DELETED, object)`` after ``version``, endlessly; raises when it is too old."""
+
+    async def create(self, resource: Resource, obj: Object) -> Object:
+        """Create an object in its namespace; ``ConflictError`` if it exists."""
+
+    async def replace(self, resource: Resource, obj: Object) -> Object:
+        """Replace an object; ``ConflictError`` if its resourceVersion is not the newest."""
+
+    async def merge(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
+        """Apply a JSON merge patch (RFC 7396)."""
+
+    async def apply(self, resource: Resource, obj: Object) -> Object:
+        """Create or change an object by server-side apply, taking over fields that others own."""
+
+    async def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
+        """Delete an object; ``NotFoundError`` if it is gone."""
+
+    async def token(self, service_account: str, namespace: str, seconds: int) -> str:
+        """Issue a token for a ServiceAccount (TokenRequest)."""
+
+    async def logs(self, pod: str, namespace: str, container: str) -> str:
+        """Return what a container has written."""
+
+    async def close(self) -> None:
+        """Close connections."""

@@ -1,0 +1,30 @@
+"""deploy: kinds, namespaces and rights everywhere. Nothing runs yet."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from reference_impl.hooks.cluster import connect
+from reference_impl.hooks.manifests import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reference_impl.drivers.api import Object
+    from reference_impl.hooks.request import HookRequest
+
+
+async def deploy(request: HookRequest) -> Object:
+    """Install into the broker and every member, all at once."""
+    members = [
+        _install(member.name, member.kubeconfig, ("crds", "member/namespace.yaml", "member/rbac.yaml"))
+        for member in request.members
+    ]
+    await asyncio.gather(_install("broker", request.broker.kubeconfig, ("crds", "broker/namespace.yaml")), *members)
+    return {}
+
+
+async def _install(name: str, kubeconfig: Path, manifests: tuple[str, ...]) -> None:
+    async with connect(name, kubeconfig) as cluster:
+        await cluster.apply(load(*manifests))

@@ -1,0 +1,91 @@
+"""join: a credential at the broker, settings and agents in the member."""
+
+from __future__ import annotations
+
+import base64
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import yaml
+
+from reference_impl.drivers.api import NotFoundError, Resource
+from reference_impl.hooks.cluster import connect
+from reference_impl.hooks.manifests import account_name, load, member_access, settings
+from reference_impl.hooks.request import HookError
+from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
+from reference_impl.protocols.objects import endpoint_name
+
+if TYPE_CHECKING:
+    from reference_impl.drivers.api import Object
+    from reference_impl.hooks.cluster import HookCluster
+    from reference_impl.hooks.request import Broker, HookRequest, Member
+
+TOKEN_SECONDS = 365 * 24 * 3600
+"""Validity asked for the member's broker token; joining again renews it. The API server may grant less."""
+
+
+async def join(request: HookRequest) -> Object:
+    """Make one cluster a member."""
+    member = request.member
+    async with (
+        connect(member.name, member.kubeconfig) as cluster,
+        connect("broker", request.broker.kubeconfig) as broker,
+    ):
+        if not await cluster.exists(Resource.NAMESPACE, MEMBER_NAMESPACE):
+            raise HookError(f"{member.name}: namespace {MEMBER_NAMESPACE} is missing: run deploy first")
+        token = await _credential(broker, cluster, member)
+        access = {
+            "server": request.broker.server or _server(request.broker),
+            "namespace": BROKER_NAMESPACE,
+            "ca.crt": _certificate_authority(request.broker),
+            "token": token,
+        }
+        await cluster.apply(settings(_settings(member), access))
+        await cluster.apply(load("member/gateway.yaml", "member/routeagent.yaml"))
+    return {}
+
+
+async def _credential(broker: HookCluster, cluster: HookCluster, member: Member) -> str:
+    """Give the member its account at the broker and return a token for it.
+
+    Any node may become the gateway, so it may change the Endpoints of all the nodes that it has now. After adding
+    gateway nodes, join again.
+    """
+    nodes = await cluster.find(Resource.NODE)
+    endpoints = [endpoint_name(member.name, ip_address(address)) for address in _addresses(nodes)]
+    await broker.apply(member_access(member.name, {"clusters": [member.name], "endpoints": endpoints}))
+    try:
+        return await broker.api.token(account_name(member.name), BROKER_NAMESPACE, TOKEN_SECONDS)
+    except NotFoundError as error:
+        raise HookError(f"broker: {error}: run deploy first") from None
+
+
+def _addresses(nodes: list[Object]) -> list[str]:
+    listed = [entry for node in nodes for entry in node.get("status", {}).get("addresses") or []]
+    return [entry["address"] for entry in listed if entry.get("type") == "InternalIP"]
+
+
+def _settings(member: Member) -> dict[str, str]:
+    return {
+        "cluster-id": member.name,
+        "pod-cidrs": ",".join(member.pod_cidrs),
+        "service-cidrs": ",".join(member.service_cidrs),
+    }
+
+
+def _certificate_authority(broker: Broker) -> str:
+    encoded = broker.certificate_authority or _kubeconfig_cluster(broker).get("certificate-authority-data", "")
+    if not encoded:
+        raise HookError(f"broker: {broker.kubeconfig} has no certificate-authority-data, and none was given")
+    return base64.b64decode(encoded).decode()
+
+
+def _server(broker: Broker) -> str:
+    return str(_kubeconfig_cluster(broker)["server"])
+
+
+def _kubeconfig_cluster(broker: Broker) -> Object:
+    config = yaml.safe_load(broker.kubeconfig.read_text())
+    current = next(item["context"] for item in config["contexts"] if item["name"] == config["current-context"])
+    found: Object = next(item["cluster"] for item in config["clusters"] if item["name"] == current["cluster"])
+    return found

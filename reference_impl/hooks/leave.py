@@ -1,0 +1,101 @@
+"""leave: the others forget the member, its nodes are cleaned, its settings go.
+
+The order makes every step repeatable: the settings ConfigMap, deleted last, says that there is still work.
+Nothing waits longer than its bound; a node that does not report (dead, or without kubelet) is named instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import Resource
+from reference_impl.hooks.cluster import connect, until
+from reference_impl.hooks.manifests import load, member_access, settings
+from reference_impl.names import BROKER_NAMESPACE, CLEANUP_RECORD, CLUSTER_ID_LABEL, GATEWAY_LEASE, MEMBER_NAMESPACE
+
+if TYPE_CHECKING:
+    from reference_impl.drivers.api import Object
+    from reference_impl.hooks.cluster import HookCluster
+    from reference_impl.hooks.request import HookRequest, Member
+
+PODS_GONE = 15.0
+"""Seconds for pods to end: their grace period of 5 s, and as much again for a busy kubelet, twice."""
+NODES_CLEAN = 20.0
+"""Seconds for the clean-up pods to start and report."""
+
+
+async def leave(request: HookRequest) -> Object:
+    """Take one cluster out of the set."""
+    return await take_out(request, request.member)
+
+
+async def take_out(request: HookRequest, member: Member) -> Object:
+    """Take a member out; return the nodes that could not be cleaned, if any."""
+    async with (
+        connect(member.name, member.kubeconfig) as cluster,
+        connect("broker", request.broker.kubeconfig) as broker,
+    ):
+        # First its right to write at the broker, else a last act of its agents could bring an object back.
+        await broker.delete(reversed(member_access(member.name, {"clusters": (), "endpoints": ()})))
+        _, unclean = await asyncio.gather(_forget(broker, member.name), _empty(cluster))
+    return {"nodesNotCleaned": unclean} if unclean else {}
+
+
+async def _forget(broker: HookCluster, cluster_id: str) -> None:
+    for resource in (Resource.ENDPOINT, Resource.CLUSTER):
+        await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
+
+
+async def _empty(cluster: HookCluster) -> list[str]:
+    """Remove agents, then kernel state, then objects; return the nodes that did not report."""
+    leftovers = settings({}, {})
+    if not await cluster.exists(Resource.CONFIG_MAP, leftovers[0]["metadata"]["name"], MEMBER_NAMESPACE):
+        return []
+    await _end(cluster, load("member/gateway.yaml", "member/routeagent.yaml"))
+    unclean = await _clean_nodes(cluster)
+    for resource in (Resource.GATEWAY, Resource.ROUTE_AGENT, Resource.ENDPOINT, Resource.CLUSTER):
+        await cluster.delete_all(resource, MEMBER_NAMESPACE)
+    await cluster.delete_one(Resource.LEASE, {"name": GATEWAY_LEASE, "namespace": MEMBER_NAMESPACE})
+    await cluster.delete(reversed(leftovers))
+    return unclean
+
+
+async def _end(cluster: HookCluster, objects: list[Object]) -> None:
+    """Delete DaemonSets and wait until their pods are gone."""
+    await cluster.delete(objects)
+    apps = {obj["metadata"]["name"] for obj in objects if Resource.of(obj) is Resource.DAEMON_SET}
+
+    async def gone() -> bool:
+        pods = await cluster.find(Resource.POD, MEMBER_NAMESPACE)
+        return not any((pod["metadata"].get("labels") or {}).get("app") in apps for pod in pods)
+
+    if not await until(gone, PODS_GONE):
+        sys.stderr.write(f"{cluster.name}: pods of {', '.join(sorted(apps))} are still there, going on\n")
+
+
+async def _clean_nodes(cluster: HookCluster) -> list[str]:
+    """Run the clean-up on every node that has a kubelet; return those that did not report in time."""
+    objects = load("member/cleanup.yaml")
+    await cluster.delete(objects)  # a record of an earlier, interrupted run proves nothing now
+    wanted = {str(node["metadata"]["name"]) for node in await cluster.find(Resource.NODE) if _is_ready(node)}
+    reported: set[str] = set()
+    await cluster.apply(objects)
+
+    async def all_clean() -> bool:
+        record = await cluster.api.get(Resource.CONFIG_MAP, CLEANUP_RECORD, MEMBER_NAMESPACE)
+        reported.update(record.get("data") or {})
+        return wanted <= reported
+
+    await until(all_clean, NODES_CLEAN)
+    await _end(cluster, objects)
+    unclean = sorted(wanted - reported)
+    if unclean:
+        sys.stderr.write(f"{cluster.name}: nodes {', '.join(unclean)} did not report that they are clean\n")
+    return unclean
+
+
+def _is_ready(node: Object) -> bool:
+    conditions = node.get("status", {}).get("conditions") or []
+    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)

@@ -1,0 +1,59 @@
+"""Mutants: one deliberate defect each, to prove that the conformance suite sees it. Never active by default.
+
+A mutant is a set of functions from plan to plan. Agents and hooks read its name once, at start, from
+``REFERENCE_IMPL_MUTANT``, and each applies its functions in one line between deciding and doing. Without a name
+every function returns what it was given.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reference_impl.operations import Operation
+    from reference_impl.planner.exchange import Write
+    from reference_impl.state import KernelState
+
+VARIABLE = "REFERENCE_IMPL_MUTANT"
+Object: TypeAlias = dict[str, Any]
+
+
+def _same(value: Any) -> Any:  # noqa: ANN401 - the identity of whatever it is given
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """Where a defect is put in. Every hook takes what was decided and returns what is done instead."""
+
+    kernel: Callable[[KernelState], KernelState] = _same
+    """The desired kernel state of an agent."""
+    operations: Callable[[tuple[Operation, ...]], tuple[Operation, ...]] = _same
+    """The steps that separate it from the kernel."""
+    status: Callable[[Object], Object] = _same
+    """A status about to be reported."""
+    writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
+    """What the exchange with the broker is about to write."""
+    manifests: Callable[[list[Object]], list[Object]] = _same
+    """Objects about to be applied by a hook."""
+
+
+class UnknownMutantError(Exception):
+    """There is no mutant of that name."""
+
+
+def load_mutant(environ: Mapping[str, str] = os.environ) -> Mutant:
+    """Return the mutant that the environment names, or the one that changes nothing."""
+    name = environ.get(VARIABLE, "")
+    if not name:
+        return Mutant()
+    from reference_impl.mutants.registry import MUTANTS  # noqa: PLC0415 - not even imported in the normal case
+
+    try:
+        return MUTANTS[name]
+    except KeyError:
+        raise UnknownMutantError(f"{VARIABLE}={name}: there is no such mutant") from None

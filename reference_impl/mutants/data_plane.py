@@ -1,0 +1,137 @@
+"""Mutants of what packets meet. Each takes an agent's desired kernel state and returns a defective one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, NODE_DEVICE, NODE_METRIC, NODE_TABLE
+from reference_impl.state import Chain, Direction, KernelState, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from reference_impl.state import IPAddress, Route
+
+_EVERYTHING = ip_network("0.0.0.0/0")
+
+
+def believe_any_source(plan: KernelState) -> KernelState:
+    """Drop no packet for where it came in."""
+    return _without_rules(_without_rules(plan, "spoofed"), "underlay")
+
+
+def forget_workers(plan: KernelState) -> KernelState:
+    """Route nothing from nodes that are no gateway."""
+    return replace(
+        plan, routes=frozenset(route for route in plan.routes if not route.source or route.device != NODE_DEVICE)
+    )
+
+
+def drop_in_tunnels(match: str) -> Callable[[KernelState], KernelState]:
+    """Drop what matches on its way through the gateway."""
+
+    def mutate(plan: KernelState) -> KernelState:
+        rules = (f'iifname "{CABLE_DEVICE}" {match} counter drop', f'oifname "{CABLE_DEVICE}" {match} counter drop')
+        return _with_chain(plan, CABLE_TABLE, "mutant", "forward", rules)
+
+    return mutate
+
+
+def drop_new_from_cable(plan: KernelState) -> KernelState:
+    """Drop TCP that the other side begins, if it is for a worker."""
+    rule = f'iifname "{CABLE_DEVICE}" oifname "{NODE_DEVICE}" tcp flags & (syn | ack) == syn counter drop'
+    return _with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
+
+
+def forget_services(plan: KernelState) -> KernelState:
+    """Route only the last prefix of each member: its pods (subnets are services, then pods)."""
+    pods: dict[tuple[IPAddress, int], Route] = {}
+    for route in sorted(plan.routes, key=lambda route: (route.metric, int(route.destination.network_address))):
+        if route.source is not None and route.via is not None:
+            pods.setdefault((route.via, route.metric), route)
+    kept = set(pods.values())
+    return replace(plan, routes=frozenset(route for route in plan.routes if route.source is None or route in kept))
+
+
+def drop_service_traffic_to_workers(plan: KernelState) -> KernelState:
+    """Let a service's connections reach only backends on the gateway."""
+    rule = f'iifname "{CABLE_DEVICE}" oifname "{NODE_DEVICE}" ct status dnat counter drop'
+    return _with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
+
+
+def masquerade_at_gateway(plan: KernelState) -> KernelState:
+    """Give packets the gateway's address before they enter the cable."""
+    rule = f'oifname "{CABLE_DEVICE}" masquerade'
+    source = next((route.source for route in plan.routes if route.source is not None), None)
+    if source is not None:
+        rule = f'oifname "{CABLE_DEVICE}" snat ip to {source}'
+    return _with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,), kind="nat", priority="srcnat - 20")
+
+
+def leave_services_to_kube_proxy(plan: KernelState) -> KernelState:
+    """Settle sources on the way out only, so that kube-proxy masquerades what comes to a ClusterIP."""
+    return _edit_rules(plan, "source", lambda rules: (rule for rule in rules if "saddr @remote" not in rule))
+
+
+def capture_default_route(plan: KernelState) -> KernelState:
+    """Send what is for nobody in particular to the gateway as well."""
+    ways = [route for route in plan.routes if route.source is not None and route.device == NODE_DEVICE]
+    if not ways:
+        return plan
+    captured = replace(ways[0], destination=_EVERYTHING, metric=NODE_METRIC)
+    rule = Rule(direction=Direction.TO, prefix=ip_network("0.0.0.0/1"))
+    other = Rule(direction=Direction.TO, prefix=ip_network("128.0.0.0/1"))
+    return replace(plan, routes=plan.routes | {captured}, rules=plan.rules | {rule, other})
+
+
+def keep_source_everywhere(plan: KernelState) -> KernelState:
+    """Keep pods' sources towards the whole world, which cannot answer them."""
+    return _edit_rules(
+        plan, "source", lambda rules: (*rules, "ip saddr @local_v4 ip daddr != @local_v4 snat ip to ip saddr")
+    )
+
+
+def drop_large(plan: KernelState) -> KernelState:
+    """Lose what is larger than 1000 bytes without a word, and leave MSS alone."""
+    rules = (f'oifname {{ "{NODE_DEVICE}", "{CABLE_DEVICE}" }} meta length > 1000 counter drop',)
+    return _with_chain(_without_rules(plan, "clamp"), NODE_TABLE, "mutant", "forward", rules)
+
+
+def suppress_too_big(plan: KernelState) -> KernelState:
+    """Tell nobody that a packet was too big, and leave MSS alone."""
+    rules = ("icmp type destination-unreachable icmp code frag-needed counter drop",)
+    return _with_chain(_without_rules(plan, "clamp"), NODE_TABLE, "mutant", "output", rules)
+
+
+def _with_chain(
+    plan: KernelState,
+    table: str,
+    name: str,
+    hook: str,
+    rules: tuple[str, ...],
+    *,
+    kind: str = "filter",
+    priority: str = "filter",
+) -> KernelState:
+    """Add a chain to a plan's table, if it is the one meant."""
+    ruleset = plan.ruleset
+    if ruleset is None or ruleset.table != table:
+        return plan
+    chain = Chain(name=name, kind=kind, hook=hook, priority=priority, rules=rules)
+    return replace(plan, ruleset=replace(ruleset, chains=(*ruleset.chains, chain)))
+
+
+def _without_rules(plan: KernelState, chain: str) -> KernelState:
+    return _edit_rules(plan, chain, lambda _: ())
+
+
+def _edit_rules(plan: KernelState, name: str, edit: Callable[[tuple[str, ...]], Iterable[str]]) -> KernelState:
+    """Edit the rules of the node table's chain of that name."""
+    if plan.ruleset is None or plan.ruleset.table != NODE_TABLE:
+        return plan
+    chains = tuple(
+        replace(chain, rules=tuple(edit(chain.rules))) if chain.name == name else chain for chain in plan.ruleset.chains
+    )
+    return replace(plan, ruleset=replace(plan.ruleset, chains=chains))

@@ -1,0 +1,40 @@
+"""All mutants by name. ``catalogue.yaml`` says what each one breaks and which rows must notice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reference_impl.mutants import Mutant, data_plane, leftovers, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MUTANTS: Mapping[str, Mutant] = {
+    "crd-kind-missing": Mutant(manifests=words.without_route_agent_kind),
+    "crd-accepts-anything": Mutant(manifests=words.without_schemas),
+    "crd-ignores-host-bits": Mutant(manifests=words.without_validations),
+    "endpoint-not-shared": Mutant(writes=words.withhold_endpoints),
+    "always-connected": Mutant(status=words.claim_connections),
+    "connected-for-ever": Mutant(status=words.remember_connections()),
+    "clear-packets-accepted": Mutant(kernel=data_plane.believe_any_source),
+    "gateway-nodes-only": Mutant(kernel=data_plane.forget_workers),
+    "udp-only": Mutant(kernel=data_plane.drop_in_tunnels("meta l4proto tcp")),
+    "tcp-only": Mutant(kernel=data_plane.drop_in_tunnels("meta l4proto udp")),
+    "one-way": Mutant(kernel=data_plane.drop_new_from_cable),
+    "services-not-routed": Mutant(kernel=data_plane.forget_services),
+    "backends-on-gateway-only": Mutant(kernel=data_plane.drop_service_traffic_to_workers),
+    "icmp-errors-lost": Mutant(
+        kernel=data_plane.drop_in_tunnels("icmp type { destination-unreachable, time-exceeded }")
+    ),
+    "snat-at-gateway": Mutant(kernel=data_plane.masquerade_at_gateway),
+    "snat-for-services": Mutant(kernel=data_plane.leave_services_to_kube_proxy),
+    "default-route-captured": Mutant(kernel=data_plane.capture_default_route),
+    "outside-not-masqueraded": Mutant(kernel=data_plane.keep_source_everywhere),
+    "large-packets-lost": Mutant(kernel=data_plane.drop_large),
+    "too-big-not-told": Mutant(kernel=data_plane.suppress_too_big),
+    "residue-device": Mutant(operations=leftovers.keep_devices),
+    "residue-rules": Mutant(operations=leftovers.keep_rules),
+    "residue-table": Mutant(operations=leftovers.keep_tables),
+    "ghost-members": Mutant(writes=leftovers.keep_ghosts),
+    "stale-routes": Mutant(operations=leftovers.keep_routes),
+}

@@ -1,0 +1,79 @@
+"""Mutants of what is said: kinds, exchanged objects, statuses."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reference_impl.planner.exchange import Write
+
+Object: TypeAlias = dict[str, Any]
+
+
+def without_route_agent_kind(objects: list[Object]) -> list[Object]:
+    """Serve all kinds but RouteAgent."""
+    return [obj for obj in objects if obj["metadata"]["name"] != "routeagents.submariner.io"]
+
+
+def without_schemas(objects: list[Object]) -> list[Object]:
+    """Replace every schema by one that takes anything."""
+    return _with_schemas(objects, lambda _: {"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+
+
+def without_validations(objects: list[Object]) -> list[Object]:
+    """Keep types and bounds but drop formats, patterns and rules, as the shipped CRDs have it."""
+    return _with_schemas(objects, _types_only)
+
+
+def withhold_endpoints(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Exchange Clusters only."""
+    return tuple(write for write in writes if write.obj["kind"] != "Endpoint")
+
+
+def claim_connections(status: Object) -> Object:
+    """Say connected about everybody, asked or not."""
+    claimed = copy.deepcopy(status)
+    for entry in _entries(claimed):
+        entry |= {"status": "connected", "statusMessage": "round trip confirmed"}
+    return claimed
+
+
+def remember_connections() -> Callable[[Object], Object]:
+    """Say connected about everybody who ever was."""
+    seen: set[str] = set()
+
+    def status_of(status: Object) -> Object:
+        claimed = copy.deepcopy(status)
+        for entry in _entries(claimed):
+            cluster_id = (entry.get("endpoint") or entry.get("spec") or {}).get("cluster_id", "")
+            if entry["status"] == "connected":
+                seen.add(cluster_id)
+            elif cluster_id in seen:
+                entry |= {"status": "connected", "statusMessage": "round trip confirmed"}
+        return claimed
+
+    return status_of
+
+
+def _entries(status: Object) -> list[Object]:
+    return [*(status.get("connections") or []), *(status.get("remoteEndpoints") or [])]
+
+
+def _with_schemas(objects: list[Object], change: Callable[[Object], Object]) -> list[Object]:
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["kind"] == "CustomResourceDefinition":
+            for version in obj["spec"]["versions"]:
+                version["schema"] = {"openAPIV3Schema": change(version["schema"]["openAPIV3Schema"])}
+    return changed
+
+
+def _types_only(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    if isinstance(schema, dict):
+        dropped = {"x-kubernetes-validations", "minItems"}
+        dropped |= {key for key in ("pattern", "format") if isinstance(schema.get(key), str)}
+        return {key: _types_only(value) for key, value in schema.items() if key not in dropped}
+    return [_types_only(item) for item in schema] if isinstance(schema, list) else schema

@@ -1,0 +1,121 @@
+"""What travels through the broker: own Clusters and Endpoints up, the other members' down.
+
+Only metadata that names the origin and the whole ``spec`` travel, unread: fields that this version does not
+know pass through and are not erased on the way (L3-L4).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reference_impl.names import CLUSTER_ID_LABEL, ORIGIN_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Object: TypeAlias = dict[str, Any]
+
+
+class Side(enum.Enum):
+    """Where something is written."""
+
+    BROKER = "broker"
+    MEMBER = "member"
+
+
+class WriteVerb(enum.Enum):
+    """How it is written."""
+
+    CREATE = "create"
+    REPLACE = "replace"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write to an API."""
+
+    side: Side
+    verb: WriteVerb
+    obj: Object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeFacts:
+    """Both sides of one kind, Clusters or Endpoints."""
+
+    own_id: str
+    member_namespace: str
+    broker_namespace: str
+    member: tuple[Object, ...]
+    """Everything in the member's namespace: own objects without the label, others' with it."""
+    broker: tuple[Object, ...]
+    """Everything in the broker's namespace."""
+
+
+def plan_exchange(facts: ExchangeFacts) -> tuple[Write, ...]:
+    """Plan the writes that make both sides agree; none if they do."""
+    own = [obj for obj in facts.member if not _owner(obj)]
+    foreign = [obj for obj in facts.broker if _owner(obj) != facts.own_id and is_genuine(obj)]
+    return (
+        *_mirror(
+            Side.BROKER,
+            [_copy(obj, facts.broker_namespace, _stamp(obj, facts)) for obj in own],
+            [obj for obj in facts.broker if _owner(obj) == facts.own_id],
+        ),
+        *_mirror(
+            Side.MEMBER,
+            [_copy(obj, facts.member_namespace, _labels(obj)) for obj in foreign],
+            [obj for obj in facts.member if _owner(obj)],
+        ),
+    )
+
+
+def is_genuine(obj: Mapping[str, Any]) -> bool:
+    """Say whether a broker object speaks for the member that wrote it, and for no other.
+
+    The label is what the broker's admission ties to the writer; a ``cluster_id`` that says otherwise is an
+    impersonation and is not delivered.
+    """
+    return bool(_owner(obj)) and obj.get("spec", {}).get("cluster_id") == _owner(obj)
+
+
+def _mirror(side: Side, wanted: Sequence[Object], actual: Iterable[Object]) -> Iterable[Write]:
+    """Create what is missing, replace what differs, delete ghosts."""
+    existing = {_name(obj): obj for obj in actual}
+    for obj in wanted:
+        found = existing.pop(_name(obj), None)
+        if found is None:
+            yield Write(side, WriteVerb.CREATE, obj)
+        elif found.get("spec") != obj["spec"] or _labels(found) != _labels(obj):
+            version = found["metadata"].get("resourceVersion")
+            yield Write(side, WriteVerb.REPLACE, {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}})
+    for ghost in existing.values():
+        yield Write(side, WriteVerb.DELETE, ghost)
+
+
+def _copy(obj: Object, namespace: str, labels: dict[str, str]) -> Object:
+    return {
+        "apiVersion": obj["apiVersion"],
+        "kind": obj["kind"],
+        "metadata": {"name": _name(obj), "namespace": namespace, "labels": labels},
+        "spec": obj.get("spec", {}),
+    }
+
+
+def _stamp(obj: Object, facts: ExchangeFacts) -> dict[str, str]:
+    return {**_labels(obj), CLUSTER_ID_LABEL: facts.own_id, ORIGIN_LABEL: facts.member_namespace}
+
+
+def _labels(obj: Mapping[str, Any]) -> dict[str, str]:
+    return dict(obj["metadata"].get("labels") or {})
+
+
+def _owner(obj: Mapping[str, Any]) -> str:
+    return _labels(obj).get(CLUSTER_ID_LABEL, "")
+
+
+def _name(obj: Mapping[str, Any]) -> str:
+    return str(obj["metadata"]["name"])

@@ -1,0 +1,121 @@
+"""What agents report, from what they know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reference_impl.protocols.durations import go_duration
+from reference_impl.protocols.health import Health
+from reference_impl.protocols.objects import endpoint_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reference_impl.planner.membership import Refusal
+    from reference_impl.protocols.health import RoundTrips
+    from reference_impl.protocols.objects import Endpoint
+
+Object: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerReport:
+    """What is known about the way to one peer."""
+
+    endpoint: Endpoint
+    health: Health
+    silent_for: float
+    """Seconds since the last confirmed round trip, or since watching began."""
+    round_trips: RoundTrips
+
+
+def gateway_status(
+    *,
+    version: str,
+    active: bool,
+    local: Endpoint,
+    peers: Iterable[PeerReport],
+    refusals: Iterable[Refusal],
+    failure: str,
+) -> Object:
+    """Return ``Gateway.status``; a passive gateway has no connections."""
+    connections = [_connection(peer) for peer in peers] + [_refused(refusal) for refusal in refusals]
+    return {
+        "version": version,
+        "haStatus": "active" if active else "passive",
+        "localEndpoint": endpoint_spec(local),
+        "statusFailure": failure,
+        "connections": connections if active else [],
+    }
+
+
+def route_agent_status(*, version: str, peers: Iterable[PeerReport], failure: str) -> Object:
+    """Return ``RouteAgent.status``."""
+    return {
+        "version": version,
+        "statusFailure": failure,
+        "remoteEndpoints": [_remote_endpoint(peer) for peer in peers],
+    }
+
+
+def signature(status: Mapping[str, Any]) -> object:
+    """Return the part of a status whose change is worth a report at once: not times, not wording."""
+    entries = status.get("connections") or status.get("remoteEndpoints") or []
+    return (
+        status.get("haStatus"),
+        status.get("statusFailure"),
+        status.get("localEndpoint"),
+        [(entry["status"], entry.get("endpoint") or entry.get("spec")) for entry in entries],
+    )
+
+
+def _connection(peer: PeerReport) -> Object:
+    return {
+        "status": peer.health.value,
+        "statusMessage": _message(peer),
+        "endpoint": endpoint_spec(peer.endpoint),
+        "usingIP": str(peer.endpoint.tunnel_address),
+        "usingNAT": peer.endpoint.tunnel_address != peer.endpoint.private_ip,
+        **_latency(peer.round_trips),
+    }
+
+
+def _remote_endpoint(peer: PeerReport) -> Object:
+    watched = peer.endpoint.health_check_ip is not None
+    return {
+        "status": peer.health.value if watched else "none",
+        "statusMessage": _message(peer),
+        "spec": endpoint_spec(peer.endpoint),
+        **_latency(peer.round_trips),
+    }
+
+
+def _refused(refusal: Refusal) -> Object:
+    """Show a member that is not connected with the reason, as far as it said who it is."""
+    endpoint = endpoint_spec(refusal.endpoint) if refusal.endpoint else {"cluster_id": refusal.cluster_id}
+    return {"status": "error", "statusMessage": f"{refusal.reason}: {refusal.message}", "endpoint": endpoint}
+
+
+def _message(peer: PeerReport) -> str:
+    address = peer.endpoint.health_check_ip
+    if address is None:
+        return "the peer offers no healthCheckIP: nothing can be confirmed"
+    if peer.health is Health.CONNECTED:
+        return f"round trip to {address} confirmed"
+    if peer.health is Health.CONNECTING:
+        return f"no answer from {address} yet"
+    return f"no answer from {address} for {peer.silent_for:.0f} s"
+
+
+def _latency(trips: RoundTrips) -> Object:
+    if not trips.count:
+        return {}
+    times = {
+        "last": trips.last,
+        "min": trips.minimum,
+        "average": trips.average,
+        "max": trips.maximum,
+        "stdDev": trips.deviation,
+    }
+    return {"latencyRTT": {key: go_duration(seconds) for key, seconds in times.items()}}
