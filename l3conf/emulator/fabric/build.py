@@ -7,38 +7,34 @@ and quick, and are called from one thread; only ``load_ruleset`` may be called f
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
 import socket
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric import faults
-from l3conf.emulator.fabric.elements import ETHERNET_MTU
+from l3conf.emulator.fabric.encode import configuration, links, plug
 from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric
 from l3conf.emulator.fabric.plugins.bridge import plan_pod
 from l3conf.emulator.fabric.pods import PodOffsets
+from l3conf.emulator.fabric.refusals import explained
 from l3conf.emulator.fabric.sysctls import SysctlWriter, sysctls_of
-from l3conf.emulator.kernel import messages, nftables
+from l3conf.emulator.kernel import nftables
+from l3conf.emulator.kernel.links import set_link
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.kernel.netlink import RouteSocket
-from l3conf.errors import LabError, MissingPrerequisiteError
+from l3conf.errors import LabError
 from l3conf.model.addressing import pod_ranges
 from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
     from l3conf.emulator.fabric.elements import Cable, FabricPlan, NamespacePlan
-    from l3conf.emulator.kernel.messages import Request
+    from l3conf.emulator.kernel.request import Request
     from l3conf.model.topology import IPAddress, IPNetwork, Topology
-
-_RETRANSMIT_MS, _PROBES = 10, 50
-"""Neighbour resolution: a first request can meet a bridge port that does not forward yet; the default would
-repeat it only after a second. Half a second in all, then host unreachable."""
 
 _LISTEN_BACKLOG = 128
 
@@ -85,7 +81,7 @@ class Fabric:
         """Build everything but pods. Raises ``MissingPrerequisiteError`` where the kernel lacks a capability."""
         fabric = cls(topology, plan_fabric(topology))
         try:
-            with _explained():
+            with explained():
                 fabric._build()
         except BaseException:
             fabric.close()
@@ -96,29 +92,29 @@ class Fabric:
         plans = self.plan.namespaces.values()
         for plan in plans:
             self._namespaces[plan.key] = self._create(plan)
-        sockets = {key: RouteSocket(namespace) for key, namespace in self._namespaces.items()}
-        try:
-            self._adopt_nodes(sockets)
-            for plan in plans:
-                sockets[plan.key].execute(_links(plan, self._namespaces))
-            for plan in plans:
-                sockets[plan.key].execute(_configuration(plan))
-        finally:
-            for key in sockets.keys() - self._nodes.keys():
-                sockets[key].close()
+        for plan in plans:  # a cable needs both namespaces, a route needs its cable
+            self._execute(plan.key, links(plan, self._namespaces))
+        for plan in plans:
+            self._execute(plan.key, configuration(plan))
         for plan in plans:
             if plan.ruleset:
                 self.load_ruleset(plan.key, plan.ruleset)
         self.load_ruleset(WAN, faults.BASE)
+        self._adopt_nodes()
+
+    def _execute(self, key: str, requests: Sequence[Request]) -> None:
+        if requests:
+            with RouteSocket(self._namespaces[key]) as route:
+                route.execute(requests)
 
     def _create(self, plan: NamespacePlan) -> NetworkNamespace:
         return NetworkNamespace.create(functools.partial(self._sysctls.write, sysctls_of(plan)))
 
-    def _adopt_nodes(self, sockets: dict[str, RouteSocket]) -> None:
+    def _adopt_nodes(self) -> None:
         for cluster in self.topology.clusters:
             for index, node in enumerate(cluster.nodes):
                 key, slices = node_key(cluster.name, node.name), pod_ranges(cluster, index)
-                self._nodes[key] = _Node(sockets[key], slices, PodOffsets(key, slices))
+                self._nodes[key] = _Node(RouteSocket(self._namespaces[key]), slices, PodOffsets(key, slices))
 
     def namespace(self, key: str) -> NetworkNamespace:
         """Return the namespace of a key, still owned by the fabric. ``LabError`` if there is none."""
@@ -133,23 +129,28 @@ class Fabric:
 
     def add_pods(self, requests: Sequence[PodRequest]) -> list[tuple[NetworkNamespace, tuple[IPAddress, ...]]]:
         """Connect many pods, with one send per node and one per pod; answers in the order of requests."""
-        with _explained():
+        with explained():
             self._connect([request for request in requests if request.uid not in self._pods])
         return [(self._pods[request.uid].namespace, self._pods[request.uid].addresses) for request in requests]
 
     def _connect(self, requests: Sequence[PodRequest]) -> None:
-        cables: dict[str, list[Request]] = {}
+        plugged: dict[str, list[Request]] = {}
         plans = []
-        for request in requests:
-            key = node_key(request.cluster, request.node)
-            cable, plan = self._place(request, key)
-            plans.append(plan)
-            cables.setdefault(key, []).append(_plug(cable, self._pods[request.uid].namespace))
-        for key, links in cables.items():
-            self._nodes[key].route.execute(links)
-        for plan in plans:
-            with RouteSocket(self._pods[plan.key].namespace) as route:
-                route.execute(_configuration(plan))
+        try:
+            for request in requests:
+                key = node_key(request.cluster, request.node)
+                cable, plan = self._place(request, key)
+                plans.append(plan)
+                plugged.setdefault(key, []).append(plug(cable, self._pods[request.uid].namespace))
+            for key, batch in plugged.items():
+                self._nodes[key].route.execute(batch)
+            for plan in plans:
+                with RouteSocket(self._pods[plan.key].namespace) as route:
+                    route.execute(configuration(plan))
+        except BaseException:
+            for plan in plans:
+                self._forget(plan.key)
+            raise
 
     def _place(self, request: PodRequest, key: str) -> tuple[Cable, NamespacePlan]:
         """Choose a pod's addresses and make its namespace."""
@@ -158,7 +159,12 @@ class Fabric:
         offset = node.offsets.take()
         cable, plan = plan_pod(node.slices, offset, request.uid)
         addresses = tuple(address.interface.ip for address in plan.addresses)
-        self._pods[request.uid] = _Pod(request, self._create(plan), addresses, offset, cable.port_index)
+        try:
+            namespace = self._create(plan)
+        except BaseException:
+            node.offsets.give_back(offset)
+            raise
+        self._pods[request.uid] = _Pod(request, namespace, addresses, offset, cable.port_index)
         return cable, plan
 
     def remove_pod(self, uid: str) -> None:
@@ -167,15 +173,19 @@ class Fabric:
         Deleting the link would hold this thread for a grace period (16 ms); taking its port down cuts the pod
         off in 0.1 ms, and the kernel deletes the pair itself once nobody holds the namespace any more.
         """
-        pod = self._pods.pop(uid, None)
+        pod = self._pods.get(uid)
         if pod is None:
             return
         node = self._nodes[node_key(pod.request.cluster, pod.request.node)]
         try:
-            node.route.execute([messages.set_link(pod.port_index, up=False)])
+            node.route.execute([set_link(pod.port_index, up=False)])
         finally:
-            pod.namespace.close()
-            node.offsets.give_back(pod.offset)
+            self._forget(uid)
+
+    def _forget(self, uid: str) -> None:
+        pod = self._pods.pop(uid)
+        pod.namespace.close()
+        self._nodes[node_key(pod.request.cluster, pod.request.node)].offsets.give_back(pod.offset)
 
     def listen(self, key: str, address: IPAddress, port: int) -> socket.socket:
         """Return a TCP socket in a namespace: bound, listening, non-blocking."""
@@ -246,45 +256,3 @@ class Fabric:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _links(plan: NamespacePlan, namespaces: dict[str, NetworkNamespace]) -> list[Request]:
-    """Return the requests that make a namespace's bridges and plug its cables in."""
-    bridges = [messages.add_bridge(bridge.name, bridge.index, mac=bridge.mac) for bridge in plan.bridges]
-    return bridges + [_plug(cable, namespaces[cable.to]) for cable in plan.cables]
-
-
-def _plug(cable: Cable, far: NetworkNamespace) -> Request:
-    peer = messages.Peer(namespace_fd=far.fd, name=cable.name, index=cable.index, mac=cable.mac, mtu=ETHERNET_MTU)
-    return messages.add_veth(cable.port, cable.port_index, peer, master=cable.master, mtu=ETHERNET_MTU)
-
-
-def _configuration(plan: NamespacePlan) -> list[Request]:
-    """Return the requests that bring a namespace's links up, address and route them."""
-    requests = [messages.set_link(messages.LOOPBACK, up=True)]
-    for link in sorted(plan.links):
-        requests.append(messages.set_link(link, up=True))
-        requests += [
-            messages.set_neighbour_timing(link, family, retransmit_ms=_RETRANSMIT_MS, probes=_PROBES)
-            for family in plan.families
-        ]
-    requests += [messages.add_address(address.link, address.interface) for address in plan.addresses]
-    requests += [messages.add_route(route.destination, gateway=route.via) for route in plan.routes]
-    return requests
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn the kernel's refusals into errors that say what to do."""
-    try:
-        yield
-    except OSError as error:
-        what = f"the kernel refused to build the fabric: {error.strerror}"
-        if error.errno in (errno.EPERM, errno.EACCES):
-            raise MissingPrerequisiteError(what, remedy="run in a user namespace, or as root") from error
-        if error.errno in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
-            remedy = "use a kernel with network namespaces, veth and bridge"
-            raise MissingPrerequisiteError(what, remedy=remedy) from error
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            raise MissingPrerequisiteError(what, remedy="raise the limit of open files (ulimit -n)") from error
-        raise LabError(what) from error

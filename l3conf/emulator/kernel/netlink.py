@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from l3conf.emulator.kernel.messages import Request
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
+    from l3conf.emulator.kernel.request import Request
 
 _NETLINK_ROUTE = 0
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11

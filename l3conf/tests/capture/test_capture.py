@@ -11,7 +11,7 @@ import pytest
 
 from l3conf.capture.pcap import Frame, read_pcap
 from l3conf.capture.session import Capture
-from l3conf.emulator.kernel.messages import LOOPBACK, set_link
+from l3conf.emulator.kernel.links import LOOPBACK, set_link
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.kernel.netlink import RouteSocket
 from l3conf.errors import LabError
