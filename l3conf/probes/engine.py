@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
     from l3conf.observation import Sighting
 
-_BURST = 64
+_BURST = 128
 """Probes emitted between two looks at what has arrived: no socket buffer may overflow in the harness itself."""
 _BURST_BYTES = 1 << 16
 _IDLE_WAIT = 3600.0

@@ -162,6 +162,7 @@ class Flights:
     def _put(self, flight: Flight, observation: Observation) -> None:
         if flight.carrier is not None:
             flight.carrier.landed()
+            flight.carrier = None  # a stream and its flight must not wait for the garbage collector
         flight.batch.put(flight.index, observation)
 
 

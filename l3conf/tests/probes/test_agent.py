@@ -1,0 +1,151 @@
+"""The agent in a pod gives the same observations as the lab's fast path, and clear errors."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from l3conf.observation import Outcome, Protocol
+from l3conf.probes import messages, packets, wire
+from l3conf.tests.probes.ground import A, B, Ground, probe, routed_pair
+from l3conf.tests.sandbox import sandboxed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BOUND = 20.0
+
+
+class Pod:
+    """An agent that serves as place ``a`` of a ground."""
+
+    def __init__(self, ground: Ground, directory: Path) -> None:
+        self.ground = ground
+        self.env = {**os.environ, "L3CONF_PROBE_SOCKET": str(directory / "probe.sock"), "L3CONF_PLACE": "a"}
+        with ground.a.entered():
+            self.server = subprocess.Popen(self.argv("serve"), env=self.env, stdout=subprocess.PIPE, text=True)
+
+    @staticmethod
+    def argv(verb: str) -> list[str]:
+        return [sys.executable, "-m", "l3conf.probes.agent", verb]
+
+    def exec(self, verb: str, stdin: object) -> subprocess.CompletedProcess[str]:
+        """Do what ``kubectl exec -i`` would."""
+        text = stdin if isinstance(stdin, str) else json.dumps(stdin)
+        return subprocess.run(
+            self.argv(verb), env=self.env, input=text, capture_output=True, text=True, check=False, timeout=BOUND
+        )
+
+    def ask(self, verb: str, stdin: object) -> Any:  # noqa: ANN401 - a JSON value
+        """Return the answer of a command that must succeed, while the ground's engine goes on serving b."""
+        with subprocess.Popen(
+            self.argv(verb), env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as command:
+            assert command.stdin is not None
+            assert command.stdout is not None
+            command.stdin.write(json.dumps(stdin))
+            command.stdin.close()
+            done: list[int] = []
+            pidfd = os.pidfd_open(command.pid)
+            self.ground.engine.poller.register(pidfd, 1, done.append)
+            while not done:
+                self.ground.engine.step(BOUND)
+            self.ground.engine.poller.unregister(pidfd)
+            os.close(pidfd)
+            output = command.stdout.read()
+        assert command.returncode == 0
+        return json.loads(output) if output else None
+
+
+@contextmanager
+def agent_at_a(directory: Path) -> Iterator[Pod]:
+    with routed_pair() as ground:
+        ground.engine.remove_place("a")
+        pod = Pod(ground, directory)
+        with pod.server:
+            assert pod.server.stdout is not None
+            assert pod.server.stdout.readline() == "l3conf probe: serving UDP and TCP port 7100 as a\n"
+            yield pod
+            pod.server.kill()
+
+
+@sandboxed
+def test_both_paths_observe_the_same(tmp_path: Path) -> None:
+    asked = [
+        *(probe(protocol=protocol) for protocol in Protocol),
+        *(probe(protocol=protocol, ttl=1) for protocol in Protocol),
+        probe(port=9),
+        probe(port=9, protocol=Protocol.TCP),
+        probe(size=1400, dont_fragment=True),
+        probe(size=8972),
+        probe(protocol=Protocol.TCP, size=1 << 16, write_size=999),
+        probe(forged_source=A, timeout=0.1),
+    ]
+    with routed_pair() as ground:
+        fast = [messages.observation_to_json(each) for each in ground.run(*asked)]
+    with agent_at_a(tmp_path) as pod:
+        slow = pod.ask("run", [messages.probe_to_json(each) for each in asked])
+    assert {each["outcome"] for each in fast} == {"delivered", "refused", "ttl_exceeded", "too_big", "timeout"}
+    luck = ("nonce", "rtt")
+    assert [{k: v for k, v in each.items() if k not in luck} for each in slow] == [
+        {k: v for k, v in each.items() if k not in luck} for each in fast
+    ]
+
+
+@sandboxed
+def test_sightings_come_from_the_process_that_serves(tmp_path: Path) -> None:
+    with agent_at_a(tmp_path) as pod:
+        (seen,) = pod.ground.run(probe(A, source="b"))
+        assert (seen.outcome, seen.responder) == (Outcome.DELIVERED, "a")
+        (sighting,) = map(messages.sighting_from_json, pod.ask("sightings", [seen.nonce, "00" * 8]))
+        assert (sighting.place, sighting.nonce, sighting.source) == ("a", seen.nonce, B)
+
+
+@sandboxed
+def test_raw_packets_are_emitted_from_the_pod(tmp_path: Path) -> None:
+    with agent_at_a(tmp_path) as pod:
+        packet = packets.udp_packet(A, B, wire.PORT, wire.encode_query(b"from pod", 40), ttl=None)
+        pod.ask("raw", [base64.b64encode(packet).decode()])
+        pod.ask("run", [messages.probe_to_json(probe(protocol=Protocol.ICMP))])
+        assert len(pod.ground.engine.sightings("b", [b"from pod".hex()])) == 1
+
+
+@sandboxed
+def test_sigterm_ends_the_server_and_removes_its_socket(tmp_path: Path) -> None:
+    with agent_at_a(tmp_path) as pod:
+        pod.server.send_signal(signal.SIGTERM)
+        assert pod.server.wait(BOUND) == 143
+        assert not (tmp_path / "probe.sock").exists()
+        refused = pod.exec("run", [])
+        assert refused.returncode == 1
+        assert "no probe server" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "stdin", "code", "said"),
+    [
+        ("run", "nonsense", 3, "not JSON"),
+        ("run", "{}", 3, "list"),
+        ("run", '[{"destination": "10.0.0.1"}]', 1, "source"),
+        ("run", '[{"source": "a", "destination": "host", "port": 1}]', 1, "host"),
+        ("run", '[{"source": "a", "destination": "10.0.0.1", "colour": 1}]', 1, "colour"),
+        ("raw", '["?"]', 1, "base64"),
+        ("dance", "[]", 3, "serve, run, sightings or raw"),
+    ],
+)
+@sandboxed
+def test_bad_input_gets_one_clear_line(tmp_path: Path, verb: str, stdin: str, code: int, said: str) -> None:
+    with agent_at_a(tmp_path) as pod:
+        done = pod.exec(verb, stdin)
+        assert done.returncode == code
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
