@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from l3conf.emulator.controllers.cache import Cache
 from l3conf.emulator.controllers.daemon_set_controller import DaemonSetController
+from l3conf.emulator.controllers.deployment_controller import DeploymentController
 from l3conf.emulator.controllers.endpoint_slice_controller import EndpointSliceController
+from l3conf.emulator.controllers.garbage_collector import GarbageCollector
 from l3conf.emulator.controllers.kubernetes_service import publish_kubernetes_service
 from l3conf.emulator.controllers.namespaces import NamespaceController
+from l3conf.emulator.controllers.node_lifecycle import NodeLifecycleController
+from l3conf.emulator.controllers.replica_set_controller import ReplicaSetController
 from l3conf.emulator.controllers.scheduler import Scheduler
 from l3conf.emulator.controllers.service_accounts import ServiceAccountController
 
@@ -51,9 +55,13 @@ class ControllerManager:
         self._controllers: tuple[Controller, ...] = (
             NamespaceController(self._cache, now),
             ServiceAccountController(self._cache, control_plane.ca_pem),
+            DeploymentController(self._cache, now),
+            ReplicaSetController(self._cache, now),
             DaemonSetController(self._cache, now),
             Scheduler(self._cache, now),
             EndpointSliceController(self._cache),
+            NodeLifecycleController(self._cache, now, grace_seconds=node_grace_seconds),
+            GarbageCollector(self._cache),
         )
 
     def start(self) -> None:

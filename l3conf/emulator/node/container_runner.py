@@ -89,6 +89,13 @@ class ContainerRunner:
     def _is_stopping(self) -> bool:
         return self._deadline is not None
 
+    def log_of_previous_run(self) -> Path | None:
+        """Return the log of the run before the newest one: while nothing runs, the newest has just ended."""
+        if self.log is None:
+            return None
+        path = self.log if self.process is None else self.log.with_name(f"{int(self.log.stem) - 1}.log")
+        return path if path.exists() else None
+
     # ---- verdicts of probes
 
     def probed(self, kind: str, *, success: bool) -> None:

@@ -65,6 +65,9 @@ class PodWorker:
         if metadata.get("deletionTimestamp"):
             self.end(float(metadata.get("deletionGracePeriodSeconds", DEFAULT_GRACE)))
             return
+        if self._reported and _told(pod.get("status") or {}) != _told(self._reported):
+            self._reported = {}
+            self.changed()
         wanted = {item["name"]: item for item in pod["spec"]["containers"]}
         for runner in self.containers:
             container = wanted.get(runner.state.name)
@@ -258,6 +261,12 @@ class PodWorker:
             if handle is not None:
                 handle.cancel()
         self._report = self._renewal = None
+
+
+def _told(status: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return our own verdicts in a status: a node controller may have spoilt them while we were silent."""
+    own = {"Ready", "ContainersReady", "Initialized"}
+    return sorted((item["type"], item["status"]) for item in status.get("conditions") or () if item["type"] in own)
 
 
 def _is_sidecar(container: Mapping[str, Any]) -> bool:
