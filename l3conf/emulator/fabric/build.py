@@ -7,6 +7,7 @@ and quick, and are called from one thread; only ``load_ruleset`` may be called f
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import socket
 from dataclasses import dataclass
@@ -22,13 +23,13 @@ from l3conf.emulator.fabric.sysctls import SysctlWriter, sysctls_of
 from l3conf.emulator.kernel import nftables
 from l3conf.emulator.kernel.links import set_link
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
-from l3conf.emulator.kernel.netlink import RouteSocket
+from l3conf.emulator.kernel.netlink import NetlinkError, RouteSocket
 from l3conf.errors import LabError
 from l3conf.model.addressing import pod_ranges
 from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -130,10 +131,12 @@ class Fabric:
     def add_pods(self, requests: Sequence[PodRequest]) -> list[tuple[NetworkNamespace, tuple[IPAddress, ...]]]:
         """Connect many pods, with one send per node and one per pod; answers in the order of requests."""
         with explained():
-            self._connect([request for request in requests if request.uid not in self._pods])
+            # By uid: a pod asked for twice in one call is one pod.
+            missing = {request.uid: request for request in requests if request.uid not in self._pods}
+            self._connect(missing.values())
         return [(self._pods[request.uid].namespace, self._pods[request.uid].addresses) for request in requests]
 
-    def _connect(self, requests: Sequence[PodRequest]) -> None:
+    def _connect(self, requests: Iterable[PodRequest]) -> None:
         plugged: dict[str, list[Request]] = {}
         plans = []
         try:
@@ -179,6 +182,9 @@ class Fabric:
         node = self._nodes[node_key(pod.request.cluster, pod.request.node)]
         try:
             node.route.execute([set_link(pod.port_index, up=False)])
+        except NetlinkError as error:
+            if error.errno != errno.ENODEV:  # somebody on the node deleted it: the pod is cut off already
+                raise LabError(f"cannot disconnect a pod: {error.strerror}", where=pod.request.node) from error
         finally:
             self._forget(uid)
 
