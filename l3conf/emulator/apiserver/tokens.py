@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver import errors
+from l3conf.emulator.apiserver.lifecycle import timestamp
 from l3conf.emulator.apiserver.options import User
 from l3conf.emulator.apiserver.store import Key
 
@@ -117,3 +119,8 @@ def _account_user(namespace: str, account: dict[str, Any], about: dict[str, Any]
         }
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
     return User(f"system:serviceaccount:{namespace}:{account['name']}", groups, account["uid"], extra)
+
+
+def expiry(seconds: int) -> str:
+    """Return when a token that is issued now ends, as meta/v1 Time."""
+    return timestamp(datetime.now(UTC) + timedelta(seconds=seconds))

@@ -1,0 +1,38 @@
+"""Sockets, possibly in several network namespaces, served by one handler."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Awaitable, Callable, Sequence
+
+_GRACE = 0.05
+"""Seconds that open requests get to finish when the server stops."""
+
+
+class Listeners:
+    """The listening side of one API server."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self._server = web.Server(handler, access_log=None, keepalive_timeout=75)
+        self._listening: list[asyncio.Server] = []
+
+    async def open(self, sockets: Sequence[socket.socket], context: ssl.SSLContext) -> None:
+        """Serve sockets that are bound and listening; they are this object's from now on."""
+        loop = asyncio.get_running_loop()
+        for listener in sockets:
+            listener.setblocking(False)  # noqa: FBT003 - socket's signature
+            self._listening.append(await loop.create_server(self._server, sock=listener, ssl=context))
+
+    async def close(self) -> None:
+        """Stop listening and end all connections, at once but for a short grace."""
+        for listening in self._listening:
+            listening.close()
+        self._listening.clear()
+        await self._server.shutdown(_GRACE)
