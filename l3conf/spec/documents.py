@@ -24,6 +24,9 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where it is there: the catalogue loads ten times faster. Both construct plain data only."""
 
 
+_PLAIN_TAGS = (None, "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A parsed file."""
@@ -75,6 +78,8 @@ def _check_events(raw: bytes) -> None:
             raise _at(event.start_mark, "anchors and aliases are not supported")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
+            if event.tag not in _PLAIN_TAGS:
+                raise _at(event.start_mark, f"tag {event.tag} is not supported")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:

@@ -1,0 +1,259 @@
+"""A topology file either becomes a topology or says, field by field, what to mend."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from l3conf.errors import InvalidFileError
+from l3conf.model.topology import IPFamily
+from l3conf.spec import documents
+from l3conf.spec.files import file_digest, load_topology
+from l3conf.spec.problems import MAX_PROBLEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PUBLISHED = sorted((Path(__file__).parents[3] / "topologies").glob("*.yaml"))
+VALID: dict[str, Any] = {
+    "apiVersion": "l3conf.io/v1alpha1",
+    "kind": "Topology",
+    "metadata": {"name": "two"},
+    "spec": {
+        "clusters": [
+            {
+                "name": "east",
+                "podCIDRs": ["10.1.0.0/16"],
+                "serviceCIDRs": ["10.101.0.0/16"],
+                "nodeCIDRs": ["172.16.1.0/24"],
+                "nodes": [{"name": "east-1", "gateway": True}, {"name": "east-2"}],
+            },
+            {
+                "name": "west",
+                "podCIDRs": ["10.2.0.0/16"],
+                "serviceCIDRs": ["10.102.0.0/16"],
+                "nodeCIDRs": ["172.16.2.0/24"],
+                "nodes": [{"name": "west-1", "gateway": True}],
+            },
+        ]
+    },
+}
+
+
+class PlainDumper(yaml.SafeDumper):
+    """Writes shared values twice: the files of users share nothing."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+
+def write(directory: Path, data: object) -> Path:
+    path = directory / "two.yaml"
+    path.write_text(
+        data if isinstance(data, str) else yaml.dump(data, Dumper=PlainDumper, sort_keys=False), encoding="utf-8"
+    )
+    return path
+
+
+def refusal(directory: Path, change: Callable[[dict[str, Any]], object]) -> str:
+    data = copy.deepcopy(VALID)
+    change(data["spec"])
+    with pytest.raises(InvalidFileError) as refused:
+        load_topology(write(directory, data))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_published_topologies_load_and_are_called_as_their_files(path: Path) -> None:
+    assert load_topology(path).name == path.stem
+
+
+def test_what_a_file_says_becomes_values(tmp_path: Path) -> None:
+    topology = load_topology(write(tmp_path, VALID))
+    east = topology.cluster("east")
+    assert east.pod_cidrs == (IPv4Network("10.1.0.0/16"),)
+    assert [node.name for node in east.gateway_nodes] == ["east-1"]
+    assert topology.wan_cidrs == (IPv4Network("192.0.2.0/24"),)
+
+
+def first(spec: dict[str, Any]) -> dict[str, Any]:
+    cluster: dict[str, Any] = spec["clusters"][0]
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: first(s).update(podCIDRS=["10.3.0.0/16"]), "spec.clusters[0].podCIDRS: unknown key"),
+        (lambda s: first(s).update(pluginn="bridge"), "spec.clusters[0].pluginn: unknown key (did you mean plugin?)"),
+        (lambda s: first(s).pop("nodes"), "spec.clusters[0].nodes: missing (add it: At least one is a gateway node.)"),
+        (lambda s: first(s).update(plugin="calico"), "spec.clusters[0].plugin: 'calico' is not allowed (use one of"),
+        (lambda s: first(s).update(podCIDRs="10.1.0.0/16"), "is not of type array (write a list)"),
+        (lambda s: first(s).update(name=7), "spec.clusters[0].name: 7 is not of type string (quote it)"),
+        (lambda s: first(s).update(name="East_1"), "'East_1' is not an RFC 1123 label"),
+        (lambda s: first(s).update(name="east\n"), "is not an RFC 1123 label"),
+        (lambda s: first(s).update(name="e" * 64), "has 64 characters, at most 63 are allowed (shorten it)"),
+        (lambda s: first(s)["nodes"][1].update(name="n" * 58), "has 58 characters, at most 57"),
+        (lambda s: first(s).update(name="broker"), "'broker' names another place of every lab"),
+        (lambda s: first(s).update(name="west"), "cluster name 'west' is taken by spec.clusters[0].name"),
+        (lambda s: first(s)["nodes"][1].update(name="east-1"), "node name 'east-1' is taken by"),
+        (lambda s: first(s)["nodes"][0].update(gateway=False), "cluster 'east' has no gateway node"),
+        (
+            lambda s: first(s).update(podCIDRs=["10.1.0.5/16"]),
+            "podCIDRs[0]: '10.1.0.5/16' has host bits set (write 10.",
+        ),
+        (lambda s: first(s).update(podCIDRs=["10.1.0.0"]), "'10.1.0.0' has no prefix length"),
+        (lambda s: first(s).update(podCIDRs=["10.1.0/16"]), "'10.1.0/16' is not an IP prefix"),
+        (lambda s: first(s).update(podCIDRs=["10.1.0.0/33"]), "'10.1.0.0/33' is not an IP prefix"),
+        (lambda s: first(s).update(podCIDRs=[]), "spec.clusters[0].podCIDRs: is empty"),
+        (lambda s: first(s).update(podCIDRs=["fd00:1::/48"]), "the emulated lab does not realise IPv6 yet (use IPv4"),
+        (lambda s: first(s).update(podCIDRs=["127.0.0.0/16"]), "contains addresses of 127.0.0.0/8"),
+        (lambda s: first(s)["podCIDRs"].append("10.3.0.0/16"), "podCIDRs[1]: is the second IPv4 range beside"),
+        (lambda s: first(s).update(serviceCIDRs=["10.1.4.0/22"]), "serviceCIDRs[0]: 10.1.4.0/22 overlaps 10.1.0.0/16"),
+        (
+            lambda s: first(s).update(nodeCIDRs=["172.16.2.128/25"]),
+            "overlaps 172.16.2.128/25 of spec.clusters[0].nodeC",
+        ),
+        (lambda s: first(s).update(podCIDRs=["192.0.0.0/16"]), "overlaps 192.0.2.0/24 of spec.wanCIDRs[0]"),
+        (
+            lambda s: first(s).update(podCIDRs=["172.16.2.0/24"]),
+            "spec.clusters[1].nodeCIDRs[0]: 172.16.2.0/24 overlaps",
+        ),
+        (lambda s: first(s).update(podCIDRs=["10.1.0.0/30"]), "pod CIDR 10.1.0.0/30 is too small for 2 nodes"),
+        (lambda s: first(s).update(nodeCIDRs=["172.16.1.0/29"]), "172.16.1.0/29 is too small for 2 nodes"),
+        (lambda s: first(s).update(serviceCIDRs=["10.101.0.0/28"]), "too small for services (use a length from /12 to"),
+        (lambda s: first(s).update(serviceCIDRs=["16.0.0.0/8"]), "too large for services"),
+        (lambda s: s.update(wanCIDRs=["192.0.2.0/29"]), "spec.wanCIDRs[0]: 192.0.2.0/29 is too small for 2 sites"),
+        (lambda s: s.update(podsPerNode=True), "spec.podsPerNode: true is not of type integer"),
+        (lambda s: s.update(podsPerNode=-1), "spec.podsPerNode"),
+        (lambda s: s.update(clusters=[]), "spec.clusters: is empty"),
+        (lambda s: s.update(clusters=None), "spec.clusters: null is not of type array"),
+    ],
+)
+def test_a_mistake_is_named_with_its_field_and_remedy(
+    change: Callable[[dict[str, Any]], object], message: str, tmp_path: Path
+) -> None:
+    said = refusal(tmp_path, change)
+    assert message in said
+    assert all(line.startswith(f"{tmp_path}/two.yaml:") and line.endswith(")") for line in said.splitlines())
+
+
+def test_pods_and_services_of_different_clusters_may_overlap(tmp_path: Path) -> None:
+    data = copy.deepcopy(VALID)
+    for key in ("podCIDRs", "serviceCIDRs"):
+        data["spec"]["clusters"][1][key] = data["spec"]["clusters"][0][key]
+    load_topology(write(tmp_path, data))
+
+
+def test_ground_that_realises_ipv6_takes_ipv6(tmp_path: Path) -> None:
+    data = copy.deepcopy(VALID)
+    data["spec"]["clusters"][0]["podCIDRs"].append("fd00:1::/48")
+    topology = load_topology(write(tmp_path, data), families=set(IPFamily))
+    assert topology.cluster("east").families == (IPFamily.IPV4, IPFamily.IPV6)
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    said = refusal(
+        tmp_path,
+        lambda s: [first(s).update(podCIDRs=["10.1.0.5/16"]), s["clusters"][1].update(serviceCIDRs=["nonsense"])],
+    ).splitlines()
+    assert ["podCIDRs" in said[0], "serviceCIDRs" in said[1]] == [True, True]
+    assert [int(line.split(":")[1]) for line in said] == [9, 22]
+
+
+def test_a_thousand_problems_are_counted_not_listed(tmp_path: Path) -> None:
+    said = refusal(tmp_path, lambda s: first(s).update(podCIDRs=["x"] * 1000)).splitlines()
+    assert len(said) == MAX_PROBLEMS + 1
+    assert "980 more problems" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "null is not of type object"),
+        ("a: [", "mend the YAML"),
+        ("a: 1\n---\nb: 2\n", "but found another document"),
+        ("kind: Topology\nkind: Topology\n", "two.yaml:1: kind: stands twice in this mapping, again at line 2"),
+        ("spec: &a {}\nother: *a\n", "anchors and aliases are not supported"),
+        (
+            "spec: !!python/object/apply:os.system [id]\n",
+            "tag:yaml.org,2002:python/object/apply:os.system is not supported",
+        ),
+        ("yes: 1\n", "yes: is a key that is no text (quote it)"),
+        ("? [a]\n: 1\n", "is a key that is no text"),
+        ("a: 2026-02-30\n", "day is out of range"),
+        ("a: \x00\n", "two.yaml"),
+        ("[" * 200 + "]" * 200, f"nested deeper than {documents.MAX_DEPTH}"),
+    ],
+)
+def test_what_is_no_plain_yaml_document_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidFileError) as refused:
+        load_topology(write(tmp_path, text))
+    assert message in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFileError, match=r"gone\.yaml: cannot be read: No such file"):
+        load_topology(tmp_path / "gone.yaml")
+
+
+def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_BYTES", 100)
+    with pytest.raises(InvalidFileError, match="is larger than 100 bytes"):
+        load_topology(write(tmp_path, VALID))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_bytes(b"\xff\xfe\xfd\x80")
+    with pytest.raises(InvalidFileError):
+        load_topology(path)
+
+
+def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+    assert file_digest(write(tmp_path, "a: 1\n")) == hashlib.sha256(b"a: 1\n").hexdigest()
+
+
+yaml_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-10, 300) | st.text(max_size=8) | st.sampled_from(["10.0.0.0/8", "::/0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+places = st.sampled_from(
+    [
+        ("metadata",),
+        ("spec",),
+        ("spec", "clusters"),
+        ("spec", "clusters", 0),
+        ("spec", "clusters", 0, "podCIDRs"),
+        ("spec", "clusters", 0, "nodes"),
+        ("spec", "clusters", 0, "nodes", 0),
+        ("spec", "wanCIDRs"),
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(places, yaml_values)
+def test_whatever_stands_in_a_field_is_a_topology_or_a_message(
+    tmp_path: Path, place: tuple[str | int, ...], value: object
+) -> None:
+    data: Any = copy.deepcopy(VALID)
+    holder = data
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = value
+    message = ""
+    try:
+        load_topology(write(tmp_path, data))
+    except InvalidFileError as refused:
+        message = str(refused)
+    assert all(line.startswith(str(tmp_path)) for line in message.splitlines())
