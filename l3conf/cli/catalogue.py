@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from l3conf.cli.printing import print_json, print_table
+from l3conf.cli.printing import heading, print_json, print_table
 from l3conf.errors import UserError
 from l3conf.spec.budgets import Budgets
 from l3conf.spec.catalogue import (
@@ -72,7 +72,7 @@ def explain(requirement: str, *, as_json: bool) -> None:
     if as_json:
         print_json(details)
         return
-    click.echo(click.style(f"{row.id}  {row.title}", bold=True))
+    click.echo(heading(f"{row.id}  {row.title}"))
     for line in _paragraphs(row, details):
         click.echo(line)
 

@@ -49,6 +49,10 @@ COMMANDS = {
 """In the order of ``l3conf --help``: the common way first."""
 
 
+class _ReaderGoneError(Exception):
+    """Nobody reads standard output any more."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported one at a time: ``l3conf list`` must not wait for a Kubernetes client."""
 
@@ -78,6 +82,13 @@ class LazyGroup(click.Group):
 
             ctx.fail(f"no command {args[0]!r}: {suggestion(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; click itself would turn a broken pipe into exit code 1, which means NON-CONFORMANT."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands without importing them."""
@@ -127,7 +138,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return EXIT_USAGE
-    except BrokenPipeError:
+    except (_ReaderGoneError, BrokenPipeError):
         return _broken_pipe()
     except L3confError as error:
         for line in str(error).splitlines():

@@ -45,20 +45,27 @@ def print_table(
 
 def styled(text: str, styles: Mapping[str, str]) -> str:
     """Return ``text`` in its colour where the terminal wants colours."""
-    if text not in styles or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return click.style(text, fg=styles[text])
+    return click.style(text, fg=styles[text]) if text in styles and _decorates() else text
+
+
+def heading(text: str) -> str:
+    """Return ``text`` in bold where the terminal wants decoration."""
+    return click.style(text, bold=True) if _decorates() else text
+
+
+def _decorates() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _print_rich(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str]) -> None:
-    # rich honours NO_COLOR by itself. Imported here: a pipe does not pay for it.
+    # Imported here: a pipe does not pay for it.
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table: Any = Table(box=None, header_style="bold", pad_edge=False)
+    table: Any = Table(box=None, header_style="bold" if _decorates() else "", pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, no_wrap=index == 0)
     for row in rows:
-        table.add_row(*(Text(cell, style=styles.get(cell, "")) for cell in row))
+        table.add_row(*(Text(cell, style=styles.get(cell, "") if _decorates() else "") for cell in row))
     Console().print(table)
