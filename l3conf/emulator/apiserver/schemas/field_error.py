@@ -87,7 +87,8 @@ def too_long(path: str, limit: int) -> FieldError:
 
 def too_many(path: str, actual: int, limit: int) -> FieldError:
     """Return the error for a list or map with more than ``limit`` entries."""
-    return FieldError(path, FieldReason.TOO_MANY, f"Too many: {actual}: must have at most {limit} items")
+    items = "item" if limit == 1 else "items"
+    return FieldError(path, FieldReason.TOO_MANY, f"Too many: {actual}: must have at most {limit} {items}")
 
 
 def shown(value: JSON) -> str:

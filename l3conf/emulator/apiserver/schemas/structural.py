@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver.schemas.defaulting import defaulted
+from l3conf.emulator.apiserver.schemas.field_error import FieldError, FieldReason
 from l3conf.emulator.apiserver.schemas.list_sets import duplicates
 from l3conf.emulator.apiserver.schemas.pruning import prune
 from l3conf.emulator.apiserver.schemas.ratcheting import unforgiven
@@ -15,8 +16,26 @@ if TYPE_CHECKING:
 
     from jsonschema import Draft4Validator
 
-    from l3conf.emulator.apiserver.schemas.field_error import FieldError
+    from l3conf.emulator.apiserver.schemas.cel_rules import RuleChecker
     from l3conf.emulator.apiserver.schemas.json_value import JSON
+
+_BLOCKING = frozenset(
+    {
+        FieldReason.DUPLICATE,
+        FieldReason.NOT_SUPPORTED,
+        FieldReason.REQUIRED,
+        FieldReason.TOO_LONG,
+        FieldReason.TOO_MANY,
+        FieldReason.TYPE_INVALID,
+    }
+)
+"""An object with such errors need not have the shape that rules rely on."""
+_RULES_NOT_CHECKED = FieldError(
+    "<nil>",
+    FieldReason.INVALID,
+    "Invalid value: null: some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation",
+)
 
 
 class StructuralSchema:
@@ -43,9 +62,23 @@ class StructuralSchema:
 
         errors = schema_errors(self._validator, obj)
         errors += duplicates(obj, self.openapi)
+        errors += self._rule_errors(obj, old, errors)
         if old is not None:
             errors = unforgiven(errors, obj, old, self.openapi)
         return errors
+
+    def _rule_errors(self, obj: JSON, old: JSON, errors: list[FieldError]) -> list[FieldError]:
+        if self._rules is None:
+            return []
+        if any(error.reason in _BLOCKING for error in errors):
+            return [_RULES_NOT_CHECKED]
+        return self._rules.check(obj, old)
+
+    @cached_property
+    def _rules(self) -> RuleChecker | None:
+        from l3conf.emulator.apiserver.schemas.cel_rules import RuleChecker, has_rules  # noqa: PLC0415  # lazy
+
+        return RuleChecker(self.openapi) if has_rules(self.openapi) else None
 
     @cached_property
     def _validator(self) -> Draft4Validator:

@@ -7,9 +7,6 @@ kube-openapi's validator.
 
 from __future__ import annotations
 
-import functools
-import importlib
-import re
 from typing import TYPE_CHECKING, Any, cast
 
 from jsonschema import Draft4Validator, ValidationError
@@ -18,6 +15,7 @@ from jsonschema.validators import extend
 from l3conf.emulator.apiserver.schemas import field_error, formats
 from l3conf.emulator.apiserver.schemas.field_error import FieldError, FieldReason
 from l3conf.emulator.apiserver.schemas.json_value import JSON, kind_of
+from l3conf.emulator.apiserver.schemas.patterns import compiled_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,29 +35,6 @@ def schema_errors(validator: Draft4Validator, value: JSON) -> list[FieldError]:
 def validator_for(schema: Mapping[str, Any]) -> Draft4Validator:
     """Return a validator that may be used any number of times; building it costs some microseconds."""
     return cast("Draft4Validator", _StructuralValidator(schema))
-
-
-@functools.cache
-def compiled_pattern(pattern: str) -> Callable[[str], bool]:
-    """Return a search for ``pattern`` in Go's syntax; without RE2 at hand, Python's ``re`` must do.
-
-    Raises ValueError for a pattern that cannot be compiled.
-    """
-    try:
-        re2 = importlib.import_module("re2")
-    except ImportError:
-        try:
-            searched = re.compile(pattern, re.ASCII)
-        except re.error as error:
-            raise ValueError(str(error)) from error
-        return lambda text: searched.search(text) is not None
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        compiled = re2.compile(pattern, options=options)
-    except re2.error as error:
-        raise ValueError(str(error)) from error
-    return lambda text: compiled.search(text) is not None
 
 
 def json_path(parts: Iterable[str | int]) -> str:
@@ -98,7 +73,7 @@ def _check_format(_: object, name: str, value: JSON, schema: Mapping[str, Any]) 
 
 
 def _check_pattern(_: object, pattern: str, value: JSON, __: Mapping[str, Any]) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not compiled_pattern(pattern)(value):
+    if isinstance(value, str) and not compiled_pattern(pattern).found_in(value):
         yield ValidationError(pattern)
 
 
