@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from l3conf.adapter.placeholders import fill
 from l3conf.adapter.process import run_to_end
 from l3conf.errors import HookFailedError, HookProtocolError, HookTimeoutError, InvalidFileError
 
@@ -183,7 +183,7 @@ class HookRunner:
 
 def command_line(command: tuple[str, ...], folder: Path) -> list[str]:
     """Fill ``{python}`` and ``{directory}`` into a command; other braces stay as they are."""
-    return [part.replace("{python}", sys.executable).replace("{directory}", str(folder)) for part in command]
+    return [fill(part, folder) for part in command]
 
 
 def environment(own: Mapping[str, str], hook_env: Mapping[str, str]) -> dict[str, str]:

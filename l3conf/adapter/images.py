@@ -1,36 +1,42 @@
-"""What an implementation's images stand for where there are no containers."""
+"""The images of an implementation, ready for a lab without containers."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from l3conf.adapter.placeholders import fill
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from l3conf.model.implementation import EmulatedImage, Implementation
 
 
 def resolved_images(implementation: Implementation) -> tuple[EmulatedImage, ...]:
-    """Return the image table with ``{python}`` and ``{directory}`` filled in."""
+    """Return the images with their placeholders filled in."""
+    folder = implementation.path.parent
     return tuple(
         replace(
             image,
-            command=tuple(fill_in(word, implementation.path.parent) for word in image.command),
-            env={name: fill_in(value, implementation.path.parent) for name, value in image.env.items()},
+            command=tuple(fill(word, folder) for word in image.command),
+            env={name: fill(value, folder) for name, value in image.env.items()},
         )
         for image in implementation.images
     )
 
 
 def visible_directories(implementation: Implementation) -> tuple[str, ...]:
-    """Return the directories that the implementation's commands need to see inside the lab.
+    """Return the directories that the images' commands need to see: the file's own, and those that it names."""
+    folder = implementation.path.parent
+    named = {path for image in implementation.images for path in _paths_of(image, folder)}
+    return tuple(sorted({str(folder), *named}))
 
-    The parent of the file's folder is among them: a command may be a package that lies beside its siblings.
-    """
-    return (str(implementation.path.parent), str(implementation.path.parent.parent))
 
-
-def fill_in(word: str, directory: Path) -> str:
-    """Fill ``{python}`` and ``{directory}`` into one word of a command; other braces are left alone."""
-    return word.replace("{python}", sys.executable).replace("{directory}", str(Path(directory).resolve()))
+def _paths_of(image: EmulatedImage, folder: Path) -> Iterator[str]:
+    """Yield the directories that the words of an image name by ``{directory}``; variables may hold lists of them."""
+    for word in (*image.command, *(part for value in image.env.values() for part in value.split(":"))):
+        if "{directory}" in word:
+            path = Path(fill(word, folder)).resolve()
+            yield str(path if path.is_dir() else path.parent)

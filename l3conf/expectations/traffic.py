@@ -64,9 +64,9 @@ class Traffic:
 
         self._wait("every ready backend answers", look, within, blamed=lambda: [flow for flow, _ in missing])
 
-    def is_refused(self, *, within: str = "T_probe") -> None:
+    def is_refused(self, *, within: str = "T_probe") -> list[Observation]:
         """Expect an explicit refusal: RST in answer to SYN, ICMP port unreachable."""
-        self.ends_in(Outcome.REFUSED, within=within)
+        return self.ends_in(Outcome.REFUSED, within=within)
 
     def ends_in(self, *outcomes: Outcome, within: str = "T_probe") -> list[Observation]:
         """Expect every flow to end in one of these outcomes, and return the observations in the flows' order."""

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from l3conf import oracle
 from l3conf.adapter import HookRequest, HookUnavailable
+from l3conf.errors import LabError
 from l3conf.expectations.reachability import Reachability
 from l3conf.model.implementation import Verb
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Protocol
-from l3conf.plugin import local_traffic
-from l3conf.plugin.cluster_api import ClusterAPI
+from l3conf.plugin import exchange, local_traffic, residue
+from l3conf.plugin.cluster_api import GROUP, ClusterAPI
+from l3conf.plugin.gateways import connections
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.outage import watch_outage
+from l3conf.plugin.resources import Resources
 from l3conf.plugin.stages import Once
+from l3conf.wait import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from l3conf.adapter import HookRunner
     from l3conf.expectations import Node, Outsider, Service
@@ -34,6 +39,9 @@ if TYPE_CHECKING:
     from l3conf.plugin.local_traffic import LocalTraffic
     from l3conf.plugin.outage import Outage
     from l3conf.plugin.run import Run
+
+_MOST_LINES = 12
+"""Lines of a finding that a message shows."""
 
 NodeStates = dict[str, "Mapping[str, object]"]
 """Everything in the nodes' network configuration, by place (``east@east-1``)."""
@@ -47,6 +55,18 @@ class Snapshot:
     objects: Mapping[str, frozenset[str]]
     """Cluster-wide objects by cluster, the broker's under its own name."""
     local_traffic: LocalTraffic
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A cluster that left, with the proof that there was something to forget."""
+
+    known: tuple[str, ...]
+    """What the others and the broker held of it before."""
+    named: tuple[str, ...]
+    """What on the others' nodes named it before."""
+    at: float
+    """``time.monotonic`` when the leave hook had ended."""
 
 
 @dataclass(slots=True)
@@ -72,10 +92,14 @@ class Lab:
     """As it was before anything of the implementation was installed."""
     connected: Once[None] = field(init=False)
     """Waits once until packets cross; everyone who needs that shares the outcome."""
+    removed: Once[float] = field(init=False)
+    """Removes the implementation everywhere; the moment at which the hook had ended."""
     _outages: dict[tuple[str, str], Once[Outage]] = field(init=False, default_factory=dict)
+    _departures: dict[str, Once[Departure]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.connected = Once(self._await_connected)
+        self.removed = Once(self._remove)
         self.before = self.snapshot()
 
     @property
@@ -106,6 +130,27 @@ class Lab:
         )
 
     # What no API offers.
+
+    def underlay_mtu(self, family: IPFamily) -> int:
+        """Return the MTU of the link on which a gateway node sends to another cluster, in bytes."""
+        here, there = (
+            next(node for node in self.nodes if node.is_gateway and node.site.cluster == cluster.name)
+            for cluster in self.topology.clusters[:2]
+        )
+        route = self._ask(here, "route", "get", str(there.address(family)))
+        return int(self._ask(here, "link", "show", "dev", route["dev"])["mtu"])
+
+    @staticmethod
+    def udp_overhead(family: IPFamily) -> int:
+        """Return the bytes of IP and UDP header without options."""
+        return 8 + (20 if family is IPFamily.IPV4 else 40)
+
+    def _ask(self, node: Node, *words: str) -> dict[str, Any]:
+        """Return the first answer of ``ip -json`` on a node."""
+        code, out, err = self.ground.run(node.place, ["ip", "-json", *words], timeout=5.0)
+        if code != 0:
+            raise LabError(f"ip {' '.join(words)} failed: {err.strip()}", where=node.place)
+        return dict(json.loads(out)[0])
 
     def node_states(self, *clusters: str) -> NodeStates:
         """Return the network configuration of every node of the named clusters, or of all."""
@@ -138,6 +183,77 @@ class Lab:
             self._outages[key] = Once(lambda: watch_outage(self, source, destination))
         return self._outages[key]()
 
+    # What the APIs say.
+
+    @property
+    def resources(self) -> list[Resources]:
+        """The group ``submariner.io/v1`` of every cluster."""
+        return [Resources(api) for api in self.apis.values()]
+
+    def not_learnt(self) -> list[str]:
+        """Return what members do not know of the others."""
+        return [
+            line
+            for member in self.joined
+            for line in exchange.not_learnt(
+                member,
+                [self.topology.cluster(other) for other in self.joined if other != member],
+                self.apis[member].items(f"{GROUP}/clusters"),
+                self.apis[member].items(f"{GROUP}/endpoints"),
+            )
+        ]
+
+    def still_known(self, leaver: str) -> list[str]:
+        """Return what members, their gateways and the broker still hold of a cluster that left."""
+        lines = []
+        for holder in (*(self.apis[member] for member in self.joined), self.broker):
+            kept = {kind: holder.items(f"{GROUP}/{kind}") for kind in ("clusters", "endpoints")}
+            lines += exchange.still_known(holder.name, leaver, **kept)
+            told = connections(holder.items(f"{GROUP}/gateways"))
+            lines += [f"{holder.name} still reports {entry}" for entry in told if entry.peer == leaver]
+        return lines
+
+    # What must be gone in the end.
+
+    def still_named_on_nodes(self, leaver: str) -> list[str]:
+        """Return what the nodes of the remaining members hold that names a range or gateway of the leaver."""
+        left = self.topology.cluster(leaver)
+        ranges = (*left.pod_cidrs, *left.service_cidrs, *left.node_cidrs)
+        return [
+            f"{place}: {line}"
+            for place, state in self.node_states(*self.joined).items()
+            for line in sorted({*residue.naming(state, ranges)} - {*residue.naming(self.before.nodes[place], ranges)})
+        ]
+
+    def changed_on_nodes(self) -> list[str]:
+        """Return what on any node is not as it was before the implementation, documented residue excepted."""
+        return residue.of_nodes(self.before.nodes, self.node_states(), self.run.implementation.residue)
+
+    def changed_objects(self) -> list[str]:
+        """Return the cluster-wide objects that came or went since before the implementation."""
+        return [
+            f"{api.name}: {name}"
+            for api in (*self.apis.values(), self.broker)
+            for name in sorted(installed_objects(api) ^ self.before.objects[api.name])
+        ]
+
+    def changed_local_traffic(self) -> list[str]:
+        """Return the local flows that are not what they were before the implementation."""
+        return local_traffic.differences(self.before.local_traffic, self.local_traffic())
+
+    def eventually_none(
+        self, what: str, look: Callable[[], list[str]], *, within: str, since: float | None = None
+    ) -> None:
+        """Expect ``look`` to find nothing within a budget, counted from ``since`` (``time.monotonic``) or from now."""
+
+        def condition() -> str | Pending:
+            found = look()
+            more = f"\n  … and {len(found) - _MOST_LINES} more" if len(found) > _MOST_LINES else ""
+            listed = "\n  ".join(found[:_MOST_LINES])
+            return Pending(f"{len(found)} found:\n  {listed}{more}") if found else what
+
+        self.harness.wait(what, condition, within, started=since)
+
     # What only the implementation can do.
 
     def install(self) -> None:
@@ -155,15 +271,22 @@ class Lab:
         self.joined.append(cluster)
         self.joined_at = time.monotonic()
 
-    def leave(self, cluster: str) -> None:
-        """Take a cluster out of the set."""
-        self.call(Verb.LEAVE, cluster)
-        self.joined.remove(cluster)
+    def departed(self, cluster: str) -> Departure:
+        """Take a cluster out of the set, once, and return what there was of it and when it had left."""
+        if cluster not in self._departures:
+            self._departures[cluster] = Once(lambda: self._leave(cluster))
+        return self._departures[cluster]()
 
-    def remove(self) -> None:
-        """Take the implementation out everywhere."""
+    def _leave(self, cluster: str) -> Departure:
+        self.joined.remove(cluster)
+        known, named = self.still_known(cluster), self.still_named_on_nodes(cluster)
+        self.call(Verb.LEAVE, cluster)
+        return Departure(tuple(known), tuple(named), time.monotonic())
+
+    def _remove(self) -> float:
         self.call(Verb.REMOVE)
         self.joined.clear()
+        return time.monotonic()
 
     def call(self, verb: Verb, cluster: str = "") -> None:
         """Call a hook; a verb that the implementation does not have makes the row untestable."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import UserError
+from l3conf.labs import KINDS
 from l3conf.spec.budgets import Budgets, parse_override
 from l3conf.spec.catalogue import find_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LAB_KINDS = ("emulated",)
 _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
 
@@ -45,7 +45,7 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare the options."""
     group = parser.getgroup("l3conf", "conformance of layer-3 connectivity between Kubernetes clusters")
     group.addoption("--impl", type=Path, metavar="FILE", help="implementation file (default: reference_impl/impl.yaml)")
-    group.addoption("--on", choices=LAB_KINDS, default="emulated", help="kind of lab (default: emulated)")
+    group.addoption("--on", choices=KINDS, default="emulated", help="kind of lab (default: emulated)")
     group.addoption("--report", type=Path, metavar="DIR", help="write the conformance report and evidence there")
     group.addoption("--seed", type=int, metavar="N", help="order of pairs and hook canary (default: random, printed)")
     group.addoption("--topology", action="append", default=[], metavar="NAME", help="only scenarios on this topology")

@@ -7,6 +7,7 @@ until both report the connection again. Judging is left to pure functions over t
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -62,29 +63,43 @@ class Outage:
     """In order of time, those that held before the cut included."""
     round_trips: tuple[RoundTrip, ...]
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Both clusters."""
+        return self.source, self.destination
 
-def loss_reported(outage: Outage, cluster: str) -> float | None:
-    """Return the seconds from the cut until a cluster stopped saying ``connected``; None if it never did."""
-    for report in outage.reports:
-        if report.cluster == cluster and outage.cut_at < report.time and report.status != CONNECTED:
-            return report.time - outage.cut_at
-    return None
+    def connected_before(self, cluster: str) -> bool:
+        """Whether a cluster said ``connected`` when the cut was made: without that its silence proves nothing."""
+        said = [report.status for report in self.reports if report.cluster == cluster and report.time <= self.cut_at]
+        return bool(said) and said[-1] == CONNECTED
 
+    def loss_reported(self, cluster: str) -> float:
+        """Return the seconds from the cut until a cluster stopped saying ``connected``; infinity if it never did."""
+        for report in self.reports:
+            if report.cluster == cluster and report.time > self.cut_at and report.status != CONNECTED:
+                return report.time - self.cut_at
+        return math.inf
 
-def recovery_reported(outage: Outage, cluster: str) -> float | None:
-    """Return the seconds from the healing until a cluster said ``connected`` again; None if it never did."""
-    said = [report for report in outage.reports if report.cluster == cluster]
-    if said and said[-1].status == CONNECTED:
-        return max(0.0, said[-1].time - outage.healed_at)
-    return None
+    def recovery_reported(self, cluster: str) -> float:
+        """Return the seconds from the healing until a cluster said ``connected`` for good; infinity if it does not."""
+        said = [report for report in self.reports if report.cluster == cluster]
+        if said and said[-1].status == CONNECTED:
+            return max(0.0, said[-1].time - self.healed_at)
+        return math.inf
 
+    @property
+    def packets_recovered(self) -> float:
+        """The seconds from the healing until a packet first went there and back; infinity if none did."""
+        crossed = [trip.time for trip in self.round_trips if trip.delivered and trip.time >= self.healed_at]
+        return crossed[0] - self.healed_at if crossed else math.inf
 
-def packets_recovered(outage: Outage) -> float | None:
-    """Return the seconds from the healing until the first packet went there and back; None if none did."""
-    for trip in outage.round_trips:
-        if trip.delivered and trip.time >= outage.healed_at:
-            return trip.time - outage.healed_at
-    return None
+    def stale_claims(self, fresh: float) -> list[str]:
+        """Return a line for every time in which ``connected`` rested on no round trip of the last ``fresh`` seconds."""
+        return [
+            f"{cluster} said connected from {begin - self.cut_at:.1f} s to {end - self.cut_at:.1f} s after the cut,"
+            f" more than {fresh:g} s after the last delivery"
+            for cluster, begin, end in stale_claims(self.reports, self.round_trips, fresh=fresh, until=self.ended_at)
+        ]
 
 
 def stale_claims(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from l3conf.adapter import HookRunner
+from l3conf.adapter.images import resolved_images, visible_directories
 from l3conf.errors import LabError
 from l3conf.expectations.harness import Harness
 from l3conf.labs import open_lab
@@ -100,7 +101,8 @@ class LabPool:
         ground = open_lab(
             self._run.options.lab_kind,
             topology,
-            images=self._run.implementation.images,
+            images=resolved_images(self._run.implementation),
+            visible=visible_directories(self._run.implementation),
             progress=lambda stage: self._run.note(f"lab {name}: {stage}"),
         )
         self._grounds.append(ground)

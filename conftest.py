@@ -1,0 +1,1 @@
+"""For pytest at the root of a checkout. Scenarios need nothing from here: the plugin brings their fixtures."""

@@ -1,0 +1,58 @@
+"""What members know of each other, read from their own APIs: pure judgements over lists of objects."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from l3conf.model.topology import ClusterSpec, IPNetwork
+    from l3conf.plugin.cluster_api import Object
+
+
+def not_learnt(
+    member: str, others: Iterable[ClusterSpec], clusters: Sequence[Object], endpoints: Sequence[Object]
+) -> list[str]:
+    """Return what a member does not know, or knows wrongly, of the others (L3-C1)."""
+    missing = []
+    for other in others:
+        own = [obj["spec"] for obj in clusters if obj["spec"].get("cluster_id") == other.name]
+        if not own:
+            missing.append(f"{member} knows no Cluster {other.name}")
+        for spec in own:
+            if _ranges(spec.get("cluster_cidr")) != set(other.pod_cidrs):
+                missing.append(f"{member} has Cluster {other.name} with pod ranges {spec.get('cluster_cidr')}")
+            if _ranges(spec.get("service_cidr")) != set(other.service_cidrs):
+                missing.append(f"{member} has Cluster {other.name} with service ranges {spec.get('service_cidr')}")
+        known = [obj["spec"] for obj in endpoints if obj["spec"].get("cluster_id") == other.name]
+        if not known:
+            missing.append(f"{member} knows no Endpoint of {other.name}")
+        missing += [
+            f"{member} has an Endpoint of {other.name} with subnets {spec.get('subnets')}"
+            for spec in known
+            if not {*other.pod_cidrs, *other.service_cidrs} <= _ranges(spec.get("subnets"))
+        ]
+    return missing
+
+
+def still_known(holder: str, leaver: str, **collections: Sequence[Object]) -> list[str]:
+    """Return the objects of a leaver that somebody still holds (L3-M2)."""
+    return [
+        f"{holder} still has {kind} {obj['metadata']['name']}"
+        for kind, objects in collections.items()
+        for obj in objects
+        if obj.get("spec", {}).get("cluster_id") == leaver
+    ]
+
+
+def _ranges(texts: Iterable[str] | None) -> set[IPNetwork]:
+    """Return what can be read as prefixes; what cannot is missing from the set and so noticed."""
+    found = set()
+    for text in texts or ():
+        try:
+            found.add(ip_network(text))
+        except ValueError:
+            continue
+    return found

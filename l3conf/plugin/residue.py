@@ -1,0 +1,76 @@
+"""What an implementation left behind on nodes: pure comparisons of node states."""
+
+from __future__ import annotations
+
+import json
+import re
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from l3conf.model.topology import IPNetwork
+
+_ADDRESS = re.compile(
+    r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?![\d.])|(?<![\w:])[0-9a-fA-F:]*:[0-9a-fA-F:]+(?:/\d{1,3})?"
+)
+"""Whatever may be an address or prefix; what is none is sorted out by ``ipaddress``."""
+
+
+def flatten(state: object, path: str = "") -> dict[str, str]:
+    """Return a node state as ``path -> value``; members of lists are known by their content, not their place."""
+    if isinstance(state, dict):
+        return dict(_inner((f"{path}/{key}" if path else str(key), value) for key, value in state.items()))
+    if isinstance(state, list | tuple):
+        return {f"{path}/{json.dumps(item, sort_keys=True, default=str)}": "present" for item in state}
+    return {path: json.dumps(state, default=str)}
+
+
+def changes(before: object, after: object, *, allowed: Iterable[str] = ()) -> list[str]:
+    """Return one line for whatever differs, but for paths that match a documented residue."""
+    old, new = flatten(before), flatten(after)
+    patterns = [re.compile(pattern) for pattern in allowed]
+    lines = []
+    for path in sorted({*old, *new}):
+        if old.get(path) == new.get(path) or any(pattern.search(path) for pattern in patterns):
+            continue
+        if path not in old:
+            lines.append(f"left behind: {path} = {new[path]}")
+        elif path not in new:
+            lines.append(f"missing: {path} = {old[path]}")
+        else:
+            lines.append(f"changed: {path} = {new[path]}, was {old[path]}")
+    return lines
+
+
+def naming(state: object, ranges: Sequence[IPNetwork]) -> list[str]:
+    """Return the parts of a state that name an address or prefix inside any of ``ranges``."""
+    return [
+        f"{path} = {value}"
+        for path, value in flatten(state).items()
+        if any(_is_inside(text, ranges) for text in _ADDRESS.findall(f"{path} {value}"))
+    ]
+
+
+def _inner(items: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
+    for path, value in items:
+        yield from flatten(value, path).items()
+
+
+def _is_inside(text: str, ranges: Sequence[IPNetwork]) -> bool:
+    try:
+        found = ip_network(text, strict=False) if "/" in text else ip_network(ip_address(text))
+    except ValueError:
+        return False
+    return any(found.version == one.version and found.subnet_of(one) for one in ranges)  # type: ignore[arg-type]
+
+
+def of_nodes(before: Mapping[str, object], after: Mapping[str, object], allowed: Iterable[str]) -> list[str]:
+    """Return what differs on any node, each line with its node."""
+    patterns = tuple(allowed)
+    return [
+        f"{place}: {line}"
+        for place in before
+        for line in changes(before[place], after.get(place, {}), allowed=patterns)
+    ]

@@ -1,0 +1,39 @@
+"""The names that scenarios import: everything they may use, and nothing else."""
+
+from __future__ import annotations
+
+from l3conf.expectations import Pod, Service, every, icmp, tcp, udp
+from l3conf.labs.base import Capability
+from l3conf.model.topology import IPFamily
+from l3conf.observation import Outcome, Protocol
+from l3conf.oracle import SeenAs, Via, across_clusters, whoever_asks
+from l3conf.plugin.lab import Lab
+from l3conf.plugin.marks import needs, verifies
+from l3conf.plugin.resources import undescribed
+from l3conf.plugin.samples import BAD_VALUES, BadValue, sample
+from l3conf.spec.budgets import Budgets
+
+__all__ = [
+    "BAD_VALUES",
+    "BadValue",
+    "Budgets",
+    "Capability",
+    "IPFamily",
+    "Lab",
+    "Outcome",
+    "Pod",
+    "Protocol",
+    "SeenAs",
+    "Service",
+    "Via",
+    "across_clusters",
+    "every",
+    "icmp",
+    "needs",
+    "sample",
+    "tcp",
+    "udp",
+    "undescribed",
+    "verifies",
+    "whoever_asks",
+]

@@ -1,0 +1,17 @@
+"""Pods reach every backend of a Service in another cluster."""
+
+from __future__ import annotations
+
+import pytest
+
+from l3conf.testing import Lab, Protocol, Via, across_clusters, verifies, whoever_asks
+
+
+@verifies("L3-F2")
+@pytest.mark.topology("two-clusters")
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP])
+def test_a_remote_cluster_ip_spreads_over_all_ready_backends(lab: Lab, protocol: Protocol) -> None:
+    """Every pod meets every backend, the ones on nodes without a gateway too."""
+    table = whoever_asks(across_clusters(lab.expected(), Via.SERVICE, protocol))
+    assert {cell.server for cell in table} == {pod.site for pod in lab.pods.all}
+    lab.reachability(table).holds()
