@@ -121,20 +121,24 @@ def _scale(deployment: Mapping[str, Any], newest: Object | None, old: Sequence[O
 
 
 def _shrink(old: Sequence[Object], newest: Object | None, least: int) -> dict[str, int]:
-    """Old pods that serve nobody go at once; of those available, only what the new ones already replace."""
+    """Shrink old ReplicaSets: first pods that serve nobody, then as many as the new ones already replace.
+
+    The budget counts what was asked for, not what is reported: reports lag behind, and acting on them twice would
+    take away too much.
+    """
+    new_replicas = _replicas(newest) if newest else 0
+    new_available = min(new_replicas, count(newest, "availableReplicas")) if newest else 0
+    budget = sum(map(_replicas, old)) + new_available - least
     scale: dict[str, int] = {}
-    new_available = count(newest, "availableReplicas") if newest else 0
-    available = new_available + sum(count(item, "availableReplicas") for item in old)
-    spare = max(0, available - least)
+    useless = {item["metadata"]["name"]: max(0, _replicas(item) - count(item, "availableReplicas")) for item in old}
+    spare = new_available + sum(count(item, "availableReplicas") for item in old) - least
     for item in old:
-        replicas = _replicas(item)
-        if not replicas:
-            continue
-        useless = max(0, replicas - count(item, "availableReplicas"))
-        serving = min(replicas - useless, spare)
-        spare -= serving
-        if useless + serving:
-            scale[item["metadata"]["name"]] = replicas - useless - serving
+        name, replicas = item["metadata"]["name"], _replicas(item)
+        idle = max(0, min(useless[name], budget))
+        serving = max(0, min(replicas - idle, spare, budget - idle))
+        budget, spare = budget - idle - serving, spare - serving
+        if idle + serving:
+            scale[name] = replicas - idle - serving
     return scale
 
 
