@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from l3conf.capture.capture import Capture
+from l3conf.capture.session import Capture
 from l3conf.emulator.fabric.plan import WAN, WAN_BRIDGE
 from l3conf.emulator.ground.state import INSIDE
+from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.readiness import is_ready
 from l3conf.errors import LabError, UserError
 from l3conf.probes.messages import observation_to_json, probe_from_json, sighting_to_json
@@ -114,7 +115,7 @@ class LabCalls:
         if capture is None:
             return {"packets": 0, "dropped": 0}
         summary = await asyncio.to_thread(capture.stop)
-        return {"packets": summary.packets, "dropped": summary.dropped}
+        return {"packets": summary.frames, "dropped": summary.dropped + summary.over_limit}
 
     async def node_state(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:
         """Answer the network configuration of a node."""
@@ -209,12 +210,13 @@ class LabCalls:
                 return worker.sandbox.network, next(iter(pids), 0)
         raise UserError(f"no pod {place!r} is running", remedy="see l3conf lab status")
 
-    def _link(self, where: str) -> tuple[Any, str]:
-        """Return a path or namespace and the interface to capture on."""
-        if where in {"wan", "@wan"}:
-            return self.fabric.namespace(WAN).path, WAN_BRIDGE
+    def _link(self, where: str) -> tuple[NetworkNamespace, str]:
+        """Return the namespace and the interface to capture on: a host's or pod's uplink, or the WAN's bridge."""
+        if where in {WAN, f"@{WAN}"}:
+            return self.fabric.namespace(WAN), WAN_BRIDGE
         _pid, path = self._process_at(where)
-        return path, "any"
+        interface = "wan" if where.startswith("router:") else "eth0"
+        return NetworkNamespace(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), interface
 
 
 def _host_name(place: str) -> str:

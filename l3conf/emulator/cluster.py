@@ -13,11 +13,13 @@ from l3conf.emulator.ground.node import EmulatedNode
 from l3conf.emulator.node.context import APIAccess, ClusterDNS
 from l3conf.emulator.node.kubelet import Kubelet
 from l3conf.emulator.node.pod_access import ClusterPods
+from l3conf.emulator.node_runtime import Image
 from l3conf.emulator.proxy.kube_proxy import KubeProxy
-from l3conf.emulator.workloads.dns_manifests import dns_manifests
+from l3conf.emulator.workloads.dns import IMAGE as DNS_IMAGE
+from l3conf.emulator.workloads.dns import DNSWorkload
+from l3conf.emulator.workloads.dns_manifests import dns_manifests, dns_service_address
 from l3conf.model.addressing import (
     CONTROL_PLANE_OFFSET,
-    SERVICE_DNS_OFFSET,
     host,
     node_addresses,
     pod_ranges,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
     from l3conf.emulator.fabric.build import Fabric
     from l3conf.emulator.ground.spawn import Spawner
-    from l3conf.emulator.node_runtime import Image
     from l3conf.model.topology import ClusterSpec
 
 API_PORT = 6443
@@ -71,9 +72,12 @@ class EmulatedCluster:
             )
             for index, node in enumerate(spec.nodes)
         )
-        self.kubelets = tuple(self._kubelet(node, images, state_directory) for node in self.nodes)
+        known = [*images, Image(name=DNS_IMAGE, builtin=DNSWorkload(self.api))]
+        self.kubelets = tuple(self._kubelet(node, known, state_directory) for node in self.nodes)
         self._proxies = tuple(KubeProxy(self.api, ground=node, cluster_cidrs=spec.pod_cidrs) for node in self.nodes)
-        self.server.pod_access = ClusterPods(self.api, self.kubelets)
+        pods = ClusterPods()
+        pods.kubelets.update({kubelet.node: kubelet for kubelet in self.kubelets})
+        self.server.pod_access = pods
 
     def _kubelet(self, node: EmulatedNode, images: Sequence[Image], state_directory: Path) -> Kubelet:
         gateway = node.name in {gateway.name for gateway in self.spec.gateway_nodes}
@@ -85,7 +89,7 @@ class EmulatedCluster:
             labels={GATEWAY_LABEL: "true"} if gateway else {},
             state_directory=state_directory / self.spec.name / node.name,
             api_access=self._api_access,
-            dns=ClusterDNS(servers=tuple(host(cidr, SERVICE_DNS_OFFSET) for cidr in self.spec.service_cidrs)),
+            dns=ClusterDNS(servers=tuple(dns_service_address(cidr) for cidr in self.spec.service_cidrs)),
             issue_token=self.server.issue_token,
         )
 
@@ -98,7 +102,7 @@ class EmulatedCluster:
             kubelet.start()
         for proxy in self._proxies:
             proxy.start()
-        for manifest in dns_manifests(self.spec.service_cidrs):
+        for manifest in dns_manifests(self.spec.service_cidrs[0]):
             self.create(manifest)
 
     def create(self, manifest: dict[str, Any]) -> None:

@@ -28,7 +28,6 @@ from l3conf.emulator.ground.spawn import Spawner
 from l3conf.emulator.ground.state import CONTROL_SOCKET, FACTS, INSIDE
 from l3conf.emulator.node_runtime import Image
 from l3conf.emulator.readiness import wait_until_ready
-from l3conf.emulator.workloads.dns import DNSWorkload
 from l3conf.model.addressing import BROKER_OFFSET, wan_addresses
 from l3conf.probes.manifests import probe_manifests
 from l3conf.probes.prober import Prober
@@ -108,7 +107,6 @@ class _Lab:
         """Return the image table: the implementation's rows first, then what the emulator itself serves."""
         rows = [Image(name=row.name, entrypoint=row.command, env=row.env) for row in self._request.images]
         rows.append(Image(name="l3conf/probe:*", entrypoint=("sleep", "infinity"), builtin=ProbeWorkload(prober)))
-        rows.append(Image(name="l3conf/dns:*", builtin=DNSWorkload()))
         return rows
 
     def _probe_pods(self, cluster: EmulatedCluster) -> list[dict[str, Any]]:

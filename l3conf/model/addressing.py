@@ -24,8 +24,6 @@ WAN_OFFSET = 1
 BROKER_OFFSET = 2
 OUTSIDER_OFFSET = 3
 FIRST_SITE_OFFSET = 10
-SERVICE_DNS_OFFSET = 10
-"""ClusterIP of Service kube-system/kube-dns."""
 POD_SLICE_LENGTH = {IPFamily.IPV4: 24, IPFamily.IPV6: 64}
 
 

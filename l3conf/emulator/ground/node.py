@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 from typing import TYPE_CHECKING
 
+from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.node_runtime import PodNetwork
+from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
     from l3conf.emulator.fabric.build import Fabric
@@ -103,6 +107,24 @@ class EmulatedNode:
     async def load_ruleset(self, ruleset: str) -> None:
         """Load an nftables ruleset into the node's namespace, all or nothing."""
         await self._fabric.load_ruleset_async(self.key, ruleset)
+
+    async def open_connection(
+        self, network: PodNetwork | None, host: IPAddress, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a TCP connection from a pod's namespace, or from the node's own."""
+        family = socket.AF_INET if IPFamily.of(host) is IPFamily.IPV4 else socket.AF_INET6
+        with self._namespace(network) as namespace:
+            connection = namespace.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, (str(host), port))
+            return await asyncio.open_connection(sock=connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _namespace(self, network: PodNetwork | None) -> NetworkNamespace:
+        path = network.namespace_path if network is not None else self._fabric.namespace(self.key).path
+        return NetworkNamespace(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def _mounts(spec: ContainerSpec) -> tuple[tuple[str, str, bool], ...]:
