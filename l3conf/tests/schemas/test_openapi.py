@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
-from l3conf.emulator.apiserver.schemas import openapi
+from l3conf.emulator.apiserver.schemas import openapi, openapi_documents
 from l3conf.emulator.apiserver.schemas.openapi import ServedResource
 
 POD = ServedResource("", "v1", "Pod", "pods", namespaced=True, subresources=frozenset({"status", "log"}))
@@ -91,11 +92,21 @@ def test_custom_kinds_keep_their_words_and_get_metadata() -> None:
 
 
 def test_the_index_names_the_content() -> None:
-    first = openapi.index({"api/v1": b"a", "apis/apps/v1": b"b"})
-    assert list(first["paths"]) == ["api/v1", "apis/apps/v1"]
-    url = first["paths"]["api/v1"]["serverRelativeURL"]
-    assert url.startswith("/openapi/v3/api/v1?hash=")
-    assert openapi.index({"api/v1": b"c"})["paths"]["api/v1"]["serverRelativeURL"] != url
+    first = openapi_documents.index([THING, POD])
+    assert list(first["paths"]) == ["api/v1", "apis/example.org/v1"]
+    url = first["paths"]["apis/example.org/v1"]["serverRelativeURL"]
+    assert url.startswith("/openapi/v3/apis/example.org/v1?hash=")
+    changed = dataclasses.replace(THING, crd_schema={"type": "object"})
+    assert openapi_documents.index([changed])["paths"]["apis/example.org/v1"]["serverRelativeURL"] != url
+
+
+def test_a_document_follows_its_schema_and_is_made_once() -> None:
+    path = "apis/example.org/v1"
+    before = openapi_documents.body(path, [POD, THING])
+    assert openapi_documents.body(path, [POD, THING]) is before
+    changed = dataclasses.replace(THING, crd_schema={"type": "object", "description": "Another."})
+    assert b"Another." in (openapi_documents.body(path, [POD, changed]) or b"")
+    assert openapi_documents.body("apis/nowhere/v1", [POD]) is None
 
 
 def test_equal_documents_have_equal_bytes() -> None:

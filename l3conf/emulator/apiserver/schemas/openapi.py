@@ -7,7 +7,6 @@ the schemas. Version 2 is only asked for where version 3 leaves something open.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,11 +63,6 @@ def document(group: str, version: str, resources: Iterable[ServedResource]) -> d
     }
 
 
-def index(documents: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return ``/openapi/v3``: path (``api/v1``, ``apis/apps/v1``) → URL that names the content's hash."""
-    return {"paths": {path: {"serverRelativeURL": _url(path, body)} for path, body in sorted(documents.items())}}
-
-
 def encode(document: Mapping[str, Any]) -> bytes:
     """Return the document as the bytes that are served, the same for equal documents."""
     return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
@@ -93,7 +87,3 @@ def document_v2_protobuf() -> bytes:
 def _bytes_field(number: int, content: bytes) -> bytes:
     """Return a length-delimited protobuf field; all ours are shorter than 128 bytes, so lengths take one byte."""
     return bytes([number << 3 | 2, len(content)]) + content
-
-
-def _url(path: str, body: bytes) -> str:
-    return f"/openapi/v3/{path}?hash={hashlib.sha256(body).hexdigest().upper()}"

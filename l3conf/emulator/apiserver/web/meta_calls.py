@@ -20,12 +20,10 @@ _V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2"
 
 
 class MetaCalls:
-    """Answers for one registry; OpenAPI documents are made when first asked for, and again after CRDs change."""
+    """Answers for one registry; OpenAPI documents are made when first asked for."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._documents: dict[str, bytes] = {}
-        self._revision = -1
 
     def answer(self, call: Call) -> web.StreamResponse:
         """Answer a request that is for no resource; 404 for unknown paths, 405 for anything but GET."""
@@ -65,36 +63,21 @@ class MetaCalls:
         return call.answer(document)
 
     def _openapi(self, call: Call, path: str) -> web.StreamResponse:
-        from l3conf.emulator.apiserver.schemas import openapi  # noqa: PLC0415 - needs the schemas of all kinds
+        from l3conf.emulator.apiserver.schemas import openapi, openapi_documents  # noqa: PLC0415 - rarely asked
 
         if path == "/openapi/v2":
             if _V2_PROTOBUF in call.request.headers.get("Accept", ""):
                 headers = {"Content-Type": f"{_V2_PROTOBUF}@v1.0+protobuf"}
                 return web.Response(body=openapi.document_v2_protobuf(), headers=headers)
             return call.answer(openapi.document_v2())
-        documents = self._openapi_documents()
         if path == "/openapi/v3":
-            return call.answer(openapi.index(documents))
-        found = documents.get(path.removeprefix("/openapi/v3/"))
+            return call.answer(openapi_documents.index(self._served()))
+        found = openapi_documents.body(path.removeprefix("/openapi/v3/"), self._served())
         if found is None:
             raise errors.no_such_path()
         return web.Response(body=found, headers={"Content-Type": media.JSON})
 
-    def _openapi_documents(self) -> dict[str, bytes]:
-        from l3conf.emulator.apiserver.schemas import openapi  # noqa: PLC0415 - needs the schemas of all kinds
-
-        if self._revision != self._registry.revision:
-            self._revision = self._registry.revision
-            self._documents = {
-                f"apis/{group}/{version}" if group else f"api/{version}": openapi.encode(
-                    openapi.document(group, version, self._served(group, version))
-                )
-                for group, versions in discovery.group_versions(self._registry).items()
-                for version in versions
-            }
-        return self._documents
-
-    def _served(self, group: str, version: str) -> list[ServedResource]:
+    def _served(self) -> list[ServedResource]:
         from l3conf.emulator.apiserver.schemas.openapi import ServedResource  # noqa: PLC0415 - as above
 
         return [
@@ -105,8 +88,8 @@ class MetaCalls:
                 plural=r.plural,
                 namespaced=r.namespaced,
                 subresources=frozenset(r.subresources),
+                verbs=frozenset(r.verbs),
                 crd_schema=r.custom.schema.openapi if r.custom and r.custom.schema else None,
             )
             for r in self._registry
-            if (r.group, r.version) == (group, version)
         ]
