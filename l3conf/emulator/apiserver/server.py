@@ -83,7 +83,7 @@ class APIServer:
             Reviews(self._authentication, self._authorization, self._tokens),
             lambda: self.pod_access,
         )
-        self._listeners = self._make_listeners()
+        self._listeners: Listeners | None = None
 
     def issue_token(self, namespace: str, service_account: str, *, seconds: int, audiences: Sequence[str] = ()) -> str:
         """Return a token for a ServiceAccount, valid for ``seconds``; 404 if there is no such account."""
@@ -95,14 +95,17 @@ class APIServer:
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Serve HTTPS on sockets that are bound and listening; they are the server's from now on."""
+        if self._listeners is None:
+            self._listeners = self._make_listeners()
         await self._listeners.open(sockets, server_context(self._identity))
 
     async def stop(self) -> None:
         """End watches, sessions and connections; the in-process API stays usable. May be started again."""
         self._watches.close()
         await self._special.execs.close()
-        await self._listeners.close()
-        self._listeners = self._make_listeners()
+        if self._listeners is not None:
+            await self._listeners.close()
+            self._listeners = None
 
     def kubeconfig(self, server_url: str) -> str:
         """Return a kubeconfig (YAML) for the cluster's administrator at ``https://host:port``."""

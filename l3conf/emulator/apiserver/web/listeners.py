@@ -20,7 +20,7 @@ class Listeners:
     """The listening side of one API server."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self._server = web.Server(handler, access_log=None, keepalive_timeout=75)
+        self._server = web.Server(handler, access_log=None, keepalive_timeout=75, handler_cancellation=True)
         self._listening: list[asyncio.Server] = []
 
     async def open(self, sockets: Sequence[socket.socket], context: ssl.SSLContext) -> None:

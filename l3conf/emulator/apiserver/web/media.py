@@ -19,6 +19,8 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+BODIES = (JSON, YAML, PROTOBUF)
 PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 
 
@@ -88,11 +90,15 @@ def encode(value: object, media: str = JSON) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def decode(body: bytes, content_type: str, *, known: tuple[str, ...] = (JSON, YAML)) -> Any:  # noqa: ANN401 - JSON
+def decode(body: bytes, content_type: str, *, known: tuple[str, ...] = BODIES) -> Any:  # noqa: ANN401 - JSON
     """Return a body's value; 415 for a media type that is not ``known``, 400 if it is malformed."""
     media = content_type.partition(";")[0].strip().lower() or JSON
     if media not in known:
         raise errors.unsupported_media_type(known)
+    if media == PROTOBUF:
+        from l3conf.emulator.apiserver.web import protobuf  # noqa: PLC0415 - typed Go clients only
+
+        return protobuf.decode(body)
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -52,7 +53,9 @@ class WatchStreams:
             response.enable_chunked_encoding()
             await response.prepare(call.request)
             stream = _Stream(call, resource, accepted.shape, response, bookmarks=wants_bookmarks)
-            await stream.run(watch, initial=bool(initial), seconds=queries.number(query, "timeoutSeconds") or LONGEST)
+            seconds = queries.number(query, "timeoutSeconds") or LONGEST
+            with suppress(ConnectionError):  # the client has gone, as watching clients do
+                await stream.run(watch, initial=bool(initial), seconds=seconds)
             return response
         finally:
             watch.close()
