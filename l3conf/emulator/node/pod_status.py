@@ -69,10 +69,7 @@ class PodFacts:
 def pod_phase(facts: PodFacts) -> str:
     """Apply the rules of ``PodPhase``: Failed counts over Succeeded, Pending lasts until a container ran."""
     if facts.finished:
-        codes = [item.exit_code for item in (*facts.init, *facts.containers)]
-        relevant = [code for code in codes if code is not None]
-        done = bool(relevant) and not any(relevant) and all(item.exit_code == 0 for item in facts.containers)
-        return "Succeeded" if done else "Failed"
+        return "Succeeded" if all(item.exit_code == 0 for item in facts.containers) else "Failed"
     has_run = any("running" in item.state or "terminated" in item.state or item.restarts for item in facts.containers)
     return "Running" if has_run else "Pending"
 
