@@ -42,6 +42,7 @@ COMMANDS = {
     "list": _Entry("l3conf.cli.catalogue:list_requirements", "List the requirements."),
     "explain": _Entry("l3conf.cli.catalogue:explain", "Explain a requirement: text, sources, tests, budgets."),
     "verify": _Entry("l3conf.cli.verify:verify", "Verify a report offline: digests, verdicts, badge."),
+    "diff": _Entry("l3conf.cli.diff:diff", "Compare two reports."),
     "lab": _Entry("l3conf.cli.lab:lab", "Bring a lab up, look into it, disturb it, take it down."),
     "teeth": _Entry("l3conf.cli.teeth:teeth", "Show that the suite catches every mutant."),
     "bench": _Entry("l3conf.cli.bench:bench", "Measure labs and probes."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from l3conf.model.implementation import EmulatedImage, Implementation, Verb
 from l3conf.model.topology import ClusterSpec, IPFamily, NetworkPlugin, NodeSpec, Topology
 from l3conf.spec.catalogue import load_features, load_profiles
-from l3conf.spec.documents import read_document
+from l3conf.spec.documents import Document, read_document
 from l3conf.spec.implementation_checks import implementation_problems
 from l3conf.spec.problems import Problem, refuse
 from l3conf.spec.schema_files import schema_problems
 from l3conf.spec.topology_checks import DEFAULT_WAN, size_problems, topology_problems
+from l3conf.verdict import Exemption
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -37,20 +39,32 @@ def load_topology(path: Path | str, *, families: Collection[IPFamily] = REALISED
 
 def load_implementation(path: Path | str) -> Implementation:
     """Load an implementation file; ``InvalidFileError`` names every problem with file, line, field and remedy."""
-    file = Path(path)
-    document = read_document(file)
-    refuse(file, schema_problems("implementation", document.data), document.lines)
-    extended = [feature.name for feature in load_features() if feature.extended]
-    profiles = [profile.name for profile in load_profiles()]
-    problems = implementation_problems(document.data, profiles=profiles, features=extended)
-    implementation = _implementation(document.data, file.resolve())
-    refuse(file, [*problems, *_missing_program(implementation)], document.lines)
+    document = _implementation_document(Path(path))
+    implementation = _implementation(document.data, document.file.resolve())
+    refuse(document.file, _missing_program(implementation), document.lines)
     return implementation
+
+
+def load_exemptions(path: Path | str) -> tuple[Exemption, ...]:
+    """Load the public waivers that an implementation file asks for; errors as of ``load_implementation``."""
+    exemptions = _implementation_document(Path(path)).data["spec"].get("exemptions", [])
+    return tuple(
+        Exemption(**{**exemption, "expires": dt.date.fromisoformat(exemption["expires"])}) for exemption in exemptions
+    )
 
 
 def file_digest(path: Path | str) -> str:
     """Return the SHA-256 of a topology or implementation file in hex, as reports record it."""
     return read_document(Path(path)).digest
+
+
+def _implementation_document(file: Path) -> Document:
+    document = read_document(file)
+    refuse(file, schema_problems("implementation", document.data), document.lines)
+    extended = [feature.name for feature in load_features() if feature.extended]
+    profiles = [profile.name for profile in load_profiles()]
+    refuse(file, implementation_problems(document.data, profiles=profiles, features=extended), document.lines)
+    return document
 
 
 def _networks(texts: Sequence[str]) -> tuple[IPNetwork, ...]:

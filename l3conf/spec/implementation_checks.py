@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
 from l3conf.model.implementation import REQUIRED_VERBS
+from l3conf.spec.catalogue import requirements_by_id, suggestion_for
 from l3conf.spec.problems import FieldPath, Problem, suggestion
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def implementation_problems(
         *_unknown_names(("spec", "features"), spec.get("features", []), features, "extended feature"),
         *_image_problems(spec.get("images", [])),
         *_residue_problems(spec.get("residue", [])),
+        *_exemption_problems(spec.get("exemptions", [])),
     ]
 
 
@@ -77,3 +80,18 @@ def _residue_problems(patterns: Sequence[str]) -> Iterator[Problem]:
             continue
         if all(compiled.search(sample) for sample in _SAMPLES):
             yield Problem(path, f"{pattern!r} matches everything", "name what is left behind")
+
+
+def _exemption_problems(exemptions: Sequence[Mapping[str, str]]) -> Iterator[Problem]:
+    rows = requirements_by_id()
+    for index, exemption in enumerate(exemptions):
+        path: FieldPath = ("spec", "exemptions", index)
+        name = exemption["requirement"]
+        if name not in rows:
+            yield Problem((*path, "requirement"), f"there is no requirement {name!r}", suggestion_for(name, rows))
+        elif rows[name].core:
+            yield Problem((*path, "requirement"), f"{name} is a core requirement", "core requirements cannot be waived")
+        try:
+            dt.date.fromisoformat(exemption["expires"])
+        except ValueError as error:
+            yield Problem((*path, "expires"), f"{exemption['expires']!r} is no day: {error}", "write YYYY-MM-DD")

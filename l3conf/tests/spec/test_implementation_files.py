@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 
 from l3conf.errors import InvalidFileError
 from l3conf.model.implementation import EmulatedImage, Verb
-from l3conf.spec.files import load_implementation
+from l3conf.spec.files import load_exemptions, load_implementation
 from l3conf.tests.spec.test_topology_files import PlainDumper
 
 if TYPE_CHECKING:
@@ -32,6 +33,20 @@ def write(directory: Path, data: object) -> Path:
     path = directory / "impl.yaml"
     path.write_text(yaml.dump(data, Dumper=PlainDumper, sort_keys=False), encoding="utf-8")
     return path
+
+
+def waiver(requirement: str = "L3-K5", **changes: str) -> dict[str, str]:
+    known = {"reason": "known", "link": "https://example.com/1", "expires": "2026-12-31"}
+    return {"requirement": requirement, **known, **changes}
+
+
+def test_waivers_are_loaded_apart(tmp_path: Path) -> None:
+    data = copy.deepcopy(VALID)
+    data["spec"]["exemptions"] = [waiver()]
+    path = write(tmp_path, data)
+    path.write_text(path.read_text().replace("'2026-12-31'", "2026-12-31"))
+    (exemption,) = load_exemptions(path)
+    assert (exemption.requirement, exemption.expires) == ("L3-K5", dt.date(2026, 12, 31))
 
 
 def test_a_minimal_file_has_the_documented_defaults(tmp_path: Path) -> None:
@@ -89,6 +104,11 @@ def test_everything_a_file_says_becomes_values(tmp_path: Path) -> None:
         (lambda s: s.update(residue=["("]), "is no regular expression"),
         (lambda s: s.update(residue=[".*"]), "'.*' matches everything (name what is left behind)"),
         (lambda s: s.update(images=[{"name": "a", "command": ["b"]}] * 2), "spec.images[1].name: image 'a' stands tw"),
+        (lambda s: s.update(exemptions=[waiver("L3-F1")]), "L3-F1 is a core requirement (core requirements cannot be"),
+        (lambda s: s.update(exemptions=[waiver("L3-F99")]), "there is no requirement 'L3-F99' (section F has"),
+        (lambda s: s.update(exemptions=[waiver(expires="2026-02-30")]), "is no day: day is out of range"),
+        (lambda s: s.update(exemptions=[waiver(link="see mail")]), "spec.exemptions[0].link"),
+        (lambda s: s.update(exemptions=[waiver(reason=" ")]), "spec.exemptions[0].reason"),
         (lambda s: s.update(image=[]), "spec.image: unknown key (did you mean images?)"),
     ],
 )
