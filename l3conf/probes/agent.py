@@ -27,15 +27,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from l3conf.errors import L3confError, LabError, UserError
 from l3conf.probes import control
 from l3conf.probes.engine import Engine
+from l3conf.probes.manifests import DEFAULT_SOCKET, PLACE_VARIABLE, SOCKET_VARIABLE
 from l3conf.probes.poller import READ
 from l3conf.probes.wire import PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SOCKET_VARIABLE = "L3CONF_PROBE_SOCKET"
-PLACE_VARIABLE = "L3CONF_PLACE"
-DEFAULT_SOCKET = "/run/l3conf-probe.sock"
 _MARGIN = 30.0
 """Seconds beyond the longest probe that a command waits for the server."""
 _EXIT_BAD_INPUT = 3

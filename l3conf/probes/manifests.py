@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from l3conf.probes.agent import DEFAULT_SOCKET, PLACE_VARIABLE, SOCKET_VARIABLE
 from l3conf.probes.wire import PORT
-from l3conf.probes.workload import IMAGE
 
 if TYPE_CHECKING:
     from l3conf.model.topology import ClusterSpec
 
+IMAGE = "l3conf/probe:v1"
 NAMESPACE = "l3conf-probes"
 APP = "l3conf-probe"
 LABELS = {"app": APP}
 SERVICE = "probe"
+PLACE_VARIABLE = "L3CONF_PLACE"
+SOCKET_VARIABLE = "L3CONF_PROBE_SOCKET"
+DEFAULT_SOCKET = "/run/l3conf-probe.sock"
+"""Where a pod's probe server takes commands (``probes.agent``)."""
 _START_SECONDS = 60
 """Seconds that a server may take to listen before its container is started again."""
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from l3conf.emulator.node_runtime import PodNetwork
     from l3conf.probes.prober import Prober
 
-IMAGE = "l3conf/probe:v1"
 _SIGNAL_EXIT = 128
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGKILL})
 """Signals whose default action ends a process; a probe server handles none."""
