@@ -32,7 +32,8 @@ def lab() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def up(topology: Path, name: str | None, impl: Path | None, *, as_json: bool) -> None:
     """Build the clusters of a TOPOLOGY file and leave them running."""
-    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.emulator.ground.state import registry  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415
     from l3conf.spec.files import load_implementation, load_topology  # noqa: PLC0415
 
     started = time.monotonic()
@@ -48,11 +49,12 @@ def up(topology: Path, name: str | None, impl: Path | None, *, as_json: bool) ->
     )
     seconds = time.monotonic() - started
     lab_name = name or running.topology.name
+    state = registry() / lab_name  # shorter to type than the lab's directory in /proc
     if as_json:
-        click.echo(json.dumps({"name": lab_name, "ready_seconds": round(seconds, 3), **_access(running.state)}))
+        click.echo(json.dumps({"name": lab_name, "ready_seconds": round(seconds, 3), **_access(state)}))
         return
     click.echo(f"lab {lab_name} is up after {seconds:.1f} s")
-    click.echo(f"  export KUBECONFIG={_kubeconfig_path(running.state)}")
+    click.echo(f"  export KUBECONFIG={_kubeconfig_path(state)}")
     click.echo(f"  kubectl --context {running.topology.clusters[0].name} get nodes -o wide")
     click.echo(f"  l3conf lab status | l3conf lab exec PLACE -- COMMAND | l3conf lab down {lab_name}")
 

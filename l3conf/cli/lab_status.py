@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 def print_status(status: dict[str, Any], kubeconfig: Path) -> None:
     """Print nodes and pods as tables."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=240)  # a pipe has no width: nothing is folded
     console.print(f"lab {status['name']}, up {status['uptime_seconds']:.0f} s; KUBECONFIG={kubeconfig}", soft_wrap=True)
-    nodes = Table("NODE", "READY", "GATEWAY", "ADDRESS", "PODS", box=None, pad_edge=False)
+    nodes = Table("NODE", "READY", "GATEWAY", "ADDRESS", "POD CIDR", box=None, pad_edge=False)
     pods = Table("POD", "STATUS", "NODE", "ADDRESS", "IMAGE", box=None, pad_edge=False)
     for cluster, state in status["clusters"].items():
         for node in state["nodes"]:

@@ -1,7 +1,8 @@
 """The supervisor of one lab: ``python -m l3conf.emulator STATUS_FD LIFELINE_FD < request``.
 
-Binds the host's listening sockets, enters the lab's namespaces, forks the emulator (pid 1 in there) and waits:
-when the lifeline closes, the emulator is killed and with it everything in its pid namespace.
+Binds the host's listening sockets and forks a gate, which enters the lab's namespaces and forks the emulator (pid 1
+in there). The supervisor stays on the host and waits: when the lifeline closes, it kills the emulator, and with
+it everything in its pid namespace. Should supervisor or gate be killed, the kernel kills the emulator.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from l3conf.emulator.ground.isolate import code_directories, enter_namespaces, furnish_lab
 from l3conf.emulator.ground.spawner import fork_spawner
@@ -49,31 +50,59 @@ def tell(status: int, **news: Any) -> None:  # noqa: ANN401 - JSON
 def _supervise(request: LaunchRequest, status: int, lifeline: int) -> int:
     api_servers = [cluster.name for cluster in request.topology.clusters] + ["broker"]
     host_sockets = {name: _listen_on_loopback() for name in api_servers}
-    supervisor = os.getpid()
-    parent, child = os.pipe2(os.O_CLOEXEC)
-    enter_namespaces()
-    emulator = os.fork()
-    if emulator == 0:
-        os.close(child)
-        _run_emulator(request, host_sockets, status, parent, supervisor)
-    tell(status, pid=emulator)
-    os.close(parent)
+    told, tell_pid = os.pipe2(os.O_CLOEXEC)
+    go, give_go = os.pipe2(os.O_CLOEXEC)
+    gate = os.fork()
+    if gate == 0:
+        os.close(give_go)
+        _run_gate(request, host_sockets, status, tell_pid, go)
+    for descriptor in (tell_pid, go):
+        os.close(descriptor)
     for listener in host_sockets.values():
         listener.close()
+    said = os.read(told, 32)
+    if not said:  # the gate has said why on the status line
+        return os.waitstatus_to_exitcode(os.waitpid(gate, 0)[1])
+    emulator = int(said)
+    tell(status, pid=emulator)
     try:
         if request.background:
             claim_name(request.name, emulator)
-        os.write(child, b".")
-    except BaseException:
-        os.kill(emulator, signal.SIGKILL)
-        raise
-    finally:
+        os.write(give_go, b".")
         os.close(status)
-    try:
-        return _wait(emulator, -1 if request.background else lifeline)
+        return _wait(gate, emulator, -1 if request.background else lifeline)
     finally:
+        with suppress(ProcessLookupError):
+            os.kill(emulator, signal.SIGKILL)
         if request.background:
             release_name(request.name, emulator)
+
+
+def _run_gate(
+    request: LaunchRequest, host_sockets: dict[str, socket.socket], status: int, tell_pid: int, go: int
+) -> NoReturn:
+    """Enter the namespaces, fork the lab's pid 1 and wait for it. The supervisor itself stays on the host."""
+    code = 1
+    try:
+        supervisor = os.getppid()
+        prctl_pdeathsig(signal.SIGKILL)
+        if os.getppid() != supervisor:
+            os._exit(1)
+        enter_namespaces()
+        emulator = os.fork()
+        if emulator == 0:
+            os.close(tell_pid)
+            _run_emulator(request, host_sockets, status, go)
+        os.write(tell_pid, str(emulator).encode())
+        for descriptor in (tell_pid, go, status):
+            os.close(descriptor)
+        for listener in host_sockets.values():
+            listener.close()
+        code = os.waitstatus_to_exitcode(os.waitpid(emulator, 0)[1])
+    except L3confError as error:
+        tell(status, error=error.what, where=error.where, remedy=error.remedy, kind="prerequisite")
+    finally:
+        os._exit(code if code >= 0 else 128 - code)
 
 
 def _listen_on_loopback() -> socket.socket:
@@ -82,14 +111,12 @@ def _listen_on_loopback() -> socket.socket:
     return listener
 
 
-def _run_emulator(
-    request: LaunchRequest, host_sockets: dict[str, socket.socket], status: int, go: int, supervisor: int
-) -> None:
-    """Pid 1 of the lab. Never returns."""
+def _run_emulator(request: LaunchRequest, host_sockets: dict[str, socket.socket], status: int, go: int) -> NoReturn:
+    """Pid 1 of the lab."""
     code = 1
     try:
         prctl_pdeathsig(signal.SIGKILL)
-        if os.read(go, 1) != b"." or os.getppid() not in (0, supervisor):
+        if os.read(go, 1) != b".":  # the supervisor gave up, or is gone and this process with it
             os._exit(1)
         os.chdir("/")
         keep = (*code_directories(), *request.visible)
@@ -111,22 +138,23 @@ def _run_emulator(
         os._exit(code)
 
 
-def _wait(emulator: int, lifeline: int) -> int:
-    """Wait for the emulator's end; bring it about when the lifeline closes or a signal asks for it."""
+def _wait(gate: int, emulator: int, lifeline: int) -> int:
+    """Wait for the lab's end; bring it about when the lifeline closes or a signal asks for it."""
     woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(wake)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda _number, _frame: None)
     watched = [woken] if lifeline < 0 else [woken, lifeline]
     while True:
-        ended, result = os.waitpid(emulator, os.WNOHANG)
+        ended, result = os.waitpid(gate, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(result)
             return code if code >= 0 else 128 - code
         readable, _, _ = select.select(watched, [], [])
         signals = os.read(woken, 4096) if woken in readable else b""
         if lifeline in readable or any(number != signal.SIGCHLD for number in signals):
-            os.kill(emulator, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(emulator, signal.SIGKILL)
             watched = [woken]
 
 
