@@ -85,9 +85,9 @@ def _newest(endpoints: Iterable[Endpoint], own_id: str) -> dict[str, Endpoint]:
     return {endpoint.cluster_id: endpoint for endpoint in ordered}
 
 
-def _age(endpoint: Endpoint) -> tuple[str, str]:
-    """Order Endpoints by creation (RFC 3339 in UTC sorts as text), then by name so that a tie is decided alike."""
-    return endpoint.created, endpoint.cable_name
+def _age(endpoint: Endpoint) -> tuple[str, str, str]:
+    """Order Endpoints by creation (RFC 3339 in UTC sorts as text), then by content so that a tie is decided alike."""
+    return endpoint.created, endpoint.cable_name, repr(endpoint)
 
 
 def _seniority(cluster_id: str, members: dict[str, Cluster], newest: dict[str, Endpoint]) -> tuple[str, str]:

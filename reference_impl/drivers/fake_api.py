@@ -1,0 +1,160 @@
+"""A Kubernetes API in memory: resourceVersions, conflicts, watches that fall behind; no schemas, no rights."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import TYPE_CHECKING, TypeAlias
+
+from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Object, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_Key: TypeAlias = tuple[Resource, str, str]
+_GONE = 410
+
+
+class FakeAPI:
+    """Keeps objects; everything returned is the caller's own copy."""
+
+    def __init__(self) -> None:
+        self._objects: dict[_Key, Object] = {}
+        self._history: list[tuple[int, str, _Key, Object]] = []
+        self._version = 0
+        self._changed = asyncio.Condition()
+        self.reachable = True
+        """While False every call fails as over a broken network."""
+
+    async def close(self) -> None:
+        """Do nothing: there are no connections."""
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        """Return one object."""
+        self._reach()
+        return copy.deepcopy(self._find((resource, namespace, name)))
+
+    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+        """Return objects and the list's resourceVersion."""
+        self._reach()
+        wanted = dict(part.split("=", 1) for part in labels.split(",")) if labels else {}
+        found = [
+            copy.deepcopy(obj)
+            for (kind, where, _), obj in sorted(self._objects.items(), key=lambda item: item[0][1:])
+            if kind is resource
+            and namespace in ("", where)
+            and wanted.items() <= (obj["metadata"].get("labels") or {}).items()
+        ]
+        return found, str(self._version)
+
+    async def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
+        """Yield changes after ``version``."""
+        position = int(version)
+        while True:
+            self._reach()
+            if self._history and position < self._history[0][0] - 1:
+                raise APIError(f"{resource.kind} watch: resourceVersion {position} is too old", _GONE)
+            for number, event, (kind, where, _), obj in list(self._history):
+                if number > position:
+                    position = number
+                    if kind is resource and namespace in ("", where):
+                        yield event, copy.deepcopy(obj)
+            async with self._changed:
+                if self._version <= position:
+                    await self._changed.wait()
+
+    async def create(self, resource: Resource, obj: Object) -> Object:
+        """Create an object."""
+        self._reach()
+        key = _key(resource, obj)
+        if key in self._objects:
+            raise ConflictError(f"{resource.kind} {key[2]} already exists", 409)
+        return await self._put("ADDED", key, obj)
+
+    async def replace(self, resource: Resource, obj: Object) -> Object:
+        """Replace an object."""
+        self._reach()
+        key = _key(resource, obj)
+        version = obj["metadata"].get("resourceVersion")
+        if version is not None and version != self._find(key)["metadata"]["resourceVersion"]:
+            raise ConflictError(f"{resource.kind} {key[2]} has been modified", 409)
+        return await self._put("MODIFIED", key, obj)
+
+    async def merge(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
+        """Apply a JSON merge patch."""
+        self._reach()
+        key = (resource, namespace, name)
+        return await self._put("MODIFIED", key, _merged(self._find(key), patch))
+
+    async def apply(self, resource: Resource, obj: Object) -> Object:
+        """Create or change an object; every field given wins."""
+        self._reach()
+        key = _key(resource, obj)
+        found = self._objects.get(key)
+        return await self._put("MODIFIED" if found else "ADDED", key, _merged(found or {}, obj))
+
+    async def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
+        """Delete an object."""
+        self._reach()
+        key = (resource, namespace, name)
+        self._find(key)
+        await self._record("DELETED", key, self._objects.pop(key))
+
+    async def token(self, service_account: str, namespace: str, seconds: int) -> str:
+        """Issue a token that says whom it is for."""
+        self._reach()
+        return f"{namespace}/{service_account}/{seconds}"
+
+    async def logs(self, pod: str, namespace: str, container: str) -> str:
+        """Return a log that says so."""
+        self._reach()
+        self._find((Resource.POD, namespace, pod))
+        return f"{container}: nothing runs here\n"
+
+    def forget_history(self) -> None:
+        """Drop old events, so that a watch from an old version gets 410."""
+        self._history = self._history[-1:]
+
+    def _reach(self) -> None:
+        if not self.reachable:
+            raise APIError("cannot be reached")
+
+    def _find(self, key: _Key) -> Object:
+        try:
+            return self._objects[key]
+        except KeyError:
+            raise NotFoundError(f"{key[0].kind} {key[2]} not found", 404) from None
+
+    async def _put(self, event: str, key: _Key, obj: Object) -> Object:
+        stored = copy.deepcopy(obj)
+        stored["metadata"]["resourceVersion"] = str(self._version + 1)
+        stored["metadata"].setdefault(
+            "creationTimestamp", f"2020-01-01T00:{self._version // 60:02d}:{self._version % 60:02d}Z"
+        )
+        self._objects[key] = stored
+        await self._record(event, key, stored)
+        return copy.deepcopy(stored)
+
+    async def _record(self, event: str, key: _Key, obj: Object) -> None:
+        self._version += 1
+        self._history.append((self._version, event, key, copy.deepcopy(obj)))
+        async with self._changed:
+            self._changed.notify_all()
+
+
+def _key(resource: Resource, obj: Object) -> _Key:
+    return resource, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _merged(target: Object, patch: Object) -> Object:
+    """RFC 7396."""
+    result = dict(target)
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            old = result.get(key)
+            result[key] = _merged(old if isinstance(old, dict) else {}, value)
+        else:
+            result[key] = value
+    return result

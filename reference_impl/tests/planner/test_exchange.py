@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference_impl.names import CLUSTER_ID_LABEL, ORIGIN_LABEL
+from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, plan_exchange
+
+Objects = dict[str, dict[str, Any]]
+
+
+def own(name: str, **spec: object) -> dict[str, Any]:
+    return _object(name, {}, {"cluster_id": "east", **spec})
+
+
+def stamped(name: str, owner: str, cluster_id: str | None = None, **spec: object) -> dict[str, Any]:
+    labels = {CLUSTER_ID_LABEL: owner, ORIGIN_LABEL: "ns"}
+    return _object(name, labels, {"cluster_id": cluster_id or owner, **spec})
+
+
+def _object(name: str, labels: dict[str, str], spec: dict[str, object]) -> dict[str, Any]:
+    return {
+        "apiVersion": "submariner.io/v1",
+        "kind": "Endpoint",
+        "metadata": {"name": name, "namespace": "ns", "labels": labels, "resourceVersion": "1"},
+        "spec": spec,
+    }
+
+
+def _exchange(member: Objects, broker: Objects, own_id: str = "east") -> tuple[Write, ...]:
+    return plan_exchange(
+        ExchangeFacts(
+            own_id=own_id,
+            member_namespace="ns",
+            broker_namespace="ns",
+            member=tuple(member.values()),
+            broker=tuple(broker.values()),
+        )
+    )
+
+
+def _carry_out(member: Objects, broker: Objects, writes: tuple[Write, ...]) -> None:
+    for write in writes:
+        side = broker if write.side is Side.BROKER else member
+        name = write.obj["metadata"]["name"]
+        if write.verb is WriteVerb.DELETE:
+            del side[name]
+        else:
+            side[name] = copy.deepcopy(write.obj)
+
+
+specs = st.integers(0, 2)
+member_objects = st.dictionaries(st.sampled_from(["a", "b"]), specs).map(
+    lambda drawn: {name: own(name, value=value) for name, value in drawn.items()}
+)
+broker_objects = st.dictionaries(
+    st.tuples(st.sampled_from(["c", "d", "a"]), st.sampled_from(["east", "west", "south"])), specs
+).map(
+    lambda drawn: {f"{owner}-{name}": stamped(f"{owner}-{name}", owner, value=v) for (name, owner), v in drawn.items()}
+)
+
+
+@given(member_objects, broker_objects, broker_objects)
+def test_one_exchange_makes_both_sides_agree(member: Objects, stale: Objects, broker: Objects) -> None:
+    member = {**member, **{name: obj for name, obj in stale.items() if obj["spec"]["cluster_id"] != "east"}}
+    _carry_out(member, broker, _exchange(member, broker))
+    assert _exchange(member, broker) == ()
+    foreign = {name for name, obj in member.items() if obj["metadata"]["labels"].get(CLUSTER_ID_LABEL)}
+    assert foreign == {name for name, obj in broker.items() if obj["spec"]["cluster_id"] != "east"}
+
+
+@given(broker_objects)
+def test_a_member_never_writes_what_is_not_its_own(broker: Objects) -> None:
+    for write in _exchange({}, broker):
+        if write.side is Side.BROKER:
+            assert write.obj["metadata"]["labels"][CLUSTER_ID_LABEL] == "east"
+
+
+def test_own_objects_go_up_with_their_origin() -> None:
+    (write,) = _exchange({"a": own("a")}, {})
+    assert (write.side, write.verb) == (Side.BROKER, WriteVerb.CREATE)
+    assert write.obj["metadata"]["labels"] == {CLUSTER_ID_LABEL: "east", ORIGIN_LABEL: "ns"}
+
+
+def test_an_object_that_speaks_for_somebody_else_is_not_delivered() -> None:
+    assert _exchange({}, {"x": stamped("x", "west", cluster_id="south")}) == ()
+    assert _exchange({}, {"x": stamped("x", "west", cluster_id="east")}) == ()
+
+
+def test_fields_that_are_not_known_here_pass_through() -> None:
+    (write,) = _exchange({}, {"x": stamped("x", "west", future={"deep": [1]})})
+    assert write.obj["spec"]["future"] == {"deep": [1]}
+
+
+def test_ghosts_go_on_both_sides() -> None:
+    writes = _exchange({"w": stamped("w", "west")}, {"e": stamped("e", "east")})
+    assert {(write.side, write.verb, write.obj["metadata"]["name"]) for write in writes} == {
+        (Side.BROKER, WriteVerb.DELETE, "e"),
+        (Side.MEMBER, WriteVerb.DELETE, "w"),
+    }

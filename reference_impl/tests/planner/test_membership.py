@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference_impl.planner.addresses import overlap
+from reference_impl.planner.membership import local_gateway, plan_membership
+from reference_impl.tests.planner.facts import OWN, cluster, endpoint, endpoints
+
+if TYPE_CHECKING:
+    from reference_impl.protocols.objects import Endpoint
+
+
+def plan(*members: Endpoint, clusters: tuple[int, ...] = ()):  # type: ignore[no-untyped-def] # noqa: ANN201
+    return plan_membership(OWN, (), [cluster(number) for number in clusters], members, backend="vxlan")
+
+
+@given(st.lists(endpoints(), max_size=8), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(members: list[Endpoint], random) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    shuffled = list(members)
+    random.shuffle(shuffled)
+    first, second = plan(*members), plan(*shuffled)
+    assert {peer.cluster_id for peer in first.peers} == {peer.cluster_id for peer in second.peers}
+    assert set(first.known) == set(second.known)
+
+
+@given(st.lists(endpoints(), max_size=8))
+def test_no_two_members_that_are_connected_overlap_each_other_or_us(members: list[Endpoint]) -> None:
+    planned = plan(*members)
+    for left, right in combinations(planned.peers, 2):
+        assert not any(overlap(one, other) for one in left.subnets for other in right.subnets)
+    assert not any(overlap(subnet, own) for peer in planned.peers for subnet in peer.subnets for own in OWN.prefixes)
+
+
+@given(st.lists(endpoints(), max_size=8))
+def test_every_member_is_connected_or_refused_with_a_reason(members: list[Endpoint]) -> None:
+    planned = plan(*members)
+    connected = {peer.cluster_id for peer in planned.peers}
+    refused = {refusal.cluster_id for refusal in planned.refusals}
+    assert connected | refused == {member.cluster_id for member in members}
+    assert not connected & refused
+    assert all(refusal.reason and refusal.message for refusal in planned.refusals)
+
+
+def test_the_oldest_claim_wins() -> None:
+    old = endpoint(2, created="2026-01-01T00:00:00Z")
+    new = endpoint(3, subnets=old.subnets, created="2026-01-02T00:00:00Z")
+    planned = plan(new, old)
+    assert planned.peers == (old,)
+    assert [(refusal.cluster_id, refusal.reason) for refusal in planned.refusals] == [("c3", "OverlappingCIDR")]
+
+
+def test_a_member_that_claims_our_nodes_is_refused() -> None:
+    taker = endpoint(2, subnets=(ip_network("172.16.0.0/12"),))
+    planned = plan_membership(OWN, [ip_address("172.16.1.10")], [], [taker, endpoint(3)], backend="vxlan")
+    assert [peer.cluster_id for peer in planned.peers] == ["c3"]
+
+
+def test_a_member_with_another_driver_is_refused_alone() -> None:
+    planned = plan(endpoint(2, backend="wireguard"), endpoint(3))
+    assert [peer.cluster_id for peer in planned.peers] == ["c3"]
+    assert planned.refusals[0].reason == "DriverMismatch"
+
+
+def test_during_a_failover_the_newest_endpoint_counts() -> None:
+    before = endpoint(2, created="2026-01-01T00:00:00Z")
+    after = endpoint(2, private_ip=ip_address("172.16.2.11"), created="2026-01-02T00:00:00Z")
+    assert plan(after, before).peers == (after,)
+    assert local_gateway("c2", [after, before]) == after
+
+
+def test_prefixes_of_a_member_without_endpoint_are_known() -> None:
+    planned = plan(clusters=(2,))
+    assert planned.peers == ()
+    assert set(planned.known) == set(cluster(2).prefixes)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference_impl.names import FLOOR_METRIC, NODE_DEVICE
+from reference_impl.nft_script import digest, render
+from reference_impl.planner.node import plan_node
+from reference_impl.state import Direction, KernelState, RouteKind
+from reference_impl.tests.planner.facts import NODES, REMOTE, node_facts, prefixes
+
+
+def test_nothing_is_planned_without_other_members() -> None:
+    assert plan_node(node_facts(known=(), reachable=())) == KernelState()
+
+
+def test_a_worker_routes_to_the_gateway_from_its_pod_address() -> None:
+    routes = {route for route in plan_node(node_facts()).routes if route.kind is RouteKind.UNICAST}
+    assert {route.destination for route in routes} == set(REMOTE)
+    assert {(route.via, route.device, str(route.source)) for route in routes} == {
+        (NODES[0].underlay, NODE_DEVICE, "10.1.1.1")
+    }
+
+
+def test_the_gateway_routes_to_the_pods_of_the_other_nodes() -> None:
+    routes = {route for route in plan_node(node_facts(0)).routes if route.kind is RouteKind.UNICAST}
+    assert {(route.destination, route.via) for route in routes} == {
+        (node.pod_ranges[0], node.underlay) for node in NODES[1:]
+    }
+
+
+@given(st.lists(prefixes, max_size=6, unique=True), st.sampled_from([None, NODES[0].underlay, NODES[1].underlay]))
+def test_no_prefix_of_a_member_can_leak_and_local_traffic_is_never_asked(known: list, gateway: object) -> None:  # type: ignore[type-arg]
+    plan = plan_node(node_facts(known=tuple(known), reachable=tuple(known), gateway=gateway))
+    floors = {route.destination for route in plan.routes if route.kind is RouteKind.UNREACHABLE}
+    assert floors == set(known)
+    assert {(rule.direction, rule.prefix) for rule in plan.rules} == {(way, p) for way in Direction for p in known}
+
+
+@given(st.permutations(REMOTE), st.permutations(NODES[1:]))
+def test_the_plan_does_not_depend_on_order(known: list, others: list) -> None:  # type: ignore[type-arg]
+    plan = plan_node(node_facts(0, known=tuple(known), reachable=tuple(known), others=tuple(others)))
+    same = plan_node(node_facts(0))
+    assert plan.routes == same.routes
+    assert plan.ruleset is not None
+    assert same.ruleset is not None
+    assert digest(plan.ruleset) == digest(same.ruleset)
+
+
+def test_unreachable_is_the_last_choice() -> None:
+    routes = plan_node(node_facts()).routes
+    assert {route.metric for route in routes if route.kind is RouteKind.UNREACHABLE} == {FLOOR_METRIC}
+    assert all(route.metric < FLOOR_METRIC for route in routes if route.kind is RouteKind.UNICAST)
+
+
+def test_every_node_talks_to_the_gateway_only() -> None:
+    worker, gateway = plan_node(node_facts(1)), plan_node(node_facts(0))
+    assert {entry.destination for entry in worker.forwarding} == {NODES[0].underlay}
+    assert {entry.destination for entry in gateway.forwarding} == {node.underlay for node in NODES[1:]}
+
+
+def test_tunnel_mtu_leaves_room_for_the_outer_headers() -> None:
+    assert {link.mtu for link in plan_node(node_facts()).links} == {1450}
+
+
+def test_the_script_replaces_the_table_in_one_transaction() -> None:
+    ruleset = plan_node(node_facts(known=(ip_network("10.2.0.0/16"),))).ruleset
+    assert ruleset is not None
+    lines = render(ruleset).splitlines()
+    assert lines[:3] == ["table inet submariner { }", "delete table inet submariner", "table inet submariner {"]
+
+
+def test_a_node_without_pod_address_still_forwards_for_its_pods() -> None:
+    plan = plan_node(node_facts(addresses=()))
+    assert {route.source for route in plan.routes if route.kind is RouteKind.UNICAST} == {None}
+    assert ip_address("172.16.1.10") in {route.via for route in plan.routes}
