@@ -42,6 +42,18 @@ _IN_ONE_TEST = (Verdict.ERROR, Verdict.FAIL, Verdict.NOT_RUN, Verdict.UNTESTABLE
 _BETWEEN_TESTS = (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_RUN, Verdict.UNTESTABLE, Verdict.UNSUPPORTED, Verdict.PASS)
 
 
+_WORDS = {
+    Verdict.FAIL: "failed",
+    Verdict.ERROR: "not judged, because lab or harness broke",
+    Verdict.NOT_RUN: "not run",
+    Verdict.UNTESTABLE: "untestable here",
+    Verdict.UNSUPPORTED: "unsupported",
+    Verdict.EXEMPT: "exempt",
+}
+MAX_NAMED = 8
+"""Requirements that a reason names; the rows of a report name all."""
+
+
 class Overall(enum.Enum):
     """What can be said of a run."""
 
@@ -179,7 +191,7 @@ def _reasons(by_row: Mapping[str, Verdict], conditions: Conditions) -> Iterable[
         named = [row for row, found in by_row.items() if found is verdict]
         if named:
             count = f"{len(named)} mandatory requirement{'s' if len(named) > 1 else ''}"
-            yield f"{count} {verdict.value.replace('_', ' ')}: {', '.join(named)}"
+            yield f"{count} {_WORDS[verdict]}: {', '.join(named[:MAX_NAMED])}{_more(named)}"
     if not by_row:
         yield "no mandatory requirement applies"
     if conditions.loosened:
@@ -189,6 +201,10 @@ def _reasons(by_row: Mapping[str, Verdict], conditions: Conditions) -> Iterable[
     if conditions.harness_errors:
         errors = len(conditions.harness_errors)
         yield f"{errors} error{'s' if errors > 1 else ''} of the harness: {conditions.harness_errors[0]}"
+
+
+def _more(named: list[str]) -> str:
+    return f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
 
 
 def _first(order: tuple[Verdict, ...], found: Iterable[Verdict]) -> Verdict:
