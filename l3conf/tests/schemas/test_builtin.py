@@ -71,10 +71,6 @@ def test_unknown_fields_are_named_with_their_place_and_dropped() -> None:
     decoded = builtin.decode(pod_with(containers=[{"name": "c", "imgae": "i"}], foo=1))
     assert decoded.unknown == ('unknown field "spec.containers[0].imgae"', 'unknown field "spec.foo"')
     assert decoded.obj["spec"] == {"containers": [{"name": "c"}]}
-    assert decoded.strict_error == (
-        'Pod in version "v1" cannot be handled as a Pod: strict decoding error: '
-        'unknown field "spec.containers[0].imgae", unknown field "spec.foo"'
-    )
 
 
 @pytest.mark.parametrize(
@@ -91,13 +87,14 @@ def test_unknown_fields_are_named_with_their_place_and_dropped() -> None:
         ({"hostNetwork": "yes"}, "json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of "),
         ({"nodeSelector": {"a": 1}}, "json: cannot unmarshal number into Go struct field PodSpec.spec.nodeSelector"),
         ({"containers": [{"resources": {"limits": {"cpu": "x!"}}}]}, "quantities must match the regular expression"),
-        ({"affinity": []}, "cannot unmarshal array into Go struct field PodSpec.spec.affinity of type v1.Affinity"),
+        (
+            {"affinity": []},
+            "json: cannot unmarshal array into Go struct field PodSpec.spec.affinity of type v1.Affinity",
+        ),
     ],
 )
 def test_a_wrong_type_is_refused_as_go_does(spec: dict[str, Any], complaint: str) -> None:
-    decoded = builtin.decode(pod_with(**spec))
-    assert decoded.error.startswith('Pod in version "v1" cannot be handled as a Pod: ')
-    assert complaint in decoded.error
+    assert builtin.decode(pod_with(**spec)).error.startswith(complaint)
 
 
 @pytest.mark.parametrize("cpu", [1, 0.5, "500m", "1e3", "2Gi"])

@@ -24,26 +24,12 @@ class Decoded:
     """What decoding into the kind's Go type gives.
 
     ``obj`` lacks unknown fields and nulls. ``unknown`` holds ``unknown field "spec.foo"``, for warnings, or for a
-    refusal if the client asks for strict validation (:attr:`strict_error`). ``error`` is the message of a 400, or "".
+    refusal if the client asks for strict validation. ``error`` is what Go's decoder says, or "".
     """
 
     obj: dict[str, Any]
     unknown: tuple[str, ...] = ()
     error: str = ""
-
-    @property
-    def strict_error(self) -> str:
-        """Return the message of the 400 answer under ``fieldValidation=Strict``; "" if there is nothing to refuse."""
-        if self.error or not self.unknown:
-            return self.error
-        return refusal(self.obj, f"strict decoding error: {', '.join(self.unknown)}")
-
-
-def refusal(obj: dict[str, Any], why: str) -> str:
-    """Return kube-apiserver's sentence around a decoding error."""
-    kind = obj.get("kind", "")
-    version = str(obj.get("apiVersion", "")).rpartition("/")[2]
-    return f'{kind} in version "{version}" cannot be handled as a {kind}: {why}'
 
 
 def decode_as(obj: dict[str, Any], model: str) -> Decoded:
@@ -52,7 +38,7 @@ def decode_as(obj: dict[str, Any], model: str) -> Decoded:
     try:
         kept = decoder.struct(obj, model, "", "")
     except _MismatchError as error:
-        return Decoded(obj, error=refusal(obj, str(error)))
+        return Decoded(obj, error=str(error))
     return Decoded(kept, tuple(f'unknown field "{path}"' for path in decoder.unknown))
 
 

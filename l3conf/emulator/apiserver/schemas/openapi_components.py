@@ -58,8 +58,7 @@ class Components:
             schema = field_schema(struct, field, ref, self._add_type)
             if "$ref" in schema:  # OpenAPI 3.0 ignores what stands beside a $ref
                 schema = {"allOf": [{"$ref": schema.pop("$ref")}], **schema}
-            text = docs.fields.get(field) or (model_source.docs(ref.model).text if ref.model else "")
-            properties[field] = {**schema, "description": text}
+            properties[field] = {**schema, "description": docs.fields.get(field, "")}
         made: dict[str, Any] = {"description": docs.text, "properties": properties}
         if docs.required:
             made["required"] = sorted(docs.required)

@@ -67,7 +67,7 @@ class MetaCalls:
 
         if path == "/openapi/v2":
             if _V2_PROTOBUF in call.request.headers.get("Accept", ""):
-                headers = {"Content-Type": f"{_V2_PROTOBUF}@v1.0+protobuf"}
+                headers = {"Content-Type": f"{_V2_PROTOBUF}.v1.0+protobuf"}
                 return web.Response(body=openapi.document_v2_protobuf(), headers=headers)
             return call.answer(openapi.document_v2())
         if path == "/openapi/v3":
