@@ -6,7 +6,7 @@ import pytest
 
 from l3conf.testing import Lab, sample, undescribed, verifies
 
-KINDS = ("Cluster", "Endpoint", "Gateway")
+KINDS = ("Cluster", "Endpoint", "Gateway", "RouteAgent")
 
 
 @verifies("L3-A1")

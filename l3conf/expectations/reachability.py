@@ -53,6 +53,11 @@ class Reachability:
             flows = [self._flow(difference.cell) for difference in differing[:1]]
             raise AssertionError("\n".join([str(missed), *diagnose(self.harness, flows)])) from None
 
+    @property
+    def reached(self) -> list[Cell]:
+        """The cells in which something arrived."""
+        return [cell for cell, (seen, _) in self._observed.items() if seen.reachable]
+
     def _observe(self, cells: list[Cell]) -> None:
         """Ask each cell once; Services often enough to meet every backend."""
         timeout = self.harness.budgets.get("T_probe") / 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,9 @@ from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, Worker
 from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
+    from l3conf.plugin.lab import Lab
     from l3conf.plugin.pool import LabPool
     from l3conf.plugin.run import Run
     from l3conf.plugin.stages import Once
@@ -73,12 +75,20 @@ class Recorder:
         """End the labs and close the record."""
         try:
             if self._pool.succeeded:
+                self._hold()
                 self._pool().close()
         except Exception as error:  # noqa: BLE001 - whatever it was, the record must say so
             self._run.emit(HarnessFailed(message=f"a lab could not be ended: {error}"))
         if self._scenarios:
             self._run.emit(WorkerFinished(exit_code=int(exitstatus)))
         self._run.close()
+
+    def _hold(self) -> None:
+        """Keep the labs until Enter or Ctrl-C, if that was asked for."""
+        if self._run.options.hold and self._pool().opened():
+            print("\n".join(["", *holding_lines(self._pool().opened())]), flush=True)  # noqa: T201 - to the user
+            with contextlib.suppress(EOFError, KeyboardInterrupt):
+                input("Enter or Ctrl-C ends the lab: ")
 
     def _record(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         verdict = classify(call.excinfo, phase=call.when)
@@ -127,6 +137,16 @@ def classify(excinfo: pytest.ExceptionInfo[BaseException] | None, *, phase: str)
     if isinstance(excinfo.value, _DISPROOFS) and phase != "teardown":
         return Verdict.FAIL
     return Verdict.ERROR
+
+
+def holding_lines(labs: Sequence[Lab]) -> list[str]:
+    """Return how to look into labs that are kept."""
+    lines = []
+    for lab in labs:
+        lines.append(f"lab {lab.topology.name} is kept:")
+        lines += [f"  kubectl --kubeconfig {access.kubeconfig} get pods -A" for access in lab.ground.clusters.values()]
+        lines.append(f"  kubectl --kubeconfig {lab.ground.broker.kubeconfig} get clusters,endpoints -A  # broker")
+    return lines
 
 
 def test_id(item: pytest.Item) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.cluster_api import Object
 
 SAMPLE_ID = "l3conf-sample"
-PLURALS = {"Cluster": "clusters", "Endpoint": "endpoints", "Gateway": "gateways"}
+PLURALS = {"Cluster": "clusters", "Endpoint": "endpoints", "Gateway": "gateways", "RouteAgent": "routeagents"}
 
 _ENDPOINT = {
     "cluster_id": SAMPLE_ID,
@@ -53,6 +53,11 @@ _GATEWAY = {
             "latencyRTT": _RTT,
         }
     ],
+}
+_ROUTE_AGENT = {
+    "version": "v0",
+    "statusFailure": "",
+    "remoteEndpoints": [{"status": "none", "statusMessage": "a sample", "spec": _ENDPOINT, "latencyRTT": _RTT}],
 }
 
 
@@ -100,6 +105,7 @@ def sample(kind: str) -> Object:
         "Cluster": {"spec": _CLUSTER},
         "Endpoint": {"spec": _ENDPOINT},
         "Gateway": {"status": _GATEWAY},
+        "RouteAgent": {"status": _ROUTE_AGENT},
     }
     return {
         "apiVersion": "submariner.io/v1",

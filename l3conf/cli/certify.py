@@ -1,0 +1,164 @@
+"""``l3conf certify``: preflight, all scenarios, report. Its exit code is the report's verdict."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from l3conf.errors import LabError, MissingPrerequisiteError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from l3conf.cli.progress import RowResult
+    from l3conf.cli.pytest_process import Selection
+
+_LOOK = 0.2
+"""Seconds between two looks at what the workers have written."""
+_COLOURS = {"pass": "green", "fail": "red", "error": "magenta", "untestable": "yellow"}
+_LOG_LINES = 15
+DEFAULT_WORKERS = 2
+"""Two labs a topology, each on a worker of its own."""
+
+
+@click.command()
+@click.option("--impl", "implementation", required=True, type=click.Path(path_type=Path), help="Implementation file.")
+@click.option("--on", "lab_kind", default="emulated", show_default=True, help="Kind of lab.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the report.")
+@click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
+@click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology (never CONFORMANT).")
+@click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
+@click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def certify(
+    implementation: Path,
+    lab_kind: str,
+    output: Path,
+    seed: int | None,
+    topologies: tuple[str, ...],
+    budgets: tuple[str, ...],
+    workers: int,
+    *,
+    as_json: bool,
+) -> int:
+    """Certify an implementation: every scenario on a lab of its own, and a report that can be verified.
+
+    Exit codes: 0 CONFORMANT, 1 NON-CONFORMANT, 2 INCOMPLETE, 3 usage.
+    """
+    from l3conf.cli.pytest_process import Selection  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.spec.budgets import parse_override  # noqa: PLC0415
+
+    selection = Selection(
+        implementation=implementation,
+        lab_kind=lab_kind,
+        output=output,
+        seed=seed,
+        topologies=topologies,
+        budgets=dict(parse_override(text) for text in budgets),
+        workers=workers,
+    )
+    preflight(selection)
+    began = time.monotonic()
+    report = _run(selection, _console(quiet=as_json))
+    seconds = time.monotonic() - began
+    verdict = report["verdict"]
+    if as_json:
+        click.echo(json.dumps(_summary(report, output, seconds)))
+    else:
+        _print_summary(report, output, seconds)
+    return int(verdict["exitCode"])
+
+
+def preflight(selection: Selection) -> None:
+    """Refuse what cannot work before anything is built. ``UserError`` names file, field and remedy."""
+    from l3conf.labs import KINDS  # noqa: PLC0415
+    from l3conf.labs.emulated import missing_packages  # noqa: PLC0415
+    from l3conf.report.output import prepare_output  # noqa: PLC0415
+    from l3conf.spec.budgets import Budgets  # noqa: PLC0415
+    from l3conf.spec.files import load_implementation  # noqa: PLC0415
+
+    if selection.lab_kind not in KINDS:
+        raise click.BadParameter(f"{selection.lab_kind!r} is none of {', '.join(KINDS)}", param_hint="--on")
+    load_implementation(selection.implementation)
+    Budgets.default().with_overrides(selection.budgets or {})
+    if missing := missing_packages():
+        raise MissingPrerequisiteError(
+            f"this machine lacks {', '.join(missing)}", remedy=f"apt-get install {' '.join(missing)}"
+        )
+    if selection.output is not None:
+        prepare_output(selection.output)
+
+
+def _run(selection: Selection, console: Console) -> dict[str, Any]:
+    """Run the scenarios, telling each row as it ends, and return the report."""
+    from l3conf.cli.progress import Progress  # noqa: PLC0415
+    from l3conf.cli.pytest_process import started, wait  # noqa: PLC0415
+    from l3conf.report.output import EVENTS, REPORT  # noqa: PLC0415
+
+    output = selection.output or Path()
+    progress = Progress(output / EVENTS)
+    with tempfile.TemporaryFile() as log, started(selection, log, "-q", "--tb=short", "-rfE") as process:
+        while process.poll() is None:
+            wait([process], _LOOK)
+            for result in progress.news():
+                _print_row(console, result)
+        if not (output / REPORT).is_file():
+            log.seek(0)
+            tail = log.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+            raise LabError("the run ended without a report:\n" + "\n".join(tail), where=str(output))
+    report: dict[str, Any] = json.loads((output / REPORT).read_text(encoding="utf-8"))
+    return report
+
+
+def _console(*, quiet: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(quiet=quiet, highlight=False, soft_wrap=True)
+
+
+def _print_row(console: Console, result: RowResult) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
+
+    word, title = result.verdict.value, find_requirement(result.row).title
+    colour = _COLOURS.get(word, "white")
+    console.print(f"{result.row:<7} [{colour}]{word:<10}[/] {result.seconds:6.1f} s  {escape(title)}")
+    if result.message:
+        console.print(f"        {escape(result.message)}")
+
+
+def _print_summary(report: dict[str, Any], output: Path, seconds: float) -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    verdict, console = report["verdict"], _console(quiet=False)
+    table = Table(
+        title=f"{report['implementation']['name']} {report['implementation']['version']}: {verdict['overall']}"
+    )
+    table.add_column("verdict")
+    table.add_column("rows", justify="right")
+    for word, count in verdict["counts"].items():
+        if count:
+            table.add_row(word, str(count))
+    console.print(table)
+    for reason in verdict["reasons"][:5]:
+        console.print(f"  {reason}", markup=False)
+    for error in report["harnessErrors"][:5]:
+        console.print(f"  harness: {error}", markup=False)
+    console.print(f"{seconds:.1f} s, seed {report['run']['seed']}, report in {output}", markup=False)
+
+
+def _summary(report: dict[str, Any], output: Path, seconds: float) -> dict[str, Any]:
+    return {
+        **report["verdict"],
+        "rows": {row["id"]: row["verdict"] for row in report["rows"] if row["verdict"] != "not_run"},
+        "harnessErrors": report["harnessErrors"],
+        "seed": report["run"]["seed"],
+        "seconds": round(seconds, 2),
+        "report": str(output),
+    }

@@ -1,0 +1,66 @@
+"""``l3conf run``: single requirements, with pytest's own output, and the lab to look into afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
+
+
+@click.command()
+@click.argument("rows", nargs=-1, required=True, metavar="L3-F5...")
+@click.option(
+    "--impl",
+    "implementation",
+    type=click.Path(path_type=Path),
+    default=_DEFAULT_IMPLEMENTATION,
+    show_default=True,
+    help="Implementation file.",
+)
+@click.option("--on", "lab_kind", default="emulated", show_default=True, help="Kind of lab.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a (filtered) report and evidence.")
+@click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
+@click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology.")
+@click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
+@click.option("--hold", is_flag=True, help="Keep the lab until Enter or Ctrl-C, and say how to look into it.")
+def run(
+    rows: tuple[str, ...],
+    implementation: Path,
+    lab_kind: str,
+    output: Path | None,
+    seed: int | None,
+    topologies: tuple[str, ...],
+    budgets: tuple[str, ...],
+    *,
+    hold: bool,
+) -> int:
+    """Run single requirements. The run is filtered, so whatever it shows, it is never CONFORMANT.
+
+    Exit codes: 0 all passed, 1 a requirement failed, 2 nothing is known, 3 usage.
+    """
+    from l3conf.cli.certify import preflight  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.cli.pytest_process import Selection, started  # noqa: PLC0415
+    from l3conf.spec.budgets import parse_override  # noqa: PLC0415
+    from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
+
+    selection = Selection(
+        implementation=implementation,
+        lab_kind=lab_kind,
+        output=output,
+        seed=seed,
+        rows=tuple(find_requirement(row).id for row in rows),
+        topologies=topologies,
+        budgets=dict(parse_override(text) for text in budgets),
+    )
+    preflight(selection)
+    more = ("-v", "-rA", *(("-s", "--hold") if hold else ()))
+    with started(selection, None, *more) as process:
+        process.wait()
+    return _exit_code(process.returncode)
+
+
+def _exit_code(pytest_code: int) -> int:
+    """Translate pytest's exit code: 5 is "no tests collected", which here means that the row has none yet."""
+    return {0: 0, 1: 1, 4: 3}.get(pytest_code, 2)
