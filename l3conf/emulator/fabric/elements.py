@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from typing import TYPE_CHECKING
 
 from l3conf.model.addressing import host
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ETHERNET_MTU = 1500
 
-_EVERYTHING: dict[IPFamily, IPNetwork] = {
+EVERYTHING: dict[IPFamily, IPNetwork] = {
     IPFamily.IPV4: IPv4Network("0.0.0.0/0"),
     IPFamily.IPV6: IPv6Network("::/0"),
 }
@@ -68,10 +68,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route in the main table."""
+    """A route in the main table: through a neighbour, or onto a link."""
 
     destination: IPNetwork
-    via: IPAddress
+    via: IPAddress | None = None
+    link: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,11 @@ def on_link(network: IPNetwork, offset: int) -> IPv4Interface | IPv6Interface:
     return IPv4Interface((number, length)) if isinstance(network, IPv4Network) else IPv6Interface((number, length))
 
 
+def alone(address: IPAddress) -> IPNetwork:
+    """Return the prefix that holds one address only."""
+    return IPv4Network(address) if isinstance(address, IPv4Address) else IPv6Network(address)
+
+
 def default_route(via: IPAddress) -> Route:
     """Return the default route of the family of ``via``."""
-    return Route(destination=_EVERYTHING[IPFamily.of(via)], via=via)
+    return Route(destination=EVERYTHING[IPFamily.of(via)], via=via)

@@ -41,5 +41,5 @@ def configuration(plan: NamespacePlan) -> list[Request]:
             set_neighbour_timing(link, family, retransmit_ms=_RETRANSMIT_MS, probes=_PROBES) for family in plan.families
         ]
     requests += [add_address(address.link, address.interface) for address in plan.addresses]
-    requests += [add_route(route.destination, gateway=route.via) for route in plan.routes]
+    requests += [add_route(route.destination, gateway=route.via, link=route.link) for route in plan.routes]
     return requests

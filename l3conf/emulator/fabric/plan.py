@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric.elements import (
     BRIDGE,
+    EVERYTHING,
     FIRST_PORT,
     UPLINK,
     Address,
@@ -112,8 +113,33 @@ def _wan(topology: Topology) -> NamespacePlan:
         bridges=(Bridge(name=WAN_BRIDGE, index=UPLINK, mac=mac_of(addresses[0].interface.ip)),),
         cables=tuple(cables),
         addresses=addresses,
-        routes=tuple(_routes_to_lans(topology)),
+        routes=(*_routes_to_lans(topology), *_dead_end(topology)),
+        ruleset=_refusal(topology),
     )
+
+
+def _dead_end(topology: Topology) -> Iterator[Route]:
+    """Yield the WAN's default route, which leads nowhere but past ``_refusal``."""
+    if IPFamily.IPV4 in _families(topology.wan_cidrs):
+        yield Route(destination=EVERYTHING[IPFamily.IPV4], link=UPLINK)
+
+
+def _refusal(topology: Topology) -> str:
+    """Return the rules by which the WAN answers network unreachable.
+
+    Without a route the kernel would say so itself, but no more than once a second to each sender, and that limit
+    (net.ipv4.route.error_cost) belongs to the host. IPv6 has no such limit and needs no rule.
+    """
+    lans = [str(cidr) for cluster in topology.clusters for cidr in cluster.node_cidrs if cidr.version == 4]  # noqa: PLR2004
+    if not lans:
+        return ""
+    return f"""table ip l3conf-wan {{
+    chain forward {{
+        type filter hook forward priority filter; policy accept;
+        ip daddr != {{ {", ".join(lans)} }} reject with icmp type net-unreachable
+    }}
+}}
+"""
 
 
 def _broker(topology: Topology) -> NamespacePlan:

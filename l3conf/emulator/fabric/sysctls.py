@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 ROOT = "/proc/sys/net"
 
+_FORWARDERS = {
+    # Redirects are noise in captures, and pods of a node are meant to talk through it.
+    "ipv4/conf/all/send_redirects": "0",
+    "ipv4/conf/default/send_redirects": "0",
+    # Where br_netfilter is loaded, bridges would pass frames through the rules for routed packets; where it is
+    # not, they cannot. Nothing here needs it, so nothing here may depend on it.
+    "bridge/bridge-nf-call-iptables": "0",
+    "bridge/bridge-nf-call-ip6tables": "0",
+}
+_OPTIONAL = ("ipv6", "bridge")
+"""Directories that some kernels lack; there is nothing to set then."""
+
 
 def sysctls_of(plan: NamespacePlan) -> dict[str, str]:
     """Return the settings of a namespace by path below /proc/sys/net, in the order in which they are written."""
@@ -30,10 +42,12 @@ def sysctls_of(plan: NamespacePlan) -> dict[str, str]:
         "ipv4/icmp_ratemask": "0",  # no ICMP error is rate-limited: traceroute and PTB rows count them
         "ipv4/ping_group_range": "0 0",  # the lab's user namespace has group 0 only
     }
+    if plan.forwarding:
+        settings |= _FORWARDERS
     if IPFamily.IPV6 not in plan.families:
         return settings | {"ipv6/conf/all/disable_ipv6": "1"}
     quiet = {f"ipv6/conf/{scope}/{name}": "0" for scope in ("all", "default") for name in ("accept_ra", "accept_dad")}
-    return settings | {"ipv6/conf/all/forwarding": forwarding} | quiet
+    return settings | {"ipv6/conf/all/forwarding": forwarding, "ipv6/icmp/ratelimit": "0"} | quiet
 
 
 class SysctlWriter:
@@ -45,7 +59,7 @@ class SysctlWriter:
         self._inherited: dict[str, str] = {}
 
     def write(self, settings: Mapping[str, str]) -> None:
-        """Bring a *new* namespace to ``settings``. A kernel without IPv6 has nothing to switch off there."""
+        """Bring a *new* namespace to ``settings``."""
         for path, value in settings.items():
             if self._initial(path) not in (value, None):
                 _write(f"{ROOT}/{path}", value)
@@ -53,7 +67,8 @@ class SysctlWriter:
     def _initial(self, path: str) -> str | None:
         """Return what a new namespace starts with; asked of the first one, the same for all."""
         if path not in self._inherited:
-            absent = path.startswith("ipv6/") and not Path(ROOT, "ipv6").exists()
+            directory = path.partition("/")[0]
+            absent = directory in _OPTIONAL and not Path(ROOT, directory).exists()
             self._inherited[path] = "" if absent else " ".join(Path(ROOT, path).read_text().split())
         return self._inherited[path] or None
 

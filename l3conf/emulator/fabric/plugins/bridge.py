@@ -4,6 +4,9 @@
 
     pod eth0 ── veth ── cni0 (.1 of the node's slice) ── node ── eth0 ── LAN
                                                           └ route to each other node's slice via its LAN address
+
+A pod has its address alone (/32), so even pods of one node talk through the node's own stack: kube-proxy sees
+their answers on every kernel, with and without br_netfilter.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from l3conf.emulator.fabric.elements import (
     Cable,
     NamespacePlan,
     Route,
+    alone,
     default_route,
     mac_of,
     on_link,
@@ -80,7 +84,8 @@ def _masquerade_table(cidr: IPNetwork) -> str:
 
 def plan_pod(slices: Sequence[IPNetwork], offset: int, uid: str) -> tuple[Cable, NamespacePlan]:
     """Plan the pod at ``offset`` of its node's slices: the cable to ``cni0`` and its own namespace."""
-    addresses = tuple(Address(link=UPLINK, interface=on_link(slice_, offset)) for slice_ in slices)
+    own = [host(slice_, offset) for slice_ in slices]
+    addresses = tuple(Address(link=UPLINK, interface=on_link(alone(address), 0)) for address in own)
     cable = Cable(
         port=f"veth{offset}",
         port_index=FIRST_PORT + offset,
@@ -88,8 +93,10 @@ def plan_pod(slices: Sequence[IPNetwork], offset: int, uid: str) -> tuple[Cable,
         to=uid,
         name="eth0",
         index=UPLINK,
-        mac=mac_of(addresses[0].interface.ip),
+        mac=mac_of(own[0]),
     )
-    routes = tuple(default_route(host(slice_, GATEWAY_OFFSET)) for slice_ in slices)
+    gateways = [host(slice_, GATEWAY_OFFSET) for slice_ in slices]
+    reachable = (Route(destination=alone(gateway), link=UPLINK) for gateway in gateways)
+    routes = (*reachable, *(default_route(gateway) for gateway in gateways))
     families = frozenset(IPFamily.of(slice_) for slice_ in slices)
     return cable, NamespacePlan(key=uid, families=families, addresses=addresses, routes=routes)
