@@ -26,13 +26,14 @@ class Outcome(enum.Enum):
     """The end of one probe, as its sender knows it."""
 
     DELIVERED = "delivered"
-    """The answer came back from the server, with this probe's nonce and an intact payload."""
+    """The answer came back from the address asked, with this probe's nonce and an intact payload."""
     CORRUPTED = "corrupted"
-    """An answer with this probe's nonce came back, but the payload differed."""
+    """An answer with this probe's nonce came back, but query or answer had changed on the way; over TCP also
+    whatever is no answer of a probe server."""
     REFUSED = "refused"
     """TCP RST in answer to SYN, or ICMP port unreachable (RFC 792 type 3 code 3)."""
     RESET = "reset"
-    """An established TCP connection was reset before the answer was complete."""
+    """An established TCP connection was reset, or closed, before the answer was complete."""
     UNREACHABLE = "unreachable"
     """ICMP destination unreachable other than port unreachable and fragmentation needed."""
     TOO_BIG = "too_big"
@@ -40,9 +41,10 @@ class Outcome(enum.Enum):
     TTL_EXCEEDED = "ttl_exceeded"
     """ICMP time exceeded in transit; ``reporter`` is the hop that said so."""
     TIMEOUT = "timeout"
-    """The probe was emitted and nothing at all came back within its time."""
+    """The probe was emitted and nothing that counts came back within its time. An answer from an address that was
+    not asked does not count, as for any ordinary client: ``detail`` tells of it, and of how far a stream got."""
     NO_ROUTE = "no_route"
-    """The sender's own kernel had no way to the destination: nothing was emitted."""
+    """The sender's own kernel did not emit it: no route, or its own firewall dropped it (``detail``: EPERM)."""
     HARNESS_ERROR = "harness_error"
     """The harness could not do its work (no such pod, socket error, agent gone); ``detail`` says what."""
 
@@ -58,13 +60,15 @@ class Probe:
     """Destination port; 0 for ICMP."""
     protocol: Protocol = Protocol.UDP
     size: int = 64
-    """Payload in bytes, each way (the server echoes it); at least the probe header (see ``probes.wire``)."""
+    """Payload in bytes, each way: 24 (the probe's head, ``probes.wire``) to 65507 for datagrams, 16 MiB for TCP.
+    An answer is longer than its query where a short one has no room for what the server has to say."""
     timeout: float = 1.0
     """Seconds until ``TIMEOUT``."""
     ttl: int | None = None
     """IP TTL or hop limit; None: the kernel's default."""
     dont_fragment: bool = False
-    """Set DF (IPv4) / forbid local fragmentation (IPv6) and report PTB rather than fragmenting."""
+    """True: DF is set (IPv6: no local fragmentation), and what does not fit is TOO_BIG. False: DF is clear, and
+    routers may fragment. No effect on TCP, which always does path MTU discovery."""
     write_size: int | None = None
     """TCP only: bytes per write; None: all at once."""
     forged_source: IPAddress | None = None
@@ -81,13 +85,14 @@ class Observation:
     nonce: str = ""
     """16 hex digits that this probe carried: the key to the receivers' sightings."""
     seen_as: IPAddress | None = None
-    """Source address as the server saw it (DELIVERED, CORRUPTED)."""
+    """Source address as the server saw it (DELIVERED, CORRUPTED). None for ICMP, which a kernel answers: the
+    receiver's sightings tell."""
     responder: str = ""
-    """Identity of the server that answered: its place."""
+    """Identity of the server that answered: its place. Empty for ICMP."""
     rtt: float | None = None
-    """Seconds between emission and answer."""
+    """Seconds between emission and answer; for TCP from the SYN to the last byte."""
     reporter: IPAddress | None = None
-    """Sender of an ICMP error."""
+    """Sender of an ICMP error; None if the sender's own kernel knew, as it does once it has cached a path MTU."""
     mtu: int | None = None
     """Next-hop MTU that TOO_BIG reported."""
     detail: str = ""

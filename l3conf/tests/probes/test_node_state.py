@@ -84,12 +84,12 @@ def test_tunnels_rules_and_permanent_neighbours_are_seen_with_their_settings() -
 @sandboxed
 def test_traffic_and_time_change_nothing() -> None:
     run(
-        "ip link add a type veth peer name b",
-        "ip link set a addrgenmode none",  # link-local addresses become known only after a second
-        "ip link set b addrgenmode none",
-        "ip address add 10.0.0.1/24 dev a",
-        "ip link set a up",
-        "ip link set b up",
+        "ip link add va type veth peer name vb",
+        "ip link set va addrgenmode none",  # link-local addresses become known only after a second
+        "ip link set vb addrgenmode none",
+        "ip address add 10.0.0.1/24 dev va",
+        "ip link set va up",
+        "ip link set vb up",
         "nft add table ip t",
         "nft add chain ip t c { type filter hook output priority 0 ; }",
         "nft add rule ip t c counter",

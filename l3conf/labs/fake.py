@@ -1,0 +1,226 @@
+"""A lab in memory, right or wrong on request: the ground on which the suite itself is tested.
+
+It has the places of every topology (a probe pod and a host per node, the outsider) and one Service per cluster,
+and answers probes as clusters would whose connectivity conforms. ``wrong`` breaks one thing for as long as it is
+open. There is no Kubernetes API in it: who needs objects brings a fake of those.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l3conf.errors import LabError
+from l3conf.labs.base import Capability, ClusterAccess
+from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, pod_ranges, wan_addresses
+from l3conf.observation import Observation, Outcome, Probe, Protocol, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from l3conf.model.topology import IPAddress, Topology
+
+OUTSIDER = "@outsider"
+NAMESPACE = "l3conf-probes"
+PORT = 7100
+TUNNEL_MTU = 1450
+"""What fits between two clusters; 1500 does elsewhere."""
+_HEADERS = 28
+_POD_OFFSET = 2
+_SERVICE_OFFSET = 100
+
+
+class Wrong(enum.Enum):
+    """What can be broken."""
+
+    LOST = "the query is lost on its way"
+    ANSWER_LOST = "the receiver sees the query, but its answer is lost"
+    CORRUPTED = "the payload arrives changed"
+    TRANSLATED = "the source is rewritten to an address of nobody"
+    MISDELIVERED = "another server answers"
+    REFUSED = "an error message comes back in place of an answer"
+    BLACK_HOLE = "what is too big vanishes without a word"
+    ADMITTED = "what must not arrive does: unconnected clusters, forged sources"
+    DEAF = "the receiver answers, but keeps no record of what it saw"
+    DEAD = "the receiver does not run: no answer, and nobody to ask for sightings"
+    NOT_EMITTED = "the sender's kernel has no route"
+    HARNESS = "the probe could not be sent at all"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What is at one place."""
+
+    addresses: tuple[IPAddress, ...]
+    cluster: str = ""
+    node: str = ""
+    is_pod: bool = False
+
+
+class FakeLab:
+    """An in-memory ``labs.base.Lab``."""
+
+    kind = "fake"
+
+    def __init__(self, topology: Topology, *, seed: int = 0) -> None:
+        self.topology = topology
+        self.capabilities = frozenset(Capability) - {Capability.WAN_CAPTURE}
+        self.clusters: Mapping[str, ClusterAccess] = {c.name: _access(c.name) for c in topology.clusters}
+        self.broker = _access("broker")
+        self.hosts = dict(_hosts(topology))
+        self.services = {c.name: tuple(host(r, _SERVICE_OFFSET) for r in c.service_cidrs) for c in topology.clusters}
+        """ClusterIPs of the Service over each cluster's probe pods."""
+        self.joined = set(self.clusters)
+        """Clusters that are connected with one another; change it at will."""
+        self.states: dict[tuple[str, str], dict[str, object]] = {}
+        """What ``node_state`` answers, by cluster and node."""
+        self.commands: dict[tuple[str, ...], tuple[int, str, str]] = {}
+        """What ``run`` answers, by argv."""
+        self._wrongs: list[tuple[Wrong, Callable[[Probe], bool]]] = []
+        self._cuts: list[tuple[str, str]] = []
+        self._seen: list[Sighting] = []
+        self._random = random.Random(seed)  # noqa: S311 - which backend answers
+
+    @contextmanager
+    def wrong(self, what: Wrong, when: Callable[[Probe], bool] = lambda _: True) -> Iterator[None]:
+        """Break one thing for the probes that ``when`` picks."""
+        entry = (what, when)
+        self._wrongs.append(entry)
+        try:
+            yield
+        finally:
+            self._wrongs.remove(entry)
+
+    def probe(self, probes: Sequence[Probe]) -> list[Observation]:
+        """Answer each probe as conforming clusters would, but for what is wrong."""
+        return [self._answer(probe, frozenset(what for what, when in self._wrongs if when(probe))) for probe in probes]
+
+    def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
+        """Return what a place saw."""
+        dead = any(what is Wrong.DEAD for what, _ in self._wrongs)
+        if place not in self.hosts or dead:
+            raise LabError("nothing listens here", where=place)
+        return [each for each in self._seen if each.place == place and each.nonce in nonces]
+
+    @contextmanager
+    def cut(self, source: str, destination: str) -> Iterator[None]:
+        """Drop everything from one site to another."""
+        self._cuts.append((source, destination))
+        try:
+            yield
+        finally:
+            self._cuts.remove((source, destination))
+
+    def describe(self) -> Mapping[str, str]:
+        """Say that nothing here is real."""
+        return {"lab": "fake: no packets"}
+
+    def capture(self, where: str) -> AbstractContextManager[Path]:
+        """Refuse: there are no packets to capture."""
+        raise LabError("a fake lab captures nothing", where=where)
+
+    def node_state(self, cluster: str, node: str) -> Mapping[str, object]:
+        """Return what the test has put into ``states``."""
+        return dict(self.states.get((cluster, node), {}))
+
+    def run(self, place: str, argv: Sequence[str], *, timeout: float) -> tuple[int, str, str]:
+        """Return what the test has put into ``commands``."""
+        del timeout
+        if tuple(argv) not in self.commands:
+            raise LabError(f"no answer is prepared for {' '.join(argv)}", where=place)
+        return self.commands[tuple(argv)]
+
+    def close(self) -> None:
+        """Forget everything that was seen."""
+        self._seen.clear()
+
+    def _answer(self, probe: Probe, wrongs: frozenset[Wrong]) -> Observation:
+        seen = Observation(probe=probe, outcome=Outcome.TIMEOUT, nonce=self._random.randbytes(8).hex())
+        if probe.source not in self.hosts or Wrong.HARNESS in wrongs:
+            return replace(seen, outcome=Outcome.HARNESS_ERROR, detail=f"no place {probe.source!r} here")
+        if Wrong.NOT_EMITTED in wrongs:
+            return replace(seen, outcome=Outcome.NO_ROUTE)
+        place = self._receiver(probe.destination)
+        if place is None or wrongs & {Wrong.LOST, Wrong.DEAD} or not self._arrives(probe, place, wrongs):
+            return seen
+        if (error := self._error(seen, place, wrongs)) is not None:
+            return error
+        return self._delivery(seen, place, wrongs)
+
+    def _delivery(self, seen: Observation, place: str, wrongs: frozenset[Wrong]) -> Observation:
+        probe, sender, receiver = seen.probe, self.hosts[seen.probe.source], self.hosts[place]
+        if Wrong.MISDELIVERED in wrongs:
+            place = next(name for name in self.hosts if name not in (place, probe.source))
+        source = probe.forged_source or self._source(probe, place)
+        if Wrong.TRANSLATED in wrongs:
+            source = host(self.topology.wan_cidrs[0], self.topology.wan_cidrs[0].num_addresses - 2)
+        if Wrong.DEAF not in wrongs:
+            when = time.monotonic()
+            self._seen.append(
+                Sighting(place=place, nonce=seen.nonce, source=source, protocol=probe.protocol, time=when)
+            )
+        if probe.forged_source or Wrong.ANSWER_LOST in wrongs or (receiver.cluster, sender.cluster) in self._cuts:
+            return seen
+        outcome = Outcome.CORRUPTED if Wrong.CORRUPTED in wrongs else Outcome.DELIVERED
+        if probe.protocol is Protocol.ICMP:
+            return replace(seen, outcome=outcome, rtt=0.001)
+        return replace(seen, outcome=outcome, rtt=0.001, seen_as=source, responder=place)
+
+    def _error(self, seen: Observation, place: str, wrongs: frozenset[Wrong]) -> Observation | None:
+        """Return the error message that a probe provokes, if it does."""
+        probe, sender = seen.probe, self.hosts[seen.probe.source]
+        node = self.hosts.get(f"{sender.cluster}@{sender.node}", sender)
+        if probe.ttl == 1 and node is not sender and self.hosts[place].node != sender.node:
+            return replace(seen, outcome=Outcome.TTL_EXCEEDED, reporter=node.addresses[0])
+        mtu = TUNNEL_MTU if self.hosts[place].cluster != sender.cluster else 1500
+        if probe.dont_fragment and probe.size + _HEADERS > mtu:
+            if Wrong.BLACK_HOLE in wrongs:
+                return seen
+            return replace(seen, outcome=Outcome.TOO_BIG, reporter=node.addresses[0], mtu=mtu)
+        if Wrong.REFUSED in wrongs or (probe.protocol is not Protocol.ICMP and probe.port != PORT):
+            return replace(seen, outcome=Outcome.REFUSED, reporter=probe.destination)
+        return None
+
+    def _arrives(self, probe: Probe, place: str, wrongs: frozenset[Wrong]) -> bool:
+        sender, receiver = self.hosts[probe.source], self.hosts[place]
+        if (sender.cluster, receiver.cluster) in self._cuts:
+            return False
+        if Wrong.ADMITTED in wrongs or sender.cluster == receiver.cluster:
+            return True
+        if probe.forged_source is not None:
+            return not any(probe.forged_source in r for c in self.topology.clusters for r in c.pod_cidrs)
+        return not receiver.is_pod or not sender.cluster or {sender.cluster, receiver.cluster} <= self.joined
+
+    def _receiver(self, destination: IPAddress) -> str | None:
+        for cluster, addresses in self.services.items():
+            if destination in addresses:
+                pods = [name for name, each in self.hosts.items() if each.cluster == cluster and each.is_pod]
+                return self._random.choice(pods)
+        return next((name for name, each in self.hosts.items() if destination in each.addresses), None)
+
+    def _source(self, probe: Probe, place: str) -> IPAddress:
+        """Return the client's address as the server sees it: the node's where the network plugin masquerades."""
+        sender, receiver = self.hosts[probe.source], self.hosts[place]
+        if sender.is_pod and not receiver.is_pod and sender.node != receiver.node:
+            sender = self.hosts[f"{sender.cluster}@{sender.node}"]
+        return next(each for each in sender.addresses if each.version == probe.destination.version)
+
+
+def _hosts(topology: Topology) -> Iterator[tuple[str, Host]]:
+    for cluster in topology.clusters:
+        for index, node in enumerate(cluster.nodes):
+            yield f"{cluster.name}@{node.name}", Host(node_addresses(cluster, index), cluster.name, node.name)
+            pods = tuple(host(slice_, _POD_OFFSET) for slice_ in pod_ranges(cluster, index))
+            name = f"{cluster.name}/{NAMESPACE}/probe-{node.name}"
+            yield name, Host(pods, cluster.name, node.name, is_pod=True)
+    yield OUTSIDER, Host(wan_addresses(topology, OUTSIDER_OFFSET))
+
+
+def _access(name: str) -> ClusterAccess:
+    return ClusterAccess(name=name, kubeconfig=Path("/nonexistent") / name)
