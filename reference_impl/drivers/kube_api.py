@@ -133,7 +133,7 @@ class KubeAPI:
 
     async def token(self, service_account: str, namespace: str, seconds: int) -> str:
         """Issue a token."""
-        request = _Token.from_dict({"spec": {"expirationSeconds": seconds}})
+        request = _Token.from_dict({"metadata": {"namespace": namespace}, "spec": {"expirationSeconds": seconds}})
         with _errors(Resource.SERVICE_ACCOUNT, service_account):
             answer = await self._client.create(request, service_account, namespace=namespace)
         return str(answer["status"]["token"])

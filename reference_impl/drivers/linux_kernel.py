@@ -8,6 +8,7 @@ ruleset by table.
 from __future__ import annotations
 
 import errno
+import functools
 import socket
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,12 @@ class LinuxKernel:
 
     def __init__(self, ownership: Ownership) -> None:
         self._ownership = ownership
-        self._netlink = IPRoute()
         self._nft = nftables.Table(ownership.table)
+
+    @functools.cached_property
+    def _netlink(self) -> Any:  # noqa: ANN401 - pyroute2 is untyped
+        """Open the socket at first use: it belongs to the thread that opens it, and to no running event loop."""
+        return IPRoute()
 
     def close(self) -> None:
         """Close the netlink socket."""
