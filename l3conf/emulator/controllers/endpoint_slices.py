@@ -142,7 +142,7 @@ def _addresses(pod: Mapping[str, Any]) -> dict[str, str]:
     status = pod.get("status") or {}
     if status.get("phase") in {"Succeeded", "Failed"}:
         return {}
-    texts = [item["ip"] for item in status.get("podIPs") or ()] or [status["podIP"]] if status.get("podIP") else []
+    texts = [item["ip"] for item in status.get("podIPs") or ()] or list(filter(None, [status.get("podIP")]))
     return {IPFamily.of(ip_address(text)).value: text for text in texts}
 
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import dns.exception
 import dns.flags
@@ -202,8 +202,8 @@ class _UDP(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        # No isinstance: the selector loop's datagram transport is a DatagramTransport in name only before 3.12.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = respond(data, self._zone(), limit=SMALLEST_UDP)

@@ -73,7 +73,7 @@ class ShellGround(FakeGround):
                 stderr=stderr,
                 env=dict(spec.env),
                 start_new_session=True,
-                preexec_fn=take_terminal if tty else None,  # noqa: PLW1509 - no threads run here
+                preexec_fn=take_terminal if tty else None,
             )
         finally:
             os.close(stdin)

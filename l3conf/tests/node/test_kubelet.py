@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import signal
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from l3conf.emulator.node.context import BackOffTimes
 from l3conf.tests.controllers.cluster import cluster, is_ready, on_loop, pod
 from l3conf.tests.node.fake_ground import FakeProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from l3conf.emulator.cluster_api import Object
     from l3conf.emulator.node_runtime import ContainerSpec
     from l3conf.tests.controllers.cluster import Cluster
+    from l3conf.tests.node.fake_ground import FakeGround
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -25,8 +29,16 @@ def container_state(pods: list[Object]) -> Object:
     return found
 
 
-def waiting(reason: str) -> Any:  # noqa: ANN401 - a predicate
+def waiting(reason: str) -> Callable[[list[Object]], bool]:
     return lambda pods: (container_state(pods)["state"].get("waiting") or {}).get("reason") == reason
+
+
+def has_phase(name: str, phase: str) -> Callable[[list[Object]], bool]:
+    return lambda pods: any(item["metadata"]["name"] == name and item["status"]["phase"] == phase for item in pods)
+
+
+def has_started(ground: FakeGround, number: int, _pods: list[Object]) -> bool:
+    return len(ground.processes) == number
 
 
 def reasons(east: Cluster) -> list[str]:
@@ -51,13 +63,13 @@ async def test_a_process_gets_its_command_environment_token_and_files(tmp_path: 
     async with cluster(tmp_path) as east:
         ground = east.add_node("n1")
         env = [{"name": "X", "value": "1"}]
-        created = pod("p", "shell:v1", container={"args": ["-c", "echo $(X)"], "env": env, "workingDir": "/tmp"})
+        created = pod("p", "shell:v1", container={"args": ["-c", "echo $(X)"], "env": env, "workingDir": "/srv"})
         east.api.create("pods", created)
         await east.running(1)
         spec = ground.processes[0].spec
         assert spec is not None
         assert spec.argv == ("/bin/sh", "-c", "echo 1")
-        assert (spec.env["X"], spec.env["FROM_IMAGE"], spec.working_directory) == ("1", "yes", "/tmp")
+        assert (spec.env["X"], spec.env["FROM_IMAGE"], spec.working_directory) == ("1", "yes", "/srv")
         sources = {mount.target: mount.source for mount in spec.mounts}
         assert (sources[TOKEN] / "namespace").read_text() == "default"
         assert (sources[TOKEN] / "ca.crt").read_text() == east.server.ca_pem
@@ -84,7 +96,6 @@ async def test_a_corrected_image_runs_without_a_new_pod(tmp_path: Path) -> None:
     async with cluster(tmp_path, nodes=1, back_off=BackOffTimes(first=60)) as east:
         east.api.create("pods", pod("p", "nobody/knows:v1"))
         await east.until("pods", waiting("ImagePullBackOff"))
-        right = [{"name": "c", "image": "shell:v1"}]
         (before,) = east.api.list("pods", "default")
         right = [{**before["spec"]["containers"][0], "image": "shell:v1"}]
         east.api.patch("pods", "p", {"spec": {"containers": right}}, namespace="default")
@@ -120,12 +131,7 @@ async def test_a_pod_that_runs_once_succeeds_or_fails(tmp_path: Path) -> None:
             east.api.create("pods", pod(name, "shell:v1", restartPolicy="Never"))
             await east.until("pods", lambda pods: all(item["status"]["phase"] != "Pending" for item in pods))
             ground.processes[-1].end(code)
-            await east.until(
-                "pods",
-                lambda pods, name=name, phase=phase: any(
-                    item["metadata"]["name"] == name and item["status"]["phase"] == phase for item in pods
-                ),
-            )
+            await east.until("pods", has_phase(name, phase))
         assert not ground.pods
 
 
@@ -136,7 +142,7 @@ async def test_init_containers_run_in_order_before_the_others(tmp_path: Path) ->
         init = [{"name": name, "image": "shell:v1", "args": [name]} for name in ("first", "second")]
         east.api.create("pods", pod("p", "shell:v1", container={"args": ["main"]}, initContainers=init))
         for number in (1, 2):
-            await east.until("pods", lambda _pods, number=number: len(ground.processes) == number)
+            await east.until("pods", partial(has_started, ground, number))
             ground.processes[-1].end(0)
         await east.running(1)
         assert [item.spec.argv[1] for item in ground.processes if item.spec] == ["first", "second", "main"]

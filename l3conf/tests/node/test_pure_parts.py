@@ -30,7 +30,7 @@ OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
-def env_of(*items: dict[str, Any], **container: Any) -> dict[str, str]:
+def env_of(*items: dict[str, Any], **container: object) -> dict[str, str]:
     described = {"name": "c", "env": list(items), **container}
     return environment(
         pod("p"),
