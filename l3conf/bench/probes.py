@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from l3conf.emulator.kernel.messages import LOOPBACK, Peer, add_address, add_bridge, add_veth, set_link
+from l3conf.emulator.kernel.links import LOOPBACK, Peer, add_address, add_bridge, add_veth, set_link
 from l3conf.emulator.kernel.namespaces import CLONE_NEWNET, CLONE_NEWUSER, NetworkNamespace, unshare
 from l3conf.emulator.kernel.netlink import RouteSocket
 from l3conf.errors import LabError, MissingPrerequisiteError
