@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver.schemas import cel_library
 from l3conf.emulator.apiserver.schemas.cel_values import Converter
-from l3conf.emulator.apiserver.schemas.field_error import FieldError, FieldReason
+from l3conf.emulator.apiserver.schemas.field_error import NO_FIELD, FieldError, FieldReason, invalid, shown
 from l3conf.emulator.apiserver.schemas.list_sets import child_schema, item_key
 
 if TYPE_CHECKING:
@@ -106,23 +106,21 @@ class RuleChecker:
         self._converter = Converter()
 
     def check(self, obj: JSON, old: JSON = None) -> list[FieldError]:
-        """Return the errors of all rules that ``obj`` breaks; ``old`` is None for a creation."""
-        return list(self._walk(obj, _ABSENT if old is None else old, self._schema, ""))
+        """Return the errors of all rules that ``obj`` breaks; ``old`` is None for a creation.
 
-    def _walk(self, value: JSON, old: JSON, schema: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-        if value is None:
+        Of a part that did not change only transition rules are asked: an old fault is tolerated (KEP-4008).
+        """
+        return list(self._walk(_Part(obj, _ABSENT if old is None else old, self._schema, ""), unchanged=False))
+
+    def _walk(self, part: _Part, *, unchanged: bool) -> Iterator[FieldError]:
+        if part.value is None:
             return
-        for rule in self._rules_of(schema):
-            yield from self._evaluated(rule, value, old, schema, path)
-        if isinstance(value, dict):
-            for name, child in value.items():
-                below = child_schema(schema, name)
-                if below is not None:
-                    before = old.get(name, _ABSENT) if isinstance(old, dict) else _ABSENT
-                    yield from self._walk(child, before, below, f"{path}.{name}" if path else name)
-        elif isinstance(value, list) and isinstance(schema.get("items"), dict):
-            for position, item in enumerate(value):
-                yield from self._walk(item, _twin(item, old, schema), schema["items"], f"{path}[{position}]")
+        same = unchanged or (part.old is not _ABSENT and part.value == part.old)
+        for rule in self._rules_of(part.schema):
+            if rule.is_transition or not same:
+                yield from self._evaluated(rule, part)
+        for child in part.children():
+            yield from self._walk(child, unchanged=same)
 
     def _rules_of(self, schema: Mapping[str, Any]) -> list[Rule]:
         """Return the rules of one node of our schema, which outlives this object's use of its identity."""
@@ -131,22 +129,20 @@ class RuleChecker:
             known = self._rules[id(schema)] = [compile_rule(rule) for rule in schema.get(_RULES, ())]
         return known
 
-    def _evaluated(
-        self, rule: Rule, value: JSON, old: JSON, schema: Mapping[str, Any], path: str
-    ) -> Iterator[FieldError]:
-        if rule.is_transition and old is _ABSENT and not rule.optional_old:
+    def _evaluated(self, rule: Rule, part: _Part) -> Iterator[FieldError]:
+        if rule.is_transition and part.old is _ABSENT and not rule.optional_old:
             return
-        self._context.add_variable("self", self._converter.to_cel(value, schema))
+        self._context.add_variable("self", self._converter.to_cel(part.value, part.schema))
         if rule.is_transition:
-            self._context.add_variable(_OLD, self._old_value(rule, old, schema))
+            self._context.add_variable(_OLD, self._old_value(rule, part.old, part.schema))
         try:
             holds = rule.program.execute(self._context)
         except Exception as error:  # noqa: BLE001  # the interpreter raises whatever fits; each is an evaluation error
             why = f"no such key: {error.args[0]}" if isinstance(error, KeyError) else str(error)
-            yield _error(rule, path, schema, f"{why} evaluating rule: {rule.source}")
+            yield invalid(part.path or NO_FIELD, part.schema.get("type", ""), f"{why} evaluating rule: {rule.source}")
             return
         if holds is not True:
-            yield _error(rule, path, schema, self._message(rule))
+            yield _broken(rule, part, self._message(rule))
 
     def _old_value(self, rule: Rule, old: JSON, schema: Mapping[str, Any]) -> JSON:
         if not rule.optional_old:
@@ -166,23 +162,45 @@ class RuleChecker:
         return rule.message or f"failed rule: {rule.source.strip()}"
 
 
-def _twin(item: JSON, old: JSON, schema: Mapping[str, Any]) -> JSON:
-    """Return the old item with the same keys; items of other lists than map lists have no identity."""
-    if schema.get("x-kubernetes-list-type") != "map" or not isinstance(old, list):
-        return _ABSENT
-    key = item_key(item, schema)
-    return next((candidate for candidate in old if item_key(candidate, schema) == key), _ABSENT)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A value, its predecessor, its schema and its path."""
+
+    value: JSON
+    old: JSON
+    schema: Mapping[str, Any]
+    path: str
+
+    def children(self) -> Iterator[_Part]:
+        """Yield the parts below that the schema knows."""
+        if isinstance(self.value, dict):
+            for name, child in self.value.items():
+                below = child_schema(self.schema, name)
+                if below is not None:
+                    before = self.old.get(name, _ABSENT) if isinstance(self.old, dict) else _ABSENT
+                    yield _Part(child, before, below, f"{self.path}.{name}" if self.path else name)
+        elif isinstance(self.value, list) and isinstance(self.schema.get("items"), dict):
+            for position, item in enumerate(self.value):
+                yield _Part(item, self._twin(item), self.schema["items"], f"{self.path}[{position}]")
+
+    def _twin(self, item: JSON) -> JSON:
+        """Return the old item with the same keys; items of other lists than map lists have no identity."""
+        if self.schema.get("x-kubernetes-list-type") != "map" or not isinstance(self.old, list):
+            return _ABSENT
+        key = item_key(item, self.schema)
+        return next((candidate for candidate in self.old if item_key(candidate, self.schema) == key), _ABSENT)
 
 
-def _error(rule: Rule, path: str, schema: Mapping[str, Any], detail: str) -> FieldError:
-    where = f"{path}{rule.field_path}".removeprefix(".") or "<nil>"
-    kind = str(schema.get("type", ""))
+def _broken(rule: Rule, part: _Part, detail: str) -> FieldError:
+    """Return the error of a rule that does not hold; scalars are shown, objects and lists are not."""
+    where = f"{part.path}{rule.field_path}".removeprefix(".") or NO_FIELD
+    shown_value = "" if isinstance(part.value, dict | list) else f": {shown(part.value)}"
     heads = {
         FieldReason.REQUIRED: f"Required value: {detail}",
         FieldReason.FORBIDDEN: f"Forbidden: {detail}",
-        FieldReason.DUPLICATE: f'Duplicate value: "{kind}"',
+        FieldReason.DUPLICATE: f"Duplicate value{shown_value}",
     }
-    return FieldError(where, rule.reason, heads.get(rule.reason, f'Invalid value: "{kind}": {detail}'))
+    return FieldError(where, rule.reason, heads.get(rule.reason, f"Invalid value{shown_value}: {detail}"))
 
 
 def _subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from l3conf.emulator.apiserver.schemas.json_value import JSON
 
 
+NO_FIELD = "<nil>"
+"""How Go prints the path of an error that belongs to no single field."""
+
+
 class FieldReason(StrEnum):
     """The ``reason`` of a Status cause."""
 

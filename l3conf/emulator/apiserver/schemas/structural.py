@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver.schemas.defaulting import defaulted
-from l3conf.emulator.apiserver.schemas.field_error import FieldError, FieldReason
+from l3conf.emulator.apiserver.schemas.field_error import NO_FIELD, FieldError, FieldReason
 from l3conf.emulator.apiserver.schemas.list_sets import duplicates
 from l3conf.emulator.apiserver.schemas.pruning import prune
 from l3conf.emulator.apiserver.schemas.ratcheting import unforgiven
@@ -31,7 +31,7 @@ _BLOCKING = frozenset(
 )
 """An object with such errors need not have the shape that rules rely on."""
 _RULES_NOT_CHECKED = FieldError(
-    "<nil>",
+    NO_FIELD,
     FieldReason.INVALID,
     "Invalid value: null: some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation",
@@ -62,10 +62,9 @@ class StructuralSchema:
 
         errors = schema_errors(self._validator, obj)
         errors += duplicates(obj, self.openapi)
-        errors += self._rule_errors(obj, old, errors)
         if old is not None:
             errors = unforgiven(errors, obj, old, self.openapi)
-        return errors
+        return errors + self._rule_errors(obj, old, errors)
 
     def _rule_errors(self, obj: JSON, old: JSON, errors: list[FieldError]) -> list[FieldError]:
         if self._rules is None:

@@ -13,15 +13,12 @@ from jsonschema import Draft4Validator, ValidationError
 from jsonschema.validators import extend
 
 from l3conf.emulator.apiserver.schemas import field_error, formats
-from l3conf.emulator.apiserver.schemas.field_error import FieldError, FieldReason
+from l3conf.emulator.apiserver.schemas.field_error import NO_FIELD, FieldError, FieldReason
 from l3conf.emulator.apiserver.schemas.json_value import JSON, kind_of
 from l3conf.emulator.apiserver.schemas.patterns import compiled_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
-NO_FIELD = "<nil>"
-"""How Go prints the path of an error that belongs to no single field."""
 
 _OBJECT_FIELDS = ("apiVersion", "kind")
 _INTEGER_RANGES = {"int32": 2**31, "int64": 2**63}
