@@ -24,7 +24,7 @@ from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.outage import watch_outage
 from l3conf.plugin.resources import Resources
 from l3conf.plugin.stages import Once
-from l3conf.wait import Pending
+from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -100,7 +100,6 @@ class Lab:
     def __post_init__(self) -> None:
         self.connected = Once(self._await_connected)
         self.removed = Once(self._remove)
-        self.before = self.snapshot()
 
     @property
     def topology(self) -> Topology:
@@ -160,13 +159,28 @@ class Lab:
             if not clusters or node.site.cluster in clusters
         }
 
-    def snapshot(self) -> Snapshot:
-        """Return all that a removal must restore."""
-        return Snapshot(
-            nodes=self.node_states(),
-            objects={api.name: installed_objects(api) for api in (*self.apis.values(), self.broker)},
-            local_traffic=self.local_traffic(),
-        )
+    def take_snapshot(self) -> None:
+        """Record all that a removal must restore, once every cluster by itself carries probes (control window).
+
+        ``LabError`` if some local traffic is not answered: with these a lab is no ground to stand on.
+        """
+
+        def services() -> bool | Pending:
+            broken = local_traffic.unserved(self.harness, self.pods.all, self.services, self.families[0])
+            return Pending(f"{len(broken)} pods do not reach their Service, e.g. {broken[0]}") if broken else True
+
+        def look() -> LocalTraffic | Pending:
+            table = self.local_traffic()
+            broken = local_traffic.undelivered(table)
+            return Pending(f"{len(broken)} local flows fail, e.g. {broken[0]}") if broken else table
+
+        try:
+            self.harness.wait("Services work before anything is installed", services, "T_baseline")
+            table = self.harness.wait("local traffic works before anything is installed", look, "T_baseline")
+        except DeadlineMissedError as missed:
+            raise LabError(str(missed), where=self.topology.name) from None
+        objects = {api.name: installed_objects(api) for api in (*self.apis.values(), self.broker)}
+        self.before = Snapshot(nodes=self.node_states(), objects=objects, local_traffic=table)
 
     @contextmanager
     def cut(self, source: str, destination: str) -> Iterator[None]:

@@ -49,6 +49,21 @@ def observe(
     return table
 
 
+def unserved(harness: Harness, pods: Sequence[Pod], services: Mapping[str, Service], family: IPFamily) -> list[str]:
+    """Return the pods that do not reach the Service of their own cluster.
+
+    Asked over TCP, each time from a new port: a UDP packet that came before kube-proxy knew the Service would
+    leave a connection-tracking entry behind that keeps later ones from being translated.
+    """
+    flows = [Flow(client=pod, server=services[pod.site.cluster], protocol=Protocol.TCP, family=family) for pod in pods]
+    seen = harness.send([flow.probe(_PATIENCE) for flow in flows])
+    return [
+        f"{flow}: {describe(one)}"
+        for flow, one in zip(flows, seen, strict=True)
+        if one.outcome is not Outcome.DELIVERED
+    ]
+
+
 def differences(before: LocalTraffic, now: LocalTraffic) -> list[str]:
     """Return one line for every flow that is not what it was."""
     return [
