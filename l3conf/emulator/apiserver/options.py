@@ -37,6 +37,8 @@ class WriteOptions:
     """What becomes of unknown fields: ``Strict`` refuses, ``Warn`` warns, ``Ignore`` drops silently."""
     force: bool = False
     """Server-side apply takes fields over from other managers."""
+    applied: bool = False
+    """Server-side apply has already settled who owns what."""
     trusted: bool = False
     """Asked by a control-plane component in this process: not subject to escalation checks."""
     warnings: list[str] = field(default_factory=list)

@@ -29,6 +29,8 @@ def schema_of(resource: Resource) -> Mapping[str, Any] | None:
 
 def credited(change: Change) -> Object:
     """Return the object with the writer credited for what the write changes."""
+    if change.options.applied:
+        return change.new
     managed = change.new["metadata"].get("managedFields")
     if managed is not None and not managed:
         del change.new["metadata"]["managedFields"]

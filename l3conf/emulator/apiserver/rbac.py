@@ -186,5 +186,7 @@ def aggregated(role: Object, others: Iterable[Object]) -> list[Object] | None:
     for other in others:
         chosen = any(selector is not None and selector.matches(other) for selector in selectors)
         if chosen and other["metadata"]["name"] != role["metadata"]["name"]:
-            rules += [rule for rule in other.get("rules") or () if rule not in rules]
+            for rule in other.get("rules") or ():
+                if rule not in rules:
+                    rules.append(rule)
     return rules

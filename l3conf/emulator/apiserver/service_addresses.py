@@ -68,6 +68,8 @@ class ServiceAddresses(Passive):
             for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 spec.pop(name, None)
             return
+        if spec.get("clusterIP") and spec["clusterIP"] != old.get("clusterIP", spec["clusterIP"]):
+            spec["clusterIPs"] = [spec["clusterIP"]]  # a client that knows only the singular field changed it
         for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if not spec.get(name) and old.get(name):
                 spec[name] = old[name]

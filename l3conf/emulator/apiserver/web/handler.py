@@ -10,6 +10,7 @@ from l3conf.emulator.apiserver import errors
 from l3conf.emulator.apiserver.selectors import parse_field_selector
 from l3conf.emulator.apiserver.web import queries
 from l3conf.emulator.apiserver.web.context import Call, status_response
+from l3conf.emulator.apiserver.web.impersonation import effective_user
 from l3conf.emulator.apiserver.web.meta_calls import MetaCalls
 from l3conf.emulator.apiserver.web.paths import Target, parse_target
 from l3conf.emulator.apiserver.web.resource_calls import ResourceCalls
@@ -60,6 +61,7 @@ class Handler:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         user = self._authentication.user_of(request.headers.get("Authorization"))
+        user = effective_user(user, request.headers, self._authorization)
         target = parse_target(request.method, request.path, watches=queries.flag(request.query, "watch"))
         call = Call(request, _named_by_selector(target, request), user)
         self._authorization.check(user, call.target.attributes)

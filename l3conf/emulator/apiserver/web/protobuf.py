@@ -2,7 +2,8 @@
 
 Only decoding: answers are JSON, which every client accepts. The wire format is protobuf (varint, fixed64,
 length-delimited); field numbers and types of the built-in messages are data (``protobuf_fields.json``: message →
-number → JSON name, type; ``[]`` repeated, ``{}`` map, an empty name is embedded in its parent).
+number → JSON name, type; ``[]`` repeated, ``{}`` map, ``?`` keeps its zero value, an empty name is embedded in its
+parent).
 """
 
 from __future__ import annotations
@@ -83,14 +84,14 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _message(name: str, data: bytes) -> Object:
-    """Return a message as the JSON that Go would make of it: empty strings are left out, lists and maps collected."""
+    """Return a message as the JSON that Go would make of it: what is empty is left out."""
     known = _table()["messages"][name]
     obj: Object = {}
     for number, raw in _fields(data):
         if (found := known.get(str(number))) is None:
             continue
         field, kind = found
-        base = kind.rstrip("[]{}")
+        base = kind.rstrip("[]{}?")
         if kind.endswith("{}"):
             entry = dict(_fields(raw))
             obj.setdefault(field, {})[entry.get(1, b"").decode()] = _value(base, entry.get(2, b""))
@@ -98,7 +99,7 @@ def _message(name: str, data: bytes) -> Object:
             obj.setdefault(field, []).append(_value(base, raw))
         elif not field:
             obj |= _message(base, raw)
-        elif (value := _value(base, raw)) is not None and value != "":
+        elif (value := _value(base, raw)) or kind.endswith("?") or isinstance(value, dict):
             obj[field] = value
     return obj
 

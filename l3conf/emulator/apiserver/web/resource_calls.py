@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.apiserver import errors
@@ -44,6 +45,9 @@ class ResourceCalls:
         if answer is None or (target.verb not in resource.verbs and not target.subresource):
             raise errors.method_not_allowed(call.request.method)
         if target.subresource and target.verb not in {"get", "update", "patch"}:
+            raise errors.method_not_allowed(call.request.method)
+        needs_name = target.verb in {"get", "update", "patch", "delete"}
+        if needs_name and not target.name:
             raise errors.method_not_allowed(call.request.method)
         if resource.namespaced and not target.namespace and target.verb not in {"list", "watch"}:
             raise errors.method_not_allowed(call.request.method)
@@ -115,7 +119,7 @@ class ResourceCalls:
         return call.answer_object(changed, resource)
 
     def _apply(self, call: Call, resource: Resource, intent: Object) -> web.StreamResponse:
-        target, options = call.target, call.write_options
+        target, options = call.target, replace(call.write_options, applied=True)
         intent.setdefault("metadata", {}).setdefault("name", target.name)
         if intent["metadata"]["name"] != target.name:
             raise errors.bad_request("the name of the applied object does not match the name on the URL")
