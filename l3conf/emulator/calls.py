@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from l3conf.emulator.cluster import EmulatedCluster
     from l3conf.emulator.control.server import Connection, Method
     from l3conf.emulator.fabric.build import Fabric
-    from l3conf.emulator.ground.spawn import SpawnedProcess, Spawner
-    from l3conf.emulator.node_runtime import PodNetwork
+    from l3conf.emulator.ground.spawn import Spawner
+    from l3conf.emulator.node.pod_worker import PodWorker
+    from l3conf.emulator.node_runtime import RunningProcess
     from l3conf.probes.prober import Prober
 
 OUTPUT_LIMIT = 16 << 20
@@ -174,26 +175,26 @@ class LabCalls:
 
     async def _start(
         self, place: str, argv: list[str], descriptors: tuple[int, int, int], *, tty: bool = False
-    ) -> SpawnedProcess:
+    ) -> RunningProcess:
         if not argv:
             raise UserError("no command was given", where=place)
-        env = {"PATH": os.environ.get("PATH", PATH), "HOME": "/root", "TERM": os.environ.get("TERM", "dumb")}
-        join, network = self._process_at(place)
         try:
+            if place.count("/") == 2:  # noqa: PLR2004 - cluster/namespace/pod
+                stdin, stdout, stderr = descriptors
+                runner = self._pod(place).containers[0]
+                return await runner.execute(argv, stdin=stdin, stdout=stdout, stderr=stderr, tty=tty)
             return await self.spawner.start(
-                argv, env=env, network=network, join=join, descriptors=descriptors, tty=tty, hostname=_host_name(place)
+                argv,
+                env={"PATH": os.environ.get("PATH", PATH), "HOME": "/root", "TERM": os.environ.get("TERM", "dumb")},
+                network=self._namespace_path(place),
+                descriptors=descriptors,
+                tty=tty,
+                hostname=_host_name(place),
             )
         except FileNotFoundError:
             raise UserError(f"no program {argv[0]!r} on this host", where=place) from None
 
-    def _process_at(self, place: str) -> tuple[int, str]:
-        """Return the pid to join (0: none) and the namespace path of a place."""
-        if place.count("/") != 2:  # noqa: PLR2004 - cluster/namespace/pod
-            return 0, self._namespace_key(place)
-        network, pid = self._pod(place)
-        return pid, network.namespace_path
-
-    def _namespace_key(self, place: str) -> str:
+    def _namespace_path(self, place: str) -> str:
         key = {"@wan": WAN, "@broker": "broker"}.get(place, place)
         try:
             return self.fabric.namespace(key).path
@@ -201,20 +202,20 @@ class LabCalls:
             known = ", ".join(self.fabric.plan.namespaces)
             raise UserError(f"there is no place {place!r}", remedy=f"a pod CLUSTER/NAMESPACE/POD, or {known}") from None
 
-    def _pod(self, place: str) -> tuple[PodNetwork, int]:
+    def _pod(self, place: str) -> PodWorker:
         cluster, namespace, name = place.split("/")
         for kubelet in self.clusters[cluster].kubelets if cluster in self.clusters else ():
             worker = kubelet.pod(namespace, name)
             if worker is not None and worker.sandbox.network is not None:
-                pids = [runner.process.pid for runner in worker.containers if runner.process is not None]
-                return worker.sandbox.network, next(iter(pids), 0)
+                return worker
         raise UserError(f"no pod {place!r} is running", remedy="see l3conf lab status")
 
     def _link(self, where: str) -> tuple[NetworkNamespace, str]:
         """Return the namespace and the interface to capture on: a host's or pod's uplink, or the WAN's bridge."""
         if where in {WAN, f"@{WAN}"}:
             return self.fabric.namespace(WAN), WAN_BRIDGE
-        _pid, path = self._process_at(where)
+        network = self._pod(where).sandbox.network if where.count("/") == 2 else None  # noqa: PLR2004 - a pod
+        path = network.namespace_path if network is not None else self._namespace_path(where)
         interface = "wan" if where.startswith("router:") else "eth0"
         return NetworkNamespace(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), interface
 

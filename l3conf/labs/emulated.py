@@ -97,6 +97,11 @@ class EmulatedLab:
             launched.close()
             raise
 
+    @property
+    def emulator_pid(self) -> int:
+        """The lab's first process, as this host numbers it."""
+        return int(self.state.resolve(strict=False).parts[2]) if self._launched is None else self._launched.emulator_pid
+
     def describe(self) -> Mapping[str, str]:
         """Return kernel, Python and the emulator's own versions."""
         return {
