@@ -147,6 +147,12 @@ def test_an_untouched_manager_keeps_its_time() -> None:
     assert times == {"ann": "2024-01-01T00:00:00Z", "bob": "2024-01-02T00:00:00Z"}
 
 
+def test_a_manager_that_changes_a_value_gets_a_new_time() -> None:
+    live = applied(None, config_map({"a": "1"}), "ann")
+    (entry,) = applied(live, config_map({"a": "2"}), "ann", now=LATE)["metadata"]["managedFields"]
+    assert entry["time"] == "2024-01-02T00:00:00Z"
+
+
 def test_an_item_twice_in_an_applied_list_is_refused() -> None:
     with pytest.raises(MalformedPatchError, match=r"\.spec\.ports: duplicate entries for key \[port=80"):
         applied(None, service(ports=[{"port": 80}, {"port": 80}]), "ann")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from l3conf.emulator.apiserver.schemas import builtin, builtin_kinds, model_source, types
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POD: dict[str, Any] = {
     "apiVersion": "v1",
@@ -17,6 +20,43 @@ POD: dict[str, Any] = {
     "metadata": {"name": "p", "labels": {"a": "b"}, "creationTimestamp": None},
     "spec": {"containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80}]}]},
 }
+OLD_GENERATION = '''
+class V1OldThing(object):
+    openapi_types = {
+        "host_ip": "str",
+        "node_labels": "dict(str, str)"
+    }
+
+    attribute_map = {
+        "host_ip": "hostIP",
+        "node_labels": "nodeLabels"
+    }
+
+    @property
+    def host_ip(self):
+        """Gets the host_ip of this V1OldThing.  # noqa: E501
+
+        Called \\"host\\".  # noqa: E501
+
+        :return: The host_ip of this V1OldThing.  # noqa: E501
+        """
+        return self._host_ip
+
+    @host_ip.setter
+    def host_ip(self, host_ip):
+        if self.local_vars_configuration.client_side_validation and host_ip is None:  # noqa: E501
+            raise ValueError("Invalid value for `host_ip`, must not be `None`")  # noqa: E501
+
+    @property
+    def node_labels(self):
+        """Gets the node_labels of this V1OldThing.  # noqa: E501
+
+        Labels.  # noqa: E501
+
+        :return: The node_labels of this V1OldThing.  # noqa: E501
+        """
+        return self._node_labels
+'''
 KINDS = sorted(builtin_kinds._MODELS)
 
 
@@ -41,6 +81,15 @@ def test_fields_of_plain_types_are_documented(name: str) -> None:
     plain = {field for field, ref in types.fields(name).items() if ref.shape is not types.Shape.STRUCT}
     assert {field for field in plain if not docs.fields.get(field)} == set()
     assert docs.required <= model_source.model(name).types.keys()
+
+
+def test_the_older_generation_of_the_package_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "v1_old_thing.py").write_text(OLD_GENERATION, encoding="utf-8")
+    monkeypatch.setattr(model_source, "_directory", lambda: tmp_path)
+    assert model_source.model("V1OldThing").types == {"hostIP": "str", "nodeLabels": "dict(str, str)"}
+    docs = model_source.docs("V1OldThing")
+    assert docs.fields == {"hostIP": 'Called "host".', "nodeLabels": "Labels."}
+    assert docs.required == {"hostIP"}
 
 
 def test_required_fields_are_known() -> None:

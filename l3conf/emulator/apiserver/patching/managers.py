@@ -38,12 +38,19 @@ def last_time(obj: Mapping[str, Any] | None, manager: Manager) -> str:
     return next((str(entry.get("time", "")) for entry in _entries(obj) if _manager(entry) == manager), "")
 
 
-def written(obj: dict[str, Any], owners: Ownership, before: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
-    """Return ``obj`` with managedFields for ``owners``; those whose fields are as ``before`` keep their time."""
+def written(
+    obj: dict[str, Any], owners: Ownership, before: Mapping[str, Any] | None, writer: Manager | None, now: datetime
+) -> dict[str, Any]:
+    """Return ``obj`` with managedFields for ``owners``.
+
+    Managers whose fields are as ``before`` keep their time, except ``writer``, who changed a value (None: nobody did).
+    """
     known = read(before)
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     entries = [
-        _entry(manager, paths, last_time(before, manager) if known.get(manager) == paths else stamp)
+        _entry(
+            manager, paths, last_time(before, manager) if known.get(manager) == paths and manager != writer else stamp
+        )
         for manager, paths in owners.items()
         if paths
     ]

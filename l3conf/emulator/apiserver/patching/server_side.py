@@ -69,7 +69,9 @@ def apply(
     difference = compare(_owned_fields(live or {}, known), _owned_fields(result, known))
     if live is not None and not force:
         _refuse_conflicts(live, owners, me, difference)
-    return managers.written(result, _reassigned(owners, me, difference), live, now)
+    return managers.written(
+        result, _reassigned(owners, me, difference), live, me if difference.any_change else None, now
+    )
 
 
 def track_update(
@@ -88,7 +90,7 @@ def track_update(
     difference = compare(_owned_fields(live or {}, known), _owned_fields(new, known))
     owners = _reassigned(managers.read(live), me, difference)
     owners[me] = (owners.get(me, frozenset()) - difference.removed) | difference.modified | difference.added
-    return managers.written(new, owners, live, now)
+    return managers.written(new, owners, live, me if difference.any_change else None, now)
 
 
 def _owned_fields(obj: Object, schema: Mapping[str, Any]) -> dict[Path, Node]:

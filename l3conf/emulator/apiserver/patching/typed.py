@@ -41,6 +41,11 @@ class Comparison:
     modified: frozenset[Path]
     removed: frozenset[Path]
 
+    @property
+    def any_change(self) -> bool:
+        """Tell whether the two differ at all."""
+        return bool(self.added or self.modified or self.removed)
+
 
 def fields_of(value: JSON, schema: Mapping[str, Any]) -> dict[Path, Node]:
     """Return every field below ``value``, parents before children. MalformedPatchError if list keys repeat."""

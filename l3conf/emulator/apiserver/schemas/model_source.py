@@ -77,7 +77,7 @@ def docs(name: str) -> ModelDocs:
     source = _source(name)
     names = _literal(name, "attribute_map")
     texts = {found[1]: cast("str", ast.literal_eval(found["text"])) for found in _PYDANTIC_FIELD.finditer(source)}
-    texts |= {found[1]: found["text"] for found in _PLAIN_FIELD.finditer(source)}
+    texts |= {found[1]: found["text"].replace('\\"', '"') for found in _PLAIN_FIELD.finditer(source)}
     required = {*_PLAIN_REQUIRED.findall(source), *_PYDANTIC_REQUIRED.findall(source)}
     headline = _PYDANTIC_TYPE.search(source)
     return ModelDocs(
