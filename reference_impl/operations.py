@@ -28,4 +28,22 @@ class Operation:
     item: Item
 
     def __str__(self) -> str:
-        return f"{self.verb.value} {self.item}"
+        return f"{self.verb.value} {_describe(self.item)}"
+
+
+def _describe(item: Item) -> str:
+    """Return an item as ``ip`` and ``bridge`` would write it, for logs and errors."""
+    match item:
+        case Link():
+            return f"link {item.name} vxlan id {item.vni} dstport {item.port} local {item.local} mtu {item.mtu}"
+        case Neighbour():
+            return f"neigh {item.address} lladdr {item.mac} dev {item.device}"
+        case ForwardingEntry():
+            return f"fdb {item.mac} dst {item.destination} port {item.port} dev {item.device}"
+        case Route():
+            way = f" via {item.via} dev {item.device}" if item.device else ""
+            return f"route {item.kind.value} {item.destination}{way} metric {item.metric}"
+        case Rule():
+            return f"rule {item.direction.value} {item.prefix}"
+        case Ruleset():
+            return f"table inet {item.table}"

@@ -17,6 +17,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from reference_impl.drivers import nftables
+from reference_impl.drivers.conntrack import forget_translated_flows
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.names import ROUTING_TABLE, RULE_PRIORITY
 from reference_impl.operations import Operation, Verb
@@ -87,15 +88,27 @@ class LinuxKernel:
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
         """Carry out the steps; return those that the kernel refused."""
+        steps = tuple(operations)
         failures = []
-        for operation in operations:
+        for operation in steps:
             try:
                 self._step(operation)
             except (NetlinkError, OSError) as error:
                 failures.append(KernelError(f"{operation}: {error}"))
             except KernelError as error:
                 failures.append(error)
-        return tuple(failures)
+        return (*failures, *self._forget_old_flows(steps))
+
+    def _forget_old_flows(self, steps: Iterable[Operation]) -> Iterable[KernelError]:
+        """Let flows begin anew towards prefixes that have just got a way of their own."""
+        new = [step.item.prefix for step in steps if step.verb is Verb.SET and isinstance(step.item, Rule)]
+        if not new:
+            return ()
+        try:
+            forget_translated_flows(frozenset(new))
+        except (NetlinkError, OSError) as error:
+            return (KernelError(f"conntrack: {error}"),)
+        return ()
 
     def _step(self, operation: Operation) -> None:
         remove = operation.verb is Verb.REMOVE

@@ -67,7 +67,9 @@ class Host:
         os.read(ready_read, 1)
         os.close(ready_read)
         os.close(ready_write)
-        self.shell("ip link set lo up")
+        self.shell(
+            "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; ip link set lo up"
+        )
 
     def run(self, function: Callable[[], str]) -> str:
         """Call a function inside; its text comes back, its exception as ``AssertionError``."""
@@ -135,12 +137,20 @@ def serve_tcp(port: int = 7000) -> None:
                 connection.sendall(f"{client[0]} {size}".encode())
 
 
-def ask_udp(address: str, port: int = 7000, *, payload: bytes = b"?", seconds: float = 1.0, source: str = "") -> str:
+def ask_udp(
+    address: str,
+    port: int = 7000,
+    *,
+    payload: bytes = b"?",
+    seconds: float = 1.0,
+    source: str = "",
+    source_port: int = 0,
+) -> str:
     """Return what ``serve_udp`` answers, ``timeout`` or the name of the socket error."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(seconds)
         try:
-            client.bind((source, 0))
+            client.bind((source, source_port))
             client.connect((address, port))
             client.send(payload)
             return client.recv(65536).decode()

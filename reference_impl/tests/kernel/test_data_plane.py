@@ -127,6 +127,18 @@ def test_converging_twice_changes_nothing_and_cleaning_leaves_nothing() -> None:
 
 
 @sandboxed
+def test_a_flow_that_began_before_the_connection_gets_through_afterwards() -> None:
+    east, west, _ = build()
+    ask = partial(ask_udp, west.pod_address(1), source_port=5555)
+    for pod in east.pods:
+        assert pod.run(partial(ask, seconds=0.2)) != east.pod_address(0)
+    connect(west, east)
+    connect(east, west)
+    for index, pod in enumerate(east.pods):
+        assert pod.run(ask) == east.pod_address(index)
+
+
+@sandboxed
 def test_restarted_agents_find_nothing_to_do() -> None:
     east, west, _ = build()
     connect(east, west)
