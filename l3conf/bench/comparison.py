@@ -1,0 +1,72 @@
+"""What a benchmark found, as values: medians, ratios, and whether a bar holds. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What a figure must reach. A ratio travels from machine to machine, a time does not."""
+
+    limit: float
+    of: str
+    """``ratio`` (measured / baseline), ``speedup`` (baseline / measured) or ``median``."""
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a value reaches the bar."""
+        return value >= self.limit if self.of == "speedup" else value <= self.limit
+
+    def __str__(self) -> str:
+        return (
+            f">= {self.limit:g}x" if self.of == "speedup" else f"<= {self.limit:g}{'x' if self.of == 'ratio' else ''}"
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Comparison:
+    """One line of a benchmark: what was measured, against what, and the bar."""
+
+    name: str
+    what: str
+    """What is timed, in words."""
+    bar: Bar
+    unit: str = "ms"
+    measured: list[float] = field(default_factory=list)
+    """One figure a round."""
+    baseline: list[float] = field(default_factory=list)
+    """One figure a round, of the same work done by somebody else; empty if there is none."""
+    unavailable: str = ""
+    """Why it could not be measured here."""
+
+    @property
+    def value(self) -> float:
+        """The figure that the bar is about."""
+        if self.bar.of == "median":
+            return median(self.measured)
+        mine, theirs = median(self.measured), median(self.baseline)
+        return mine / theirs if self.bar.of == "ratio" else theirs / mine
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures for programs."""
+        head: dict[str, Any] = {"name": self.name, "what": self.what, "bar": str(self.bar)}
+        if self.unavailable:
+            return head | {"unavailable": self.unavailable}
+        figures: dict[str, Any] = {"unit": self.unit, "median": round(median(self.measured), 3)}
+        if self.baseline:
+            figures |= {"baseline_median": round(median(self.baseline), 3), self.bar.of: round(self.value, 2)}
+        rounds = {"measured": [round(figure, 3) for figure in self.measured]}
+        if self.baseline:
+            rounds["baseline"] = [round(figure, 3) for figure in self.baseline]
+        return head | figures | {"holds": self.bar.holds(self.value), "rounds": rounds}
+
+    def to_row(self) -> tuple[str, ...]:
+        """Return the figures for people: name, median, baseline, ratio, bar, whether it holds."""
+        if self.unavailable:
+            return self.name, "", "", "", str(self.bar), f"not measured: {self.unavailable}"
+        own = f"{median(self.measured):.1f} {self.unit}"
+        theirs = f"{median(self.baseline):.1f} {self.unit}" if self.baseline else ""
+        ratio = "" if self.bar.of == "median" else f"{self.value:.2f}x"
+        return self.name, own, theirs, ratio, str(self.bar), "holds" if self.bar.holds(self.value) else "misses"

@@ -1,0 +1,17 @@
+"""``l3conf bench``: benchmarks whose figures are ratios wherever a rival can be run beside."""
+
+from __future__ import annotations
+
+import click
+
+from l3conf.bench.lab import lab
+from l3conf.bench.probes import probes
+
+
+@click.group()
+def bench() -> None:
+    """Measure labs and probes."""
+
+
+bench.add_command(lab)
+bench.add_command(probes)
