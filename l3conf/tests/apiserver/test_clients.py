@@ -111,7 +111,7 @@ def test_the_official_client_executes_and_reads_logs(hosted: Hosted, client: Off
     session.run_forever(timeout=20)
     assert session.read_stderr() == "failing\n"
     assert session.returncode == 7
-    session.close()
+    session.sock.shutdown()
 
 
 def test_the_official_client_installs_definitions_and_their_objects(client: OfficialClient) -> None:
@@ -138,7 +138,7 @@ def test_lightkube_works_as_the_agents_use_it(hosted: Hosted) -> None:
         assert (event, item.metadata.name) == ("ADDED", "g")
         break
     client.delete(kind, "g", namespace="default")
-    client._client._client.close()
+    client.close()
 
 
 @pytest.mark.parametrize(

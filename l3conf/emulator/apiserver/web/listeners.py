@@ -28,11 +28,19 @@ class Listeners:
         loop = asyncio.get_running_loop()
         for listener in sockets:
             listener.setblocking(False)  # noqa: FBT003 - socket's signature
-            self._listening.append(await loop.create_server(self._server, sock=listener, ssl=context))
+            self._listening.append(
+                await loop.create_server(self._server, sock=listener, ssl=context, ssl_shutdown_timeout=_GRACE / 2)
+            )
 
     async def close(self) -> None:
         """Stop listening and end all connections, at once but for a short grace."""
         for listening in self._listening:
             listening.close()
         self._listening.clear()
+        transports = [transport for connection in self._server.connections if (transport := connection.transport)]
         await self._server.shutdown(_GRACE)
+        if transports:
+            await asyncio.sleep(_GRACE)  # clients that answer TLS's close_notify do so in this time
+        for transport in transports:
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
