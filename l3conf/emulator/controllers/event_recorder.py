@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class EventRecorder:
         self._api = api
         self._source = {"component": component} | ({"host": host} if host else {})
         self._now = now
+        self._last = 0
         self._written: OrderedDict[tuple[str, str, str, str], tuple[str, int]] = OrderedDict()
 
     def record(
@@ -51,7 +52,7 @@ class EventRecorder:
         event: Object = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{metadata['name']}.{secrets.token_hex(8)}", "namespace": namespace},
+            "metadata": {"name": f"{metadata['name']}.{self._tick():x}", "namespace": namespace},
             "involvedObject": {
                 "apiVersion": about.get("apiVersion", "v1"),
                 "kind": about.get("kind", "Pod"),
@@ -75,6 +76,11 @@ class EventRecorder:
         self._written[key] = (event["metadata"]["name"], 1)
         if len(self._written) > REMEMBERED:
             self._written.popitem(last=False)
+
+    def _tick(self) -> int:
+        """Return a number that grows: lists are ordered by name, and times have whole seconds only."""
+        self._last = max(time.time_ns(), self._last + 1)
+        return self._last
 
     def _count_up(self, about: Mapping[str, Any], key: tuple[str, str, str, str]) -> None:
         name, count = self._written.pop(key)

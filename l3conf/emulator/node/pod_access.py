@@ -60,12 +60,14 @@ class ClusterPods:
     ) -> int:
         """Run a command in a container until it ends; it is killed if the caller is cancelled."""
         runner = _runner(self._worker(namespace, pod), container)
-        if runner.process is None:
+        if runner.process.current is None:
             raise _bad_request(f'unable to upgrade connection: container not found ("{runner.state.name}")')
         async with ExecStreams(stdin=stdin, stdout=stdout, stderr=stderr, tty=tty) as streams:
             theirs = streams.descriptors
             try:
-                process = await runner.execute(argv, stdin=theirs[0], stdout=theirs[1], stderr=theirs[2], tty=tty)
+                process = await runner.process.execute(
+                    argv, stdin=theirs[0], stdout=theirs[1], stderr=theirs[2], tty=tty
+                )
             except (FileNotFoundError, PermissionError) as error:
                 await stderr(f"exec: {argv[0]}: {error.strerror}\n".encode())
                 return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
@@ -104,15 +106,15 @@ def _log(runner: ContainerRunner, pod: str, *, previous: bool) -> tuple[Path, Ca
     """Return the file of the newest run, or of the one before, and how to know that it grows no more."""
     name = runner.state.name
     if previous:
-        path = runner.log_of_previous_run()
+        path = runner.process.log_of_previous_run()
         if path is None:
             raise _bad_request(f'previous terminated container "{name}" in pod "{pod}" not found')
         return path, lambda: True
-    path = runner.log
+    path = runner.process.log
     if path is None:
         reason = (runner.state.state.get("waiting") or {}).get("reason", "ContainerCreating")
         raise _bad_request(f'container "{name}" in pod "{pod}" is waiting to start: {reason}')
-    return path, lambda: runner.log != path or runner.process is None
+    return path, lambda: runner.process.log != path or runner.process.current is None
 
 
 def _bad_request(message: str) -> StatusError:

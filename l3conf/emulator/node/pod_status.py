@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.controllers.conditions import with_condition
@@ -12,43 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from l3conf.emulator.cluster_api import Object
+    from l3conf.emulator.node.container_state import ContainerState
     from l3conf.model.topology import IPAddress
-
-
-@dataclass(slots=True, kw_only=True)
-class ContainerState:
-    """What the kubelet knows of one container."""
-
-    name: str
-    image: str
-    state: Object = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
-    """``waiting``, ``running`` or ``terminated``, as in the API."""
-    last_state: Object = field(default_factory=dict)
-    restarts: int = 0
-    container_id: str = ""
-    started: bool = False
-    """Running, and past its startup probe."""
-    ready: bool = False
-
-    @property
-    def exit_code(self) -> int | None:
-        """Exit code of a container that ended; None for any other."""
-        ended = self.state.get("terminated")
-        return None if ended is None else int(ended["exitCode"])
-
-    def to_status(self) -> Object:
-        """Return the entry of ``containerStatuses``."""
-        return {
-            "name": self.name,
-            "image": self.image,
-            "imageID": f"l3conf://{self.image}" if self.container_id else "",
-            "containerID": self.container_id,
-            "state": self.state,
-            "lastState": self.last_state,
-            "restartCount": self.restarts,
-            "ready": self.ready,
-            "started": self.started,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

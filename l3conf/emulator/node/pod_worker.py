@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver.errors import StatusError
 from l3conf.emulator.controllers.conditions import timestamp
-from l3conf.emulator.node.container_runner import ContainerRunner
+from l3conf.emulator.node.container_runner import DEFAULT_GRACE, ContainerRunner
 from l3conf.emulator.node.context import BackOffTimes
-from l3conf.emulator.node.pod_status import PodFacts, pod_status
+from l3conf.emulator.node.pod_status import PodFacts
 from l3conf.emulator.node.restarts import BackOff
 from l3conf.emulator.node.sandbox import Sandbox
+from l3conf.emulator.node.status_reporter import StatusReporter
 from l3conf.emulator.node.volume_contents import VolumeError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NOT_FOUND, CONFLICT = 404, 409
-STATUS_RETRY_SECONDS = 1.0
-DEFAULT_GRACE = 30
 
 
 class PodWorker:
@@ -35,6 +34,7 @@ class PodWorker:
         self.pod = pod
         self.uid: str = pod["metadata"]["uid"]
         self.sandbox = Sandbox(context, pod)
+        self._status = StatusReporter(context, self._facts)
         spec = self.sandbox.spec
         self.init = [self._runner(item, init=True) for item in spec.get("initContainers") or ()]
         self.containers = [self._runner(item) for item in spec["containers"]]
@@ -46,9 +46,7 @@ class PodWorker:
         self._stirred = asyncio.Event()
         self._gone = False
         self._finished = False
-        self._reported: Object = {}
         self._addresses = self.sandbox.addresses
-        self._report: asyncio.Handle | None = None
         self._renewal: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -65,18 +63,17 @@ class PodWorker:
         if metadata.get("deletionTimestamp"):
             self.end(float(metadata.get("deletionGracePeriodSeconds", DEFAULT_GRACE)))
             return
-        if self._reported and _told(pod.get("status") or {}) != _told(self._reported):
-            self._reported = {}
-            self.changed()
+        self._status.seen(pod)
         wanted = {item["name"]: item for item in pod["spec"]["containers"]}
         for runner in self.containers:
             container = wanted.get(runner.state.name)
             if container is not None and container["image"] != runner.container["image"]:
-                runner.replace({**runner.container, "image": container["image"]})
+                runner.replace_image(container["image"])
 
     def vanish(self) -> None:
         """End a pod that the API has forgotten already, without saying anything more."""
         self._gone = True
+        self._status.close()
         self.end(0.0)
 
     def source_changed(self, resource: str, name: str) -> None:
@@ -115,9 +112,9 @@ class PodWorker:
         finally:
             await self._stop_sidecars(sidecars)
         self._finished = True
-        self._cancel_timers()
+        self._cancel_renewal()
         await self.sandbox.close()
-        self._write_status()
+        self._status.write()
         await self._ending.wait()
         self._leave()
 
@@ -137,9 +134,9 @@ class PodWorker:
             else:
                 self._addresses = self.sandbox.addresses
                 self._plan_renewal()
-                self.changed()
+                self._status.changed()
                 return not self._ending.is_set()
-            self.changed()
+            self._status.changed()
             await self._pause(delays.after())
         return False
 
@@ -180,7 +177,8 @@ class PodWorker:
                 logger.warning("pod %s: cannot be removed from the API: %s", metadata["name"], error)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._cancel_timers()
+        self._status.close()
+        self._cancel_renewal()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("pod %s: its worker failed", self.pod["metadata"]["name"], exc_info=error)
         self._done(self)
@@ -197,36 +195,11 @@ class PodWorker:
     def _plan_renewal(self) -> None:
         """Tokens are renewed at four fifths of their life."""
         seconds = self.sandbox.volumes.seconds_until_renewal()
-        if self._renewal is not None:
-            self._renewal.cancel()
-        self._renewal = None
+        self._cancel_renewal()
         if seconds is not None:
             self._renewal = asyncio.get_running_loop().call_later(seconds + 0.1, self._refresh_volumes)
 
     # ---- status
-
-    def changed(self) -> None:
-        """Report the status at the end of this turn of the event loop."""
-        if self._report is None and not self._finished:
-            self._report = asyncio.get_running_loop().call_soon(self._write_status)
-
-    def _write_status(self) -> None:
-        self._report = None
-        status = pod_status(self._facts(), self._context.now())
-        if self._gone or status == self._reported:
-            return
-        metadata = self.pod["metadata"]
-        patch = {"metadata": {"uid": self.uid}, "status": status}
-        try:
-            self.pod = self._context.api.patch(
-                "pods", metadata["name"], patch, namespace=metadata["namespace"], subresource="status"
-            )
-        except StatusError as error:
-            if error.code not in {NOT_FOUND, CONFLICT}:
-                logger.warning("pod %s: status: %s", metadata["name"], error)
-                asyncio.get_running_loop().call_later(STATUS_RETRY_SECONDS, self.changed)
-        else:
-            self._reported = status
 
     def _facts(self) -> PodFacts:
         return PodFacts(
@@ -243,7 +216,7 @@ class PodWorker:
         policy = self.pod["spec"].get("restartPolicy") or "Always"
         if init:
             policy = container.get("restartPolicy") or ("OnFailure" if policy == "Always" else policy)
-        return ContainerRunner(self.sandbox, container, policy=policy, changed=self.changed)
+        return ContainerRunner(self.sandbox, container, policy=policy, changed=self._status.changed)
 
     def _event(self, reason: str, message: str) -> None:
         self._context.events.record(self.pod, reason, message, warning=True)
@@ -256,17 +229,10 @@ class PodWorker:
         except TimeoutError:
             return
 
-    def _cancel_timers(self) -> None:
-        for handle in (self._report, self._renewal):
-            if handle is not None:
-                handle.cancel()
-        self._report = self._renewal = None
-
-
-def _told(status: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return our own verdicts in a status: a node controller may have spoilt them while we were silent."""
-    own = {"Ready", "ContainersReady", "Initialized"}
-    return sorted((item["type"], item["status"]) for item in status.get("conditions") or () if item["type"] in own)
+    def _cancel_renewal(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
 
 
 def _is_sidecar(container: Mapping[str, Any]) -> bool:

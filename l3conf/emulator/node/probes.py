@@ -50,7 +50,7 @@ class ProbeSet:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin with the startup probe if there is one; the others wait for it."""
+        """Begin with the startup probe if there is one; the others wait for it. A container may have none."""
         if self._container.get("startupProbe"):
             self._spawn("startupProbe")
         else:

@@ -93,7 +93,7 @@ async def test_a_followed_log_ends_with_its_container(tmp_path: Path) -> None:
         following = asyncio.ensure_future(log(east, follow=True))
         worker = east.pods.kubelets["n1"].pod("default", "p")
         assert worker is not None
-        process = worker.containers[0].process
+        process = worker.containers[0].process.current
         assert process is not None
         process.signal(15)
         assert (await following).endswith(b"three\nbye\n")

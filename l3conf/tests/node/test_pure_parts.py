@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from l3conf.emulator.node.container_state import ContainerState
 from l3conf.emulator.node.context import APIAccess, BackOffTimes, ClusterDNS
 from l3conf.emulator.node.environment import MissingReferenceError, environment, expand
 from l3conf.emulator.node.field_refs import UnknownFieldError, field_value, resource_value
 from l3conf.emulator.node.images import argv, find_image
 from l3conf.emulator.node.name_resolution import hosts_file, resolv_conf
-from l3conf.emulator.node.pod_status import ContainerState, PodFacts, pod_phase, pod_status, quality_of_service
+from l3conf.emulator.node.pod_status import PodFacts, pod_phase, pod_status, quality_of_service
 from l3conf.emulator.node.probes import Thresholds
 from l3conf.emulator.node.restarts import BackOff, should_restart, spoken
 from l3conf.emulator.node_runtime import Image
