@@ -69,6 +69,10 @@ class FakeKernel:
                 self._items[_key(operation.item)] = operation.item
         return tuple(failures)
 
+    def forget_everything(self) -> None:
+        """Lose all state, as after a foreign hand."""
+        self._items.clear()
+
     def _remove(self, item: Item) -> None:
         self._items.pop(_key(item), None)
         if isinstance(item, Link):

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reference_impl.drivers.api import Resource
+from reference_impl.hooks.manifests import load, member_access, settings, with_variables
+from reference_impl.hooks.request import HookError, parse_request
+from reference_impl.mutants import VARIABLE
+
+REQUEST = {
+    "apiVersion": "l3conf.io/v1alpha1",
+    "verb": "join",
+    "broker": {"name": "broker", "kubeconfig": "/b", "server": "https://192.0.2.2:6443"},
+    "clusters": [{"name": "east", "kubeconfig": "/e", "podCIDRs": ["10.1.0.0/16"], "serviceCIDRs": ["10.101.0.0/16"]}],
+    "cluster": "east",
+    "workDirectory": "/w",
+}
+ROOT = Path(__file__).parents[3]
+
+
+def _run(verb: str, request: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "reference_impl.hooks", verb],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_verb_that_does_not_exist_is_answered_with_127() -> None:
+    assert _run("canary-5f3a", REQUEST).returncode == 127
+
+
+def test_an_unreadable_kubeconfig_is_one_line_without_traceback(tmp_path: Path) -> None:
+    missing = str(tmp_path / "none")
+    request = {**REQUEST, "broker": {**REQUEST["broker"], "kubeconfig": missing}, "clusters": []}  # type: ignore[dict-item]
+    result = _run("deploy", request)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert missing in result.stderr
+
+
+def test_an_unreachable_api_is_one_line_without_traceback(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(
+        """
+current-context: c
+contexts: [{name: c, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: secret-token}}]
+"""
+    )
+    broker = {**REQUEST["broker"], "kubeconfig": str(kubeconfig)}  # type: ignore[dict-item]
+    result = _run("deploy", {**REQUEST, "broker": broker, "clusters": []})
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "secret-token" not in result.stderr
+
+
+def test_a_request_is_read() -> None:
+    request = parse_request(json.dumps(REQUEST))
+    assert request.member.kubeconfig == Path("/e")
+    assert request.broker.server == "https://192.0.2.2:6443"
+
+
+@pytest.mark.parametrize(("text", "named"), [("{}", "broker"), ("[", "request"), ('{"broker": 3}', "request")])
+def test_a_bad_request_names_what_is_wrong(text: str, named: str) -> None:
+    with pytest.raises(HookError, match=named):
+        parse_request(text)
+
+
+def test_a_cluster_that_is_not_listed_is_refused() -> None:
+    with pytest.raises(HookError, match="south"):
+        _ = parse_request(json.dumps({**REQUEST, "cluster": "south"})).member
+
+
+def test_every_object_of_every_manifest_is_of_a_kind_that_hooks_handle() -> None:
+    for folder in ("crds", "member", "broker"):
+        objects = load(folder)
+        assert objects
+        for obj in objects:
+            assert Resource.of(obj).namespaced == ("namespace" in obj["metadata"])
+
+
+def test_a_member_may_change_its_own_objects_only() -> None:
+    objects = member_access("east", {"clusters": ["east"], "endpoints": ["east-a", "east-b"]})
+    (role,) = [obj for obj in objects if obj["kind"] == "Role"]
+    for rule in role["rules"]:
+        assert "secrets" not in rule["resources"]
+        if set(rule["verbs"]) & {"update", "patch", "delete"}:
+            assert rule["resourceNames"] in (["east"], ["east-a", "east-b"])
+    (binding,) = [obj for obj in objects if obj["kind"] == "RoleBinding"]
+    assert binding["roleRef"]["name"] == binding["subjects"][0]["name"] == role["metadata"]["name"]
+
+
+def test_agents_may_not_read_secrets() -> None:
+    for obj in load("member/rbac.yaml"):
+        for rule in obj.get("rules", []):
+            assert "secrets" not in rule["resources"]
+            assert "*" not in rule["resources"] + rule["verbs"]
+
+
+def test_settings_lie_over_the_defaults() -> None:
+    config_map, secret = settings({"cluster-id": "west"}, {"token": "t"})
+    assert config_map["data"]["cluster-id"] == "west"
+    assert config_map["data"]["cable-driver"] == "vxlan"
+    assert secret["stringData"]["token"] == "t"
+
+
+def test_daemon_sets_carry_a_mutants_name_only_if_there_is_one() -> None:
+    for environ, expected in (({}, []), ({VARIABLE: "x"}, ["x"])):
+        for obj in with_variables(load("member/gateway.yaml", "member/routeagent.yaml"), environ):
+            (container,) = obj["spec"]["template"]["spec"]["containers"]
+            assert [item["value"] for item in container["env"] if item["name"] == VARIABLE] == expected

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reference_impl.hooks.manifests import load
+from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, load_mutant
+from reference_impl.mutants.registry import MUTANTS
+from reference_impl.operations import Operation, Verb
+from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.exchange import Side, Write, WriteVerb
+from reference_impl.planner.node import plan_node
+from reference_impl.state import KernelState, Link, Route, Rule, Ruleset
+from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint, node_facts
+
+CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
+ROWS = {f"L3-{row}" for row in ("A1", "A2", "B8", "C1", "E1", "E2", "F1", "F2", "F3", "F5", "F7", "F8", "M1", "M2")}
+
+
+def _kernel_plans() -> list[KernelState]:
+    cables = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=(endpoint(2),), addresses=addresses_of(0))
+    return [plan_node(node_facts(0)), plan_node(node_facts(1)), plan_cables(cables, VXLANCables())]
+
+
+def _removals() -> tuple[Operation, ...]:
+    plan = plan_node(node_facts(1))
+    return tuple(
+        Operation(Verb.REMOVE, item) for item in (*plan.links, *plan.routes, *plan.rules, plan.ruleset) if item
+    )
+
+
+STATUS = {"connections": [{"status": "error", "endpoint": {"cluster_id": "west"}}]}
+CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": "west"}}]}
+WRITES = (
+    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint"}),
+    Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
+)
+
+
+def _differs(mutant: Mutant) -> bool:
+    """Say whether a mutant changes anything of what agents decide."""
+    mutant.status(CONNECTED)
+    return (
+        any(mutant.kernel(plan) != plan for plan in _kernel_plans())
+        or mutant.operations(_removals()) != _removals()
+        or mutant.status(STATUS) != STATUS
+        or mutant.writes(WRITES) != WRITES
+        or mutant.manifests(load("crds")) != load("crds")
+    )
+
+
+def test_the_catalogue_lists_every_mutant_once() -> None:
+    assert [entry["name"] for entry in CATALOGUE] == list(dict.fromkeys(entry["name"] for entry in CATALOGUE))
+    assert {entry["name"] for entry in CATALOGUE} == set(MUTANTS)
+
+
+def test_every_row_has_a_mutant() -> None:
+    assert {row for entry in CATALOGUE for row in entry["kills"]} == ROWS
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry["name"])
+def test_a_mutant_is_reached_by_its_environment_and_changes_something(entry: dict[str, object]) -> None:
+    assert entry["env"] == {VARIABLE: entry["name"]}
+    assert str(entry["breaks"]).endswith(".")
+    assert _differs(load_mutant({VARIABLE: str(entry["name"])}))
+
+
+def test_without_a_name_nothing_is_changed() -> None:
+    assert not _differs(load_mutant({}))
+
+
+def test_a_name_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UnknownMutantError, match="typo"):
+        load_mutant({VARIABLE: "typo"})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("residue-device", Link), ("residue-rules", Rule), ("residue-table", Ruleset), ("stale-routes", Route)],
+)
+def test_a_mutant_of_leftovers_leaves_exactly_its_kind(name: str, kind: type) -> None:
+    left = set(_removals()) - set(MUTANTS[name].operations(_removals()))
+    assert {type(operation.item) for operation in left} == {kind}
+
+
+def test_schemas_of_mutants_remain_schemas() -> None:
+    for name in ("crd-accepts-anything", "crd-ignores-host-bits"):
+        for crd in MUTANTS[name].manifests(load("crds")):
+            for version in crd["spec"]["versions"]:
+                schema = version["schema"]["openAPIV3Schema"]
+                assert schema["type"] == "object"
+                assert "x-kubernetes-validations" not in str(schema)
