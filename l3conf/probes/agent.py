@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from l3conf.errors import L3confError, LabError, UserError
-from l3conf.probes import control
+from l3conf.probes import control, messages
 from l3conf.probes.engine import Engine
 from l3conf.probes.manifests import DEFAULT_SOCKET, PLACE_VARIABLE, SOCKET_VARIABLE
 from l3conf.probes.poller import READ
@@ -81,7 +81,10 @@ def serve(place: str, path: Path) -> NoReturn:
 
 def run(path: Path, probes: list[Any]) -> list[Any]:
     """Have the server at ``path`` run probes; return the observations, both as JSON values."""
-    patience = max((each.get("timeout", 1.0) for each in probes if isinstance(each, dict)), default=0.0)
+    try:
+        patience = max((messages.probe_from_json(each).timeout for each in probes), default=0.0)
+    except (TypeError, ValueError) as error:
+        raise UserError(str(error), where="stdin") from error
     result: list[Any] = _ask(path, "run", patience + _MARGIN, probes=probes)
     return result
 

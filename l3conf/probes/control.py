@@ -105,7 +105,7 @@ class Channel:
                 self._read()
         except BlockingIOError:
             return
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, TypeError):  # gone, or it does not speak this protocol
             self.close()
 
     def _read(self) -> None:

@@ -19,6 +19,7 @@ GRACE = 0.03
 """Seconds that a probe may overstay while packets are still being read: what has arrived in time counts."""
 _MAX_TTL = 255
 _MAX_PORT = 65535
+_MAX_TIMEOUT = 3600
 
 
 class Carrier(typing.Protocol):
@@ -188,6 +189,8 @@ def _header_flaw(probe: Probe) -> str:
         return f"port {probe.port} is not within 1..{_MAX_PORT}"
     if probe.ttl is not None and not 0 < probe.ttl <= _MAX_TTL:
         return f"ttl {probe.ttl} is not within 1..{_MAX_TTL}"
+    if not 0 < probe.timeout <= _MAX_TIMEOUT:
+        return f"timeout {probe.timeout} is not within 0..{_MAX_TIMEOUT} s"
     return ""
 
 

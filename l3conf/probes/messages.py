@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from l3conf.model.topology import IPAddress
 
 _PROBE_DEFAULTS = tuple((each.name, each.default) for each in fields(Probe) if each.default is not MISSING)
-_PROBE_FIELDS = frozenset(each.name for each in fields(Probe))
+_OPTIONAL_NUMBER, _OPTIONAL_TEXT = (int, type(None)), (str, type(None))
+_PROBE_FIELDS: dict[str, tuple[type, ...]] = {
+    "source": (str,),
+    "destination": (str,),
+    "port": (int,),
+    "protocol": (str,),
+    "size": (int,),
+    "timeout": (int, float),
+    "ttl": _OPTIONAL_NUMBER,
+    "dont_fragment": (bool,),
+    "write_size": _OPTIONAL_NUMBER,
+    "forged_source": _OPTIONAL_TEXT,
+}
+"""What JSON may hold: checked here, at the edge, so that nothing odd reaches an engine that serves others too."""
 _PROTOCOLS = {each.value: each for each in Protocol}
 _OUTCOMES = {each.value: each for each in Outcome}
 
@@ -41,10 +54,10 @@ def probe_to_json(probe: Probe) -> dict[str, Any]:
 def probe_from_json(value: Mapping[str, Any]) -> Probe:
     """Return the probe of a JSON object. ``ValueError`` names what is wrong with it."""
     arguments = dict(value)
-    if not arguments.keys() <= _PROBE_FIELDS:
-        unknown = ", ".join(sorted(arguments.keys() - _PROBE_FIELDS))
-        raise ValueError(f"a probe has no field {unknown}")
     try:
+        for name, entry in arguments.items():
+            if not isinstance(entry, _PROBE_FIELDS[name]):
+                raise ValueError(f"a probe's {name} cannot be {entry!r}")  # noqa: TRY004 - bad input, not a bug
         arguments["destination"] = _address(arguments["destination"])
         if "protocol" in arguments:
             arguments["protocol"] = _PROTOCOLS[arguments["protocol"]]
@@ -52,9 +65,9 @@ def probe_from_json(value: Mapping[str, Any]) -> Probe:
             arguments["forged_source"] = _address(arguments["forged_source"])
         return Probe(**arguments)
     except KeyError as error:
-        raise ValueError(f"a probe with a bad or missing value: {error}") from error
+        raise ValueError(f"a probe with an unknown field or value, or without one: {error}") from error
     except TypeError as error:
-        raise ValueError(f"a probe with a bad or missing field: {error}") from error
+        raise ValueError(f"a probe without a field: {error}") from error
 
 
 def observation_to_json(seen: Observation) -> dict[str, Any]:

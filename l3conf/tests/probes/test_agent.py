@@ -72,10 +72,12 @@ def agent_at_a(directory: Path) -> Iterator[Pod]:
         ground.engine.remove_place("a")
         pod = Pod(ground, directory)
         with pod.server:
-            assert pod.server.stdout is not None
-            assert pod.server.stdout.readline() == "l3conf probe: serving UDP and TCP port 7100 as a\n"
-            yield pod
-            pod.server.kill()
+            try:
+                assert pod.server.stdout is not None
+                assert pod.server.stdout.readline() == "l3conf probe: serving UDP and TCP port 7100 as a\n"
+                yield pod
+            finally:
+                pod.server.kill()
 
 
 @sandboxed
@@ -135,9 +137,11 @@ def test_sigterm_ends_the_server_and_removes_its_socket(tmp_path: Path) -> None:
     [
         ("run", "nonsense", 3, "not JSON"),
         ("run", "{}", 3, "list"),
-        ("run", '[{"destination": "10.0.0.1"}]', 1, "source"),
-        ("run", '[{"source": "a", "destination": "host", "port": 1}]', 1, "host"),
-        ("run", '[{"source": "a", "destination": "10.0.0.1", "colour": 1}]', 1, "colour"),
+        ("run", '[{"destination": "10.0.0.1"}]', 3, "source"),
+        ("run", '[{"source": "a", "destination": "host", "port": 1}]', 3, "host"),
+        ("run", '[{"source": "a", "destination": "10.0.0.1", "colour": 1}]', 3, "colour"),
+        ("run", '[{"source": "a", "destination": "10.0.0.1", "timeout": "soon"}]', 3, "timeout"),
+        ("run", '["a"]', 3, "stdin"),
         ("raw", '["?"]', 1, "base64"),
         ("dance", "[]", 3, "serve, run, sightings or raw"),
     ],
