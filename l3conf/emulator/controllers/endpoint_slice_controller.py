@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from l3conf.emulator.cluster_api import Object
 
 SLICES = "endpointslices.discovery.k8s.io"
+GATHER_SECONDS = 0.01
+"""Pods become ready in bursts; every write of a slice costs as much as it has endpoints."""
 
 
 class EndpointSliceController:
@@ -49,7 +51,7 @@ class EndpointSliceController:
         for service in self._cache.list("services", pod["metadata"]["namespace"]):
             selector = service["spec"].get("selector")
             if selector and any(matches_map(selector, item) for item in labels):
-                self._queue.add(Key.of(service))
+                self._queue.add_after(Key.of(service), GATHER_SECONDS)
 
     def _on_slice(self, before: Object | None, after: Object | None) -> None:
         piece = after or before
