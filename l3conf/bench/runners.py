@@ -103,12 +103,14 @@ def run_mininet(hosts: int) -> dict[str, float]:
 def run_lab(clusters: int, nodes: int, pods: int, directory: Path) -> dict[str, float]:
     """Bring a lab up by its command and end it: ``ready_s`` until all pods run, ``teardown_ms`` of the ending call."""
     from l3conf.emulator.ground.launch import end_lab  # noqa: PLC0415 - only this run needs the whole lab
+    from l3conf.emulator.ground.state import find_lab  # noqa: PLC0415
     from l3conf.plugin.cluster_api import ClusterAPI  # noqa: PLC0415
 
     file = directory / "bench.yaml"
     file.write_text(_topology_file(clusters, nodes, pods))
     program = "from l3conf.cli.main import main; main()"
-    argv = [sys.executable, "-c", program, "lab", "up", str(file), "--json", "--name", f"bench-{os.getpid()}"]
+    name = f"bench-{os.getpid()}"
+    argv = [sys.executable, "-c", program, "lab", "up", str(file), "--json", "--name", name]
     start = time.monotonic()
     facts = _answer(argv)
     apis: list[ClusterAPI] = []
@@ -121,7 +123,7 @@ def run_lab(clusters: int, nodes: int, pods: int, directory: Path) -> dict[str, 
         for api in apis:
             api.close()
         ending = time.perf_counter()
-        end_lab(Path(facts["state"]))
+        end_lab(find_lab(name))
         ended = time.perf_counter()
     return {"ready_s": ready - start, "teardown_ms": (ended - ending) * 1e3}
 

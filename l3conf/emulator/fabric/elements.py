@@ -124,7 +124,8 @@ def on_link(network: IPNetwork, offset: int) -> IPv4Interface | IPv6Interface:
 
 def alone(address: IPAddress) -> IPNetwork:
     """Return the prefix that holds one address only."""
-    return IPv4Network(address) if isinstance(address, IPv4Address) else IPv6Network(address)
+    whole = (int(address), address.max_prefixlen)
+    return IPv4Network(whole) if isinstance(address, IPv4Address) else IPv6Network(whole)
 
 
 def default_route(via: IPAddress) -> Route:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.capture.pcap import read_pcap
+from l3conf.capture.session import Capture
 from l3conf.emulator.fabric.build import Fabric, PodRequest
 from l3conf.errors import LabError, MissingPrerequisiteError
 from l3conf.tests.fabric.topologies import pair
@@ -270,6 +272,17 @@ def test_pods_of_one_node_talk_through_their_nodes_own_stack() -> None:
             listener.sendto(b"pong", peer)
             assert sender.recv(100) == b"pong"  # a connected socket takes it from the Service's address only
         assert peer[0] == str(source)
+
+
+@sandboxed
+def test_a_capture_of_the_wan_shows_each_frame_between_sites_once(tmp_path: Path) -> None:
+    with Fabric.build(pair()) as fabric:
+        east, west = fabric.namespace("east@east-1"), fabric.namespace("west@west-1")
+        with Capture(fabric.namespace("wan"), "wan", tmp_path / "wan.pcap") as capture:
+            seen_as(east, west, IPv4Address("172.16.2.10"))
+    with capture.path.open("rb") as stream:
+        sent = [frame.data[42:] for frame in read_pcap(stream) if frame.data[12:14] == b"\x08\x00"]
+    assert sent == [b"ping", b"pong"]
 
 
 @sandboxed
