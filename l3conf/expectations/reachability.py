@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _TRIES_PER_BACKEND = 5
 """Probes per backend and round: kube-proxy chooses at random, and every backend must be met."""
 _MOST_LINES = 12
+_USUAL_TTL = 64
+"""What hosts send with anyway; a probe that names its TTL gets a socket of its own."""
 
 
 @dataclass(slots=True)
@@ -94,4 +96,6 @@ class Reachability:
         server: Pod | Service = self.pods[cell.server]
         if cell.via is Via.SERVICE:
             server = self.services[cell.server.cluster]
-        return Flow(client=self.pods[cell.client], server=server, protocol=cell.protocol, family=cell.family)
+        # A socket of its own, so a port of its own: connection tracking keeps a port's packets with one backend.
+        ttl = _USUAL_TTL if cell.via is Via.SERVICE else None
+        return Flow(client=self.pods[cell.client], server=server, protocol=cell.protocol, family=cell.family, ttl=ttl)

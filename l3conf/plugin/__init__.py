@@ -53,6 +53,10 @@ def pytest_configure(config: pytest.Config) -> None:
     distributes = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
     if is_worker or not distributes:
         _become_worker(config, options)
+    else:
+        from l3conf.plugin.distribution import Distribution  # noqa: PLC0415 - needs xdist, which then is there
+
+        config.pluginmanager.register(Distribution(options.seed), "l3conf-distribution")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

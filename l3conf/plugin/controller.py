@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -50,11 +50,6 @@ class Controller:
             prepare_output(output)
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's WorkerController, untyped
-        """Tell a worker what it must share with the others."""
-        node.workerinput["l3conf_seed"] = self._options.seed
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str) -> None:

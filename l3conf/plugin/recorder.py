@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from l3conf.errors import LabGoneError
-from l3conf.plugin.collection import arrange
+from l3conf.plugin.collection import arrange, group_of
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
@@ -42,6 +43,15 @@ class Recorder:
         self._scenarios = bool(tests)
         if tests:
             self._run.emit(RunStarted(tests=tests))
+            self._share_groups(config, items)
+
+    def _share_groups(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Tell the process that distributes tests which of them share a lab, if there is one."""
+        groups_file: str = getattr(config, "workerinput", {}).get("l3conf_groups", "")
+        if groups_file:
+            from l3conf.plugin.distribution import write_groups  # noqa: PLC0415 - needs xdist, which then is there
+
+            write_groups(Path(groups_file), {test_id(item): group_of(item) for item in items if rows_of(item)})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record a file that could not be collected: its rows would silently be missing."""
