@@ -182,7 +182,7 @@ class LabCalls:
             if place.count("/") == 2:  # noqa: PLR2004 - cluster/namespace/pod
                 stdin, stdout, stderr = descriptors
                 runner = self._pod(place).containers[0]
-                return await runner.execute(argv, stdin=stdin, stdout=stdout, stderr=stderr, tty=tty)
+                return await runner.process.execute(argv, stdin=stdin, stdout=stdout, stderr=stderr, tty=tty)
             return await self.spawner.start(
                 argv,
                 env={"PATH": os.environ.get("PATH", PATH), "HOME": "/root", "TERM": os.environ.get("TERM", "dumb")},

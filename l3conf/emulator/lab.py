@@ -106,7 +106,9 @@ class _Lab:
     def _images(self, prober: Prober) -> list[Image]:
         """Return the image table: the implementation's rows first, then what the emulator itself serves."""
         rows = [Image(name=row.name, entrypoint=row.command, env=row.env) for row in self._request.images]
-        rows.append(Image(name="l3conf/probe:*", entrypoint=("sleep", "infinity"), builtin=ProbeWorkload(prober)))
+        agent = (sys.executable, "-m", "l3conf.probes.agent", "serve")
+        rows.append(Image(name="l3conf/probe:*", entrypoint=agent, builtin=ProbeWorkload(prober)))
+        rows.append(Image(name="l3conf/probe-agent:*", entrypoint=agent))  # the same without the fast path
         return rows
 
     def _probe_pods(self, cluster: EmulatedCluster) -> list[dict[str, Any]]:
