@@ -39,7 +39,7 @@ def _known_fields(obj: Object, resource: Resource) -> tuple[Object, Sequence[str
     if resource.custom is None:
         decoded = builtin.decode(obj)
         if decoded.error:
-            raise errors.bad_request(decoded.error)
+            raise errors.bad_request(f"{_undecodable(resource)}: {decoded.error}")
         return decoded.obj, decoded.unknown
     if resource.custom.schema is None:
         return obj, ()
