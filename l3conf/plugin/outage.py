@@ -107,10 +107,13 @@ def stale_claims(
 ) -> list[tuple[str, float, float]]:
     """Return ``(cluster, from, to)`` for every time in which ``connected`` rested on nothing fresh.
 
-    A claim is fresh for ``fresh`` seconds after a delivered round trip. Round trips before the first report
-    count; claims are followed until ``until``.
+    A claim is fresh for ``fresh`` seconds after a delivered round trip. Claims are followed until ``until``, and
+    from the first delivery on, or from the first packet if none arrived: what arrived before anybody looked
+    cannot be known.
     """
-    delivered = sorted(trip.time for trip in round_trips if trip.delivered)
+    trips = sorted(round_trips, key=lambda trip: trip.time)
+    delivered = [trip.time for trip in trips if trip.delivered]
+    since = next(iter(delivered), trips[0].time if trips else until)
     by_cluster: dict[str, list[Report]] = {}
     for report in reports:
         by_cluster.setdefault(report.cluster, []).append(report)
@@ -119,7 +122,9 @@ def stale_claims(
         ends = [*(report.time for report in said[1:]), until]
         for report, end in zip(said, ends, strict=True):
             if report.status == CONNECTED:
-                found += [(cluster, begin, to) for begin, to in _uncovered(report.time, end, delivered, fresh)]
+                found += [
+                    (cluster, begin, to) for begin, to in _uncovered(max(report.time, since), end, delivered, fresh)
+                ]
     return found
 
 
