@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver import errors
+from l3conf.emulator.apiserver.cells import selector_text
 from l3conf.emulator.apiserver.json_copy import copied
-from l3conf.emulator.apiserver.printing import selector_text
 from l3conf.emulator.apiserver.schemas.field_error import invalid
 
 if TYPE_CHECKING:

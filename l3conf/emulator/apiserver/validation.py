@@ -8,8 +8,10 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
+from l3conf.emulator.apiserver.field_rules import PROTOCOLS, choice, port_number
 from l3conf.emulator.apiserver.naming import check_labels, dns_label
-from l3conf.emulator.apiserver.schemas.field_error import duplicate, forbidden, invalid, not_supported, required
+from l3conf.emulator.apiserver.pod_rules import pod_spec
+from l3conf.emulator.apiserver.schemas.field_error import duplicate, invalid, not_supported, required
 from l3conf.emulator.apiserver.selectors import label_selector_of
 
 if TYPE_CHECKING:
@@ -17,75 +19,6 @@ if TYPE_CHECKING:
 
     from l3conf.emulator.apiserver.schemas.field_error import FieldError
     from l3conf.emulator.cluster_api import Object
-
-PROTOCOLS = ("SCTP", "TCP", "UDP")
-LAST_PORT = 65535
-IMMUTABLE = "field is immutable"
-
-
-def _choice(value: object, path: str, choices: tuple[str, ...]) -> Iterator[FieldError]:
-    if value not in choices:
-        yield not_supported(path, value, choices)
-
-
-def _port(value: object, path: str) -> Iterator[FieldError]:
-    if not isinstance(value, int) or not 1 <= value <= LAST_PORT:
-        yield invalid(path, value, f"must be between 1 and {LAST_PORT}, inclusive")
-
-
-def pod_spec(spec: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    """Yield what is wrong with a PodSpec at ``path``."""
-    containers = spec.get("containers") or ()
-    if not containers:
-        yield required(f"{path}.containers")
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
-    seen: set[str] = set()
-    for kind, listed in (("initContainers", spec.get("initContainers") or ()), ("containers", containers)):
-        for index, container in enumerate(listed):
-            where = f"{path}.{kind}[{index}]"
-            yield from _container(container, where, volumes)
-            if (name := container.get("name", "")) in seen:
-                yield duplicate(f"{where}.name", name)
-            seen.add(name)
-    yield from _choice(spec.get("restartPolicy"), f"{path}.restartPolicy", ("Always", "OnFailure", "Never"))
-    policies = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
-    yield from _choice(spec.get("dnsPolicy"), f"{path}.dnsPolicy", policies)
-    yield from check_labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
-
-
-def _container(container: Mapping[str, Any], path: str, volumes: set[Any]) -> Iterator[FieldError]:
-    name = container.get("name") or ""
-    if not name:
-        yield required(f"{path}.name")
-    elif why := dns_label(name):
-        yield invalid(f"{path}.name", name, why)
-    if not container.get("image"):
-        yield required(f"{path}.image")
-    for index, port in enumerate(container.get("ports") or ()):
-        yield from _port(port.get("containerPort"), f"{path}.ports[{index}].containerPort")
-        yield from _choice(port.get("protocol"), f"{path}.ports[{index}].protocol", PROTOCOLS)
-    for index, mount in enumerate(container.get("volumeMounts") or ()):
-        if mount.get("name") not in volumes:
-            message = f'Not found: "{mount.get("name", "")}"'
-            yield _not_found(f"{path}.volumeMounts[{index}].name", message)
-        if not mount.get("mountPath"):
-            yield required(f"{path}.volumeMounts[{index}].mountPath")
-    yield from _environment(container.get("env") or (), f"{path}.env")
-    yield from _choice(container.get("imagePullPolicy"), f"{path}.imagePullPolicy", ("Always", "IfNotPresent", "Never"))
-
-
-def _environment(variables: Iterable[Mapping[str, Any]], path: str) -> Iterator[FieldError]:
-    for index, variable in enumerate(variables):
-        if not variable.get("name"):
-            yield required(f"{path}[{index}].name")
-        if variable.get("value") and variable.get("valueFrom"):
-            yield invalid(f"{path}[{index}].valueFrom", "", "may not be specified when `value` is not empty")
-
-
-def _not_found(path: str, message: str) -> FieldError:
-    from l3conf.emulator.apiserver.schemas.field_error import FieldError, FieldReason  # noqa: PLC0415 - types only else
-
-    return FieldError(path, FieldReason.INVALID, message)
 
 
 def _pod(obj: Object) -> Iterator[FieldError]:
@@ -95,8 +28,8 @@ def _pod(obj: Object) -> Iterator[FieldError]:
 def _service(obj: Object) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
     kinds = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-    yield from _choice(spec.get("type"), "spec.type", kinds)
-    yield from _choice(spec.get("sessionAffinity"), "spec.sessionAffinity", ("ClientIP", "None"))
+    yield from choice(spec.get("type"), "spec.type", kinds)
+    yield from choice(spec.get("sessionAffinity"), "spec.sessionAffinity", ("ClientIP", "None"))
     yield from check_labels(spec.get("selector"), "spec.selector")
     if spec.get("type") == "ExternalName":
         if not spec.get("externalName"):
@@ -121,10 +54,10 @@ def _service_ports(ports: Any) -> Iterator[FieldError]:  # noqa: ANN401 - JSON a
         if name and name in names:
             yield duplicate(f"{where}.name", name)
         names.add(name)
-        yield from _port(port.get("port"), f"{where}.port")
-        yield from _choice(port.get("protocol"), f"{where}.protocol", PROTOCOLS)
+        yield from port_number(port.get("port"), f"{where}.port")
+        yield from choice(port.get("protocol"), f"{where}.protocol", PROTOCOLS)
         if isinstance(port.get("targetPort"), int):
-            yield from _port(port["targetPort"], f"{where}.targetPort")
+            yield from port_number(port["targetPort"], f"{where}.targetPort")
         pair = (port.get("protocol"), port.get("port"))
         if pair in pairs:
             yield duplicate(where, {"protocol": pair[0], "port": pair[1]})
@@ -155,14 +88,14 @@ def _workload(obj: Object) -> Iterator[FieldError]:
 def _binding(obj: Object) -> Iterator[FieldError]:
     reference = obj.get("roleRef") or {}
     kinds = ("ClusterRole",) if obj["kind"] == "ClusterRoleBinding" else ("Role", "ClusterRole")
-    yield from _choice(reference.get("kind"), "roleRef.kind", kinds)
+    yield from choice(reference.get("kind"), "roleRef.kind", kinds)
     if not reference.get("name"):
         yield required("roleRef.name")
     for index, subject in enumerate(obj.get("subjects") or ()):
         where = f"subjects[{index}]"
         if not subject.get("name"):
             yield required(f"{where}.name")
-        yield from _choice(subject.get("kind"), f"{where}.kind", ("ServiceAccount", "User", "Group"))
+        yield from choice(subject.get("kind"), f"{where}.kind", ("ServiceAccount", "User", "Group"))
         if subject.get("kind") == "ServiceAccount" and not subject.get("namespace"):
             yield required(f"{where}.namespace")
 
@@ -184,7 +117,7 @@ def _role(obj: Object) -> Iterator[FieldError]:
 
 
 def _endpoint_slice(obj: Object) -> Iterator[FieldError]:
-    yield from _choice(obj.get("addressType"), "addressType", ("FQDN", "IPv4", "IPv6"))
+    yield from choice(obj.get("addressType"), "addressType", ("FQDN", "IPv4", "IPv6"))
     version = {"IPv4": 4, "IPv6": 6}.get(str(obj.get("addressType")))
     for index, endpoint in enumerate(obj.get("endpoints") or ()):
         where = f"endpoints[{index}].addresses"
@@ -238,68 +171,3 @@ RULES: Mapping[str, Callable[[Object], Iterable[FieldError]]] = {
     "clusterrolebindings.rbac.authorization.k8s.io": _binding,
 }
 """Rules for an object as it shall be stored, by storage key."""
-
-_FROZEN: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "daemonsets.apps": (("spec", "selector"),),
-    "deployments.apps": (("spec", "selector"),),
-    "replicasets.apps": (("spec", "selector"),),
-    "endpointslices.discovery.k8s.io": (("addressType",),),
-    "secrets": (("type",),),
-    "controllerrevisions.apps": (("data",),),
-    "rolebindings.rbac.authorization.k8s.io": (("roleRef",),),
-    "clusterrolebindings.rbac.authorization.k8s.io": (("roleRef",),),
-}
-"""Fields that no update may change, by storage key."""
-
-_POD_MUTABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates")
-
-
-def check_update(key: str, new: Object, old: Object, *, trusted: bool) -> Iterator[FieldError]:
-    """Yield what an update changes and may not. ``trusted`` lets the scheduler name a pod's node, once."""
-    for path in _FROZEN.get(key, ()):
-        if (value := _at(new, path)) != _at(old, path):
-            yield invalid(".".join(path), value, IMMUTABLE)
-    if key == "pods":
-        yield from _pod_update(new["spec"], old["spec"], trusted=trusted)
-    elif key in {"configmaps", "secrets"} and old.get("immutable"):
-        for field in ("data", "binaryData", "immutable"):
-            if new.get(field) != old.get(field):
-                yield forbidden(field, "field is immutable when `immutable` is set")
-    elif key == "services":
-        yield from _service_update(new["spec"], old["spec"])
-
-
-def _at(obj: Object, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON
-    value: Any = obj
-    for step in path:
-        value = (value or {}).get(step)
-    return value
-
-
-def _pod_update(new: Mapping[str, Any], old: Mapping[str, Any], *, trusted: bool) -> Iterator[FieldError]:
-    free = {
-        *_POD_MUTABLE,
-        "containers",
-        "initContainers",
-        *(("nodeName",) if trusted and not old.get("nodeName") else ()),
-    }
-    frozen = [{key: value for key, value in spec.items() if key not in free} for spec in (new, old)]
-    images = [[_without_image(spec.get(kind)) for kind in ("containers", "initContainers")] for spec in (new, old)]
-    if frozen[0] != frozen[1] or images[0] != images[1]:
-        yield forbidden(
-            "spec",
-            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-            "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-            "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
-        )
-
-
-def _without_image(containers: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON as it came
-    return [{key: value for key, value in container.items() if key != "image"} for container in containers or ()]
-
-
-def _service_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[FieldError]:
-    if "ExternalName" in {new.get("type"), old.get("type")} or not old.get("clusterIP"):
-        return
-    if new.get("clusterIP") != old.get("clusterIP"):
-        yield invalid("spec.clusterIPs[0]", [new.get("clusterIP")], "may not change once set")

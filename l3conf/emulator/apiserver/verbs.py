@@ -20,7 +20,8 @@ from l3conf.emulator.apiserver.ownership import credited
 from l3conf.emulator.apiserver.schemas import field_error
 from l3conf.emulator.apiserver.store import Key
 from l3conf.emulator.apiserver.subresources import merged
-from l3conf.emulator.apiserver.validation import RULES, check_update
+from l3conf.emulator.apiserver.update_rules import check_update
+from l3conf.emulator.apiserver.validation import RULES
 from l3conf.emulator.apiserver.versions import in_version, to_storage
 
 if TYPE_CHECKING:
