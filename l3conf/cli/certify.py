@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -15,8 +17,8 @@ from l3conf.errors import LabError, MissingPrerequisiteError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from l3conf.cli.progress import RowResult
-    from l3conf.cli.pytest_process import Selection
+    from l3conf.plugin.process import Selection
+    from l3conf.plugin.progress import RowResult
 
 _LOOK = 0.2
 """Seconds between two looks at what the workers have written."""
@@ -50,7 +52,7 @@ def certify(
 
     Exit codes: 0 CONFORMANT, 1 NON-CONFORMANT, 2 INCOMPLETE, 3 usage.
     """
-    from l3conf.cli.pytest_process import Selection  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.plugin.process import Selection  # noqa: PLC0415 - `l3conf --help` needs none of this
     from l3conf.spec.budgets import parse_override  # noqa: PLC0415
 
     selection = Selection(
@@ -96,15 +98,16 @@ def preflight(selection: Selection) -> None:
 
 def _run(selection: Selection, console: Console) -> dict[str, Any]:
     """Run the scenarios, telling each row as it ends, and return the report."""
-    from l3conf.cli.progress import Progress  # noqa: PLC0415
-    from l3conf.cli.pytest_process import started, wait  # noqa: PLC0415
+    from l3conf.plugin.process import started  # noqa: PLC0415
+    from l3conf.plugin.progress import Progress  # noqa: PLC0415
     from l3conf.report.output import EVENTS, REPORT  # noqa: PLC0415
 
     output = selection.output or Path()
     progress = Progress(output / EVENTS)
     with tempfile.TemporaryFile() as log, started(selection, log, "-q", "--tb=short", "-rfE") as process:
         while process.poll() is None:
-            wait([process], _LOOK)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK)
             for result in progress.news():
                 _print_row(console, result)
         if not (output / REPORT).is_file():

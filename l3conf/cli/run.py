@@ -41,7 +41,7 @@ def run(
     Exit codes: 0 all passed, 1 a requirement failed, 2 nothing is known, 3 usage.
     """
     from l3conf.cli.certify import preflight  # noqa: PLC0415 - `l3conf --help` needs none of this
-    from l3conf.cli.pytest_process import Selection, started  # noqa: PLC0415
+    from l3conf.plugin.process import Selection, started  # noqa: PLC0415
     from l3conf.spec.budgets import parse_override  # noqa: PLC0415
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
 

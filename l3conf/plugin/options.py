@@ -37,6 +37,8 @@ class RunOptions:
     rows: tuple[str, ...]
     """Requirements to which the run is restricted; empty: all."""
     budgets: Budgets
+    evidence: bool
+    """Gather evidence of failures."""
     hold: bool
     """Keep the labs after the tests until the user has seen enough."""
     hook_env: Mapping[str, str]
@@ -56,6 +58,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--budget", action="append", default=[], metavar="NAME=SECONDS", help="override a time of the table of budgets"
     )
     group.addoption("--hold", action="store_true", help="keep the labs after the tests until Enter or Ctrl-C (with -s)")
+    group.addoption("--no-evidence", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--hook-env", action="append", default=[], metavar="NAME=VALUE", help=argparse.SUPPRESS)
 
 
@@ -74,6 +77,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         topologies=tuple(config.getoption("topology")),
         rows=rows,
         budgets=budgets,
+        evidence=not config.getoption("no_evidence"),
         hold=config.getoption("hold"),
         hook_env=dict(text.split("=", 1) for text in config.getoption("hook_env")),
     )

@@ -125,7 +125,8 @@ class Recorder:
         """Gather evidence once a cause: tests that share a lab's failure share its evidence."""
         from l3conf.plugin.evidence import gather  # noqa: PLC0415 - brings the Kubernetes client
 
-        if self._run.options.output is None or isinstance(cause, LabGoneError):
+        options = self._run.options
+        if options.output is None or not options.evidence or isinstance(cause, LabGoneError):
             return []
         if id(cause) not in self._gathered:
             files = gather(self._run, self._pool().opened(), test_id(item), rows_of(item), message)

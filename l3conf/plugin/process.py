@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from l3conf.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from typing import IO
 
 _PLUGINS = ("l3conf.plugin", "xdist.plugin")
@@ -41,6 +41,8 @@ class Selection:
     hook_env: Mapping[str, str] | None = None
     workers: int = 0
     """xdist workers; 0: none."""
+    evidence: bool = True
+    """Gather evidence of failures; where they are expected, it is only expensive."""
 
     def arguments(self) -> list[str]:
         """Return the plugin's options."""
@@ -57,6 +59,8 @@ class Selection:
             words += ["--hook-env", f"{name}={value}"]
         if self.workers:
             words += ["-n", str(self.workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
+        if not self.evidence:
+            words.append("--no-evidence")
         return words
 
 
@@ -83,30 +87,19 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-@contextlib.contextmanager
-def started(selection: Selection, output: IO[bytes] | None, *more: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the scenarios; when the context is left early, the process is asked to end its labs, then killed.
-
-    SIGTERM to this process counts as Ctrl-C while the context is open.
-    """
-    process = subprocess.Popen(
+def launch(selection: Selection, output: IO[bytes] | None, *more: str) -> subprocess.Popen[bytes]:
+    """Start the scenarios; what they print goes to ``output``, or to the caller's terminal."""
+    return subprocess.Popen(
         command(selection, *more),
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
         env=environment(os.environ),
         start_new_session=output is not None,
     )
-    with _sigterm_interrupts():
-        try:
-            yield process
-        except BaseException:
-            _end(process)
-            raise
-    process.wait()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt a run as Ctrl-C would, and kill it if that does not help."""
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt a run as Ctrl-C would, so that it ends its labs, and kill it if that does not help. Idempotent."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
@@ -117,7 +110,25 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
+def started(selection: Selection, output: IO[bytes] | None, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the scenarios while the context is open, and end them when it is left early.
+
+    SIGTERM to this process counts as Ctrl-C meanwhile.
+    """
+    with sigterm_interrupts():
+        process = launch(selection, output, *more)
+        try:
+            yield process
+        except BaseException:
+            end(process)
+            raise
+        process.wait()
+
+
+@contextlib.contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C while the context is open, so that labs are ended in order."""
+
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
@@ -130,10 +141,3 @@ def _sigterm_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-def wait(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
-    """Wait until one of the processes ends or the time is over."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        for process in processes[:1]:
-            process.wait(seconds)

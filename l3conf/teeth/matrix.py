@@ -1,0 +1,142 @@
+"""The kill matrix: what rows said of mutants, and what that says of the suite. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from l3conf.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from l3conf.teeth.catalogue import Mutant
+
+CONTROL = "control"
+"""Name of the trial without any switch."""
+CONTROL_PLANE_SECTIONS = frozenset({"A", "C"})
+"""Sections whose rows read APIs only: an implementation without a data plane may honestly pass them."""
+
+
+class Bite(enum.Enum):
+    """What became of one mutant at one row."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    """The row passed: it does not notice."""
+    WRONG = "wrong verdict"
+    """Neither pass nor fail: the lab broke, or the row was not judged, so nothing was noticed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What one trial showed."""
+
+    name: str
+    verdicts: Mapping[str, Verdict]
+    """By row; a row that was to be tried and is missing was not run."""
+    messages: Mapping[str, str]
+    """First line of what a row said, by row."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """All trials, judged."""
+
+    mutants: tuple[Mutant, ...]
+    bites: Mapping[tuple[str, str], Bite]
+    """By mutant and row."""
+    control: TrialResult
+    nulls: tuple[TrialResult, ...]
+    results: Mapping[str, TrialResult]
+
+    @property
+    def findings(self) -> list[str]:
+        """What is wrong with the suite (or with a mutant); empty if it has teeth."""
+        return [*self._control_findings(), *self._mutant_findings(), *self._null_findings()]
+
+    def _control_findings(self) -> list[str]:
+        return [
+            f"without any switch {row} was {verdict.value}: {self.control.messages.get(row, '')}"
+            for row, verdict in sorted(self.control.verdicts.items())
+            if verdict is not Verdict.PASS
+        ]
+
+    def _mutant_findings(self) -> list[str]:
+        return [
+            f"{mutant} {bite.value} at {row}: {self.results[mutant].messages.get(row, '')}".rstrip(": ")
+            for (mutant, row), bite in self.bites.items()
+            if bite is not Bite.KILLED
+        ]
+
+    def _null_findings(self) -> list[str]:
+        return [
+            f"{null.name} passed {row}"
+            for null in self.nulls
+            for row, verdict in sorted(null.verdicts.items())
+            if verdict is Verdict.PASS and not is_control_plane(row)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the matrix for ``--json``."""
+        return {
+            "ok": not self.findings,
+            "findings": self.findings,
+            "control": _result_json(self.control),
+            "mutants": [
+                {
+                    "name": mutant.name,
+                    "breaks": mutant.breaks,
+                    "rows": {row: self.bites[mutant.name, row].value for row in mutant.kills},
+                    "seconds": round(self.results[mutant.name].seconds, 1),
+                    "messages": dict(self.results[mutant.name].messages),
+                }
+                for mutant in self.mutants
+            ],
+            "nullImplementations": [_result_json(null) for null in self.nulls],
+        }
+
+
+def judge(
+    mutants: Sequence[Mutant],
+    results: Iterable[TrialResult],
+    *,
+    nulls: Iterable[TrialResult],
+    rows: Iterable[str],
+) -> Matrix:
+    """Judge all trials; ``rows`` are those that the control had to pass."""
+    by_name = {result.name: result for result in results}
+    control = by_name.get(CONTROL) or TrialResult(name=CONTROL, verdicts={}, messages={}, seconds=0.0)
+    verdicts = {row: control.verdicts.get(row, Verdict.NOT_RUN) for row in rows}
+    return Matrix(
+        mutants=tuple(mutants),
+        bites={
+            (mutant.name, row): bite_of(by_name[mutant.name].verdicts.get(row, Verdict.NOT_RUN))
+            for mutant in mutants
+            for row in mutant.kills
+        },
+        control=TrialResult(name=CONTROL, verdicts=verdicts, messages=control.messages, seconds=control.seconds),
+        nulls=tuple(nulls),
+        results=by_name,
+    )
+
+
+def bite_of(verdict: Verdict) -> Bite:
+    """Return what a row's verdict on a mutant means for the row."""
+    return {Verdict.FAIL: Bite.KILLED, Verdict.PASS: Bite.SURVIVED}.get(verdict, Bite.WRONG)
+
+
+def is_control_plane(row: str) -> bool:
+    """Whether a row reads APIs only."""
+    return row.removeprefix("L3-")[0] in CONTROL_PLANE_SECTIONS
+
+
+def _result_json(result: TrialResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "rows": {row: verdict.value for row, verdict in sorted(result.verdicts.items())},
+        "messages": dict(result.messages),
+        "seconds": round(result.seconds, 1),
+    }
