@@ -22,6 +22,10 @@ UPDATE_TIMESTAMP: Final = "update-timestamp"
 GATEWAY_LEASE: Final = "submariner-gateway-lock"
 CLEANUP_RECORD: Final = "submariner-cleanup"
 """ConfigMap in which nodes report that they are clean."""
+PROGRAMMED: Final = "submariner.io/programmed"
+"""Annotation of the ClusterRole ``submariner-nodes``: nodes may hold kernel state of ours. Set before the first agent
+starts, taken away when all nodes are clean; being cluster-scoped it outlives a namespace deleted by hand."""
+NODES_ROLE: Final = "submariner-nodes"
 MANAGED_BY: Final = "submariner-reference"
 """Field manager of every write, and label ``app.kubernetes.io/managed-by`` of what the hooks create."""
 

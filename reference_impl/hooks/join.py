@@ -10,6 +10,7 @@ import yaml
 
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect
+from reference_impl.hooks.leave import mark
 from reference_impl.hooks.manifests import account_name, load, member_access, settings
 from reference_impl.hooks.request import HookError
 from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
@@ -41,6 +42,7 @@ async def join(request: HookRequest) -> Object:
             "token": token,
         }
         await cluster.apply(settings(_settings(member), access))
+        await mark(cluster, programmed=True)
         await cluster.apply(load("member/gateway.yaml", "member/routeagent.yaml"))
     return {}
 

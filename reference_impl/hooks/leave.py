@@ -1,6 +1,7 @@
 """leave: the others forget the member, its nodes are cleaned, its settings go.
 
-The order makes every step repeatable: the settings ConfigMap, deleted last, says that there is still work.
+The order makes every step repeatable: a mark on a cluster-scoped object says that nodes may hold kernel state, and
+is taken away last. So it does not matter what was deleted by hand before, the namespace included.
 Nothing waits longer than its bound; a node that does not report (dead, or without kubelet) is named instead.
 """
 
@@ -8,12 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from reference_impl.drivers.api import Resource
+from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.manifests import load, member_access, settings
-from reference_impl.names import BROKER_NAMESPACE, CLEANUP_RECORD, CLUSTER_ID_LABEL, GATEWAY_LEASE, MEMBER_NAMESPACE
+from reference_impl.names import (
+    BROKER_NAMESPACE,
+    CLEANUP_RECORD,
+    CLUSTER_ID_LABEL,
+    GATEWAY_LEASE,
+    MEMBER_NAMESPACE,
+    NODES_ROLE,
+    PROGRAMMED,
+)
 
 if TYPE_CHECKING:
     from reference_impl.drivers.api import Object
@@ -48,18 +58,45 @@ async def _forget(broker: HookCluster, cluster_id: str) -> None:
         await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
 
 
+async def mark(cluster: HookCluster, *, programmed: bool) -> None:
+    """Note whether nodes may hold kernel state of ours."""
+    patch = {"metadata": {"annotations": {PROGRAMMED: "true" if programmed else None}}}
+    await cluster.api.merge(Resource.CLUSTER_ROLE, NODES_ROLE, "", patch)
+
+
+async def _is_marked(cluster: HookCluster) -> bool:
+    with suppress(NotFoundError):
+        role = await cluster.api.get(Resource.CLUSTER_ROLE, NODES_ROLE)
+        return PROGRAMMED in (role["metadata"].get("annotations") or {})
+    return False
+
+
 async def _empty(cluster: HookCluster) -> list[str]:
     """Remove agents, then kernel state, then objects; return the nodes that did not report."""
-    leftovers = settings({}, {})
-    if not await cluster.exists(Resource.CONFIG_MAP, leftovers[0]["metadata"]["name"], MEMBER_NAMESPACE):
+    if not await _is_marked(cluster):
         return []
     await _end(cluster, load("member/gateway.yaml", "member/routeagent.yaml"))
+    await _restore_namespace(cluster)
     unclean = await _clean_nodes(cluster)
     for resource in (Resource.GATEWAY, Resource.ROUTE_AGENT, Resource.ENDPOINT, Resource.CLUSTER):
         await cluster.delete_all(resource, MEMBER_NAMESPACE)
     await cluster.delete_one(Resource.LEASE, {"name": GATEWAY_LEASE, "namespace": MEMBER_NAMESPACE})
-    await cluster.delete(reversed(leftovers))
+    await cluster.delete(reversed(settings({}, {})))
+    if not unclean:
+        await mark(cluster, programmed=False)
     return unclean
+
+
+async def _restore_namespace(cluster: HookCluster) -> None:
+    """Put back what the clean-up needs to run, if somebody deleted the namespace under it."""
+
+    async def settled() -> bool:
+        found = [obj for obj in await cluster.find(Resource.NAMESPACE) if obj["metadata"]["name"] == MEMBER_NAMESPACE]
+        return not any("deletionTimestamp" in obj["metadata"] for obj in found)
+
+    await until(settled, PODS_GONE)
+    if not await cluster.exists(Resource.NAMESPACE, MEMBER_NAMESPACE):
+        await cluster.apply(load("member/namespace.yaml", "member/rbac.yaml"))
 
 
 async def _end(cluster: HookCluster, objects: list[Object]) -> None:

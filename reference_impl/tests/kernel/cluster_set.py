@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -144,7 +144,11 @@ def connect(site: Site, other: Site, *, change: Callable[[KernelState], KernelSt
     """Program all nodes of a site for the other, as its agents would."""
     nodes = site.as_nodes()
     for node, host in zip(nodes, site.nodes, strict=True):
-        converge(host, route_agent.OWNERSHIP, partial(_of_node, site, other, node, change))
+
+        def of_node(observed: Observed, node: Node = node) -> KernelState:
+            return change(plan_of_node(site, other, node, observed))
+
+        converge(host, route_agent.OWNERSHIP, of_node)
 
     def of_gateway(observed: Observed) -> KernelState:
         facts = GatewayFacts(
@@ -155,20 +159,32 @@ def connect(site: Site, other: Site, *, change: Callable[[KernelState], KernelSt
     converge(site.nodes[0], gateway.OWNERSHIP, of_gateway)
 
 
-def _of_node(
-    site: Site, other: Site, node: Node, change: Callable[[KernelState], KernelState], observed: Observed
-) -> KernelState:
+def plan_of_node(site: Site, other: Site, node: Node, observed: Observed, *, gateway_index: int = 0) -> KernelState:
+    """Plan one node of a site for the other site."""
     nodes = site.as_nodes()
     facts = NodeFacts(
         own=site.cluster,
         node=node,
         others=tuple(one for one in nodes if one != node),
-        gateway=nodes[0].underlay,
+        gateway=nodes[gateway_index].underlay,
         known=other.cluster.prefixes,
         reachable=other.cluster.prefixes,
         addresses=observed.addresses,
     )
-    return change(plan_node(facts))
+    return plan_node(facts)
+
+
+def observe(node: Host, ownership: Ownership) -> Observed:
+    """Return what the driver sees on a node."""
+
+    def inside() -> str:
+        kernel = LinuxKernel(ownership)
+        seen = kernel.observe()
+        kernel.close()
+        return pickle.dumps(seen).hex()
+
+    seen: Observed = pickle.loads(bytes.fromhex(node.run(inside)))  # noqa: S301 - our own child wrote it
+    return seen
 
 
 def disconnect(site: Site) -> None:

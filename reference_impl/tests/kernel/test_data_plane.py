@@ -7,8 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reference_impl.agents import gateway, route_agent
+from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.mutants.registry import MUTANTS
-from reference_impl.tests.kernel.cluster_set import build, configuration, connect, converge, disconnect
+from reference_impl.planner.diff import diff
+from reference_impl.tests.kernel.cluster_set import (
+    build,
+    configuration,
+    connect,
+    converge,
+    disconnect,
+    observe,
+    plan_of_node,
+)
 from reference_impl.tests.kernel.sandbox import ask_tcp, ask_udp, sandboxed
 
 if TYPE_CHECKING:
@@ -136,6 +146,20 @@ def test_a_flow_that_began_before_the_connection_gets_through_afterwards() -> No
     connect(east, west)
     for index, pod in enumerate(east.pods):
         assert pod.run(ask) == east.pod_address(index)
+
+
+@sandboxed
+def test_the_fake_kernel_ends_where_the_real_one_does() -> None:
+    east, west, _ = build()
+    fake = FakeKernel()
+    connect(east, west)
+    for gateway_index in (0, 1):
+        real = observe(east.nodes[1], route_agent.OWNERSHIP)
+        plan = plan_of_node(east, west, east.as_nodes()[1], real, gateway_index=gateway_index)
+        converge(east.nodes[1], route_agent.OWNERSHIP, lambda _, plan=plan: plan)  # type: ignore[misc]
+        assert fake.apply(diff(plan, fake.observe())) == ()
+        assert fake.observe().state == observe(east.nodes[1], route_agent.OWNERSHIP).state
+        assert fake.observe().ruleset_digest == observe(east.nodes[1], route_agent.OWNERSHIP).ruleset_digest
 
 
 @sandboxed
