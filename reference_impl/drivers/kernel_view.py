@@ -1,0 +1,138 @@
+"""One look at the kernel through rtnetlink: messages in, values out, the owner's part only."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+from reference_impl.names import ROUTING_TABLE
+from reference_impl.state import (
+    Direction,
+    ForwardingEntry,
+    InterfaceAddress,
+    Link,
+    Neighbour,
+    Ownership,
+    Route,
+    RouteKind,
+    Rule,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reference_impl.state import IPNetwork
+
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+NUD_PERMANENT = 0x80
+ROUTE_TYPES = {RouteKind.UNICAST: 1, RouteKind.UNREACHABLE: 7, RouteKind.THROW: 9}
+"""``rtm_type`` (linux/rtnetlink.h)."""
+_KINDS = {number: kind for kind, number in ROUTE_TYPES.items()}
+
+
+class KernelView:
+    """What one owner has in the kernel, and the node's addresses. Links are read once, at construction."""
+
+    def __init__(self, netlink: Any, ownership: Ownership) -> None:  # noqa: ANN401 - pyroute2 is untyped
+        self._netlink = netlink
+        self._ownership = ownership
+        self._links: dict[int, Any] = {message["index"]: message for message in netlink.get_links()}
+
+    def links(self) -> Iterable[Link]:
+        """Return the owner's device, if it is there."""
+        for message in self._links.values():
+            if message.get_attr("IFLA_IFNAME") != self._ownership.device:
+                continue
+            info = message.get_attr("IFLA_LINKINFO")
+            data = info.get_attr("IFLA_INFO_DATA") if info and info.get_attr("IFLA_INFO_KIND") == "vxlan" else None
+            local = data and (data.get_attr("IFLA_VXLAN_LOCAL") or data.get_attr("IFLA_VXLAN_LOCAL6"))
+            up = message["flags"] & 1
+            # A device that is down or of another kind under our name counts with MTU 0: it is set right again.
+            yield Link(
+                name=self._ownership.device,
+                vni=data.get_attr("IFLA_VXLAN_ID") if data else 0,
+                port=data.get_attr("IFLA_VXLAN_PORT") if data else 0,
+                local=ip_address(local or "0.0.0.0"),  # noqa: S104 - no address, not a bind
+                mac=message.get_attr("IFLA_ADDRESS") or "",
+                mtu=message.get_attr("IFLA_MTU") if up else 0,
+            )
+
+    def _own_index(self) -> int | None:
+        return next((i for i, m in self._links.items() if m.get_attr("IFLA_IFNAME") == self._ownership.device), None)
+
+    def addresses(self) -> Iterable[InterfaceAddress]:
+        """Return every address of the node."""
+        for message in self._netlink.get_addr():
+            link = self._links.get(message["index"])
+            address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+            if link is not None and address:
+                yield InterfaceAddress(
+                    device=link.get_attr("IFLA_IFNAME"), address=ip_address(address), mtu=link.get_attr("IFLA_MTU")
+                )
+
+    def neighbours(self) -> Iterable[Neighbour]:
+        """Return the permanent neighbours on the owner's device."""
+        index = self._own_index()
+        if index is None:
+            return
+        for family in FAMILIES.values():
+            for message in self._netlink.get_neighbours(family, ifindex=index):
+                if message["state"] & NUD_PERMANENT:
+                    yield Neighbour(
+                        device=self._ownership.device,
+                        address=ip_address(message.get_attr("NDA_DST")),
+                        mac=message.get_attr("NDA_LLADDR") or "",
+                    )
+
+    def forwarding(self) -> Iterable[ForwardingEntry]:
+        """Return the forwarding entries of the owner's device."""
+        index = self._own_index()
+        if index is None:
+            return
+        default = next(iter(self.links())).port
+        for message in self._netlink.fdb("dump", ifindex=index):
+            if message.get_attr("NDA_DST"):
+                yield ForwardingEntry(
+                    device=self._ownership.device,
+                    mac=message.get_attr("NDA_LLADDR"),
+                    destination=ip_address(message.get_attr("NDA_DST")),
+                    port=message.get_attr("NDA_PORT") or default,
+                )
+
+    def routes(self) -> Iterable[Route]:
+        """Return the owner's routes in our table."""
+        for family in FAMILIES.values():
+            for message in self._netlink.get_routes(family=family, table=ROUTING_TABLE):
+                kind = _KINDS.get(message["type"])
+                if message["proto"] == self._ownership.protocol and kind is not None:
+                    yield self._route(message, kind)
+
+    def rules(self) -> Iterable[Rule]:
+        """Return the owner's policy rules."""
+        for family in FAMILIES.values():
+            for message in self._netlink.get_rules(family=family):
+                if message.get_attr("FRA_PROTOCOL") != self._ownership.protocol:
+                    continue
+                for direction, side in ((Direction.TO, "dst"), (Direction.FROM, "src")):
+                    address = message.get_attr(f"FRA_{side.upper()}")
+                    if address:
+                        yield Rule(direction=direction, prefix=ip_network((address, message[f"{side}_len"])))
+
+    def _route(self, message: Any, kind: RouteKind) -> Route:  # noqa: ANN401 - pyroute2 is untyped
+        link = self._links.get(message.get_attr("RTA_OIF") or 0)
+        via, source = message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_PREFSRC")
+        unicast = kind is RouteKind.UNICAST
+        return Route(
+            destination=_destination(message),
+            metric=message.get_attr("RTA_PRIORITY") or 0,
+            kind=kind,
+            device=link.get_attr("IFLA_IFNAME") if link is not None and unicast else "",
+            via=ip_address(via) if via and unicast else None,
+            source=ip_address(source) if source else None,
+        )
+
+
+def _destination(message: Any) -> IPNetwork:  # noqa: ANN401 - pyroute2 is untyped
+    default = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104 - the default route
+    return ip_network((message.get_attr("RTA_DST") or default, message["dst_len"]))
