@@ -17,7 +17,7 @@ from l3conf.expectations.reachability import Reachability
 from l3conf.model.implementation import Verb
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Protocol
-from l3conf.plugin import exchange, local_traffic, residue
+from l3conf.plugin import dns, exchange, local_traffic, residue
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
 from l3conf.plugin.gateways import connections
 from l3conf.plugin.inventory import installed_objects
@@ -123,10 +123,15 @@ class Lab:
         return Reachability(self.harness, table, {pod.site: pod for pod in self.pods.all}, self.services)
 
     def local_traffic(self) -> LocalTraffic:
-        """Observe the traffic that no connection between clusters may change."""
-        return local_traffic.observe(
+        """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
+        table = local_traffic.observe(
             self.harness, self.pods.all, self.services, self.nodes, self.outsider, self.families[0]
         )
+        for cluster, api in self.apis.items():
+            server, pod = dns.server_of(api), self.pods.of(cluster)[-1]
+            if server:
+                table[f"dns {pod} -> {server}"] = dns.look_up(self.ground, pod, server)
+        return table
 
     # What no API offers.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from l3conf.expectations.harness import Harness
-    from l3conf.expectations.places import Node, Outsider
+    from l3conf.expectations.places import Client, Node, Outsider
     from l3conf.model.topology import IPFamily
 
 LocalTraffic = dict[str, str]
@@ -85,21 +85,26 @@ def _flows(
     outsider: Outsider,
     family: IPFamily,
 ) -> Iterator[Flow]:
-    for client, server in product(pods, repeat=2):
-        if client.site.cluster == server.site.cluster and client != server:
-            for protocol in Protocol:
-                yield Flow(client=client, server=server, protocol=protocol, family=family)
-    for pod in pods:
-        for protocol in (Protocol.UDP, Protocol.TCP):
-            yield Flow(client=pod, server=services[pod.site.cluster], protocol=protocol, family=family)
-        yield Flow(client=pod, server=outsider, protocol=Protocol.ICMP, family=family)
-        yield Flow(client=outsider, server=pod, protocol=Protocol.UDP, family=family)
+    yield from _inside(pods, services, family)
+    # TCP, each time from a new port: the source that outsiders and nodes see is then decided anew every time.
     for node, pod in product(nodes, pods):
         if node.site.cluster == pod.site.cluster:
-            yield Flow(client=pod, server=node, protocol=Protocol.ICMP, family=family)
+            yield Flow(client=pod, server=node, protocol=Protocol.TCP, family=family)
             yield Flow(client=node, server=pod, protocol=Protocol.TCP, family=family)
-    for node in nodes:
-        yield Flow(client=node, server=outsider, protocol=Protocol.ICMP, family=family)
+    places: list[Client] = [*pods, *nodes]
+    for place, protocol in product(places, (Protocol.TCP, Protocol.ICMP)):
+        yield Flow(client=place, server=outsider, protocol=protocol, family=family)
+    for pod in pods:
+        yield Flow(client=outsider, server=pod, protocol=Protocol.TCP, family=family)
+
+
+def _inside(pods: Sequence[Pod], services: Mapping[str, Service], family: IPFamily) -> Iterator[Flow]:
+    """Yield the flows between pods, and from pods to Services, of the same cluster."""
+    for client, server, protocol in product(pods, pods, Protocol):
+        if client.site.cluster == server.site.cluster and client != server:
+            yield Flow(client=client, server=server, protocol=protocol, family=family)
+    for pod, protocol in product(pods, (Protocol.UDP, Protocol.TCP)):
+        yield Flow(client=pod, server=services[pod.site.cluster], protocol=protocol, family=family)
 
 
 def _words(flow: Flow, seen: Observation) -> str:

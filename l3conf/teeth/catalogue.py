@@ -55,7 +55,8 @@ def load_mutants(implementation: Path) -> tuple[Mutant, ...]:
 
 def null_implementations() -> dict[str, Path]:
     """Return the implementation files of those that must pass no row of the data plane, by name."""
-    return {path.parent.name: path for path in sorted(NULL_IMPLEMENTATIONS.glob("*/impl.yaml"))}
+    files = sorted(NULL_IMPLEMENTATIONS.glob("*/impl.yaml"))
+    return {path.parent.name.replace("_", "-"): path for path in files}
 
 
 def choose(mutants: Sequence[Mutant], names: Sequence[str]) -> tuple[Mutant, ...]:

@@ -1,0 +1,1 @@
+"""A control plane without a data plane: right objects, right status, no packets."""
