@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from l3conf.errors import LabError, MissingPrerequisiteError
+from l3conf.errors import LabError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,7 +79,7 @@ def certify(
 def preflight(selection: Selection) -> None:
     """Refuse what cannot work before anything is built. ``UserError`` names file, field and remedy."""
     from l3conf.labs import KINDS  # noqa: PLC0415
-    from l3conf.labs.emulated import missing_packages  # noqa: PLC0415
+    from l3conf.labs.emulated import check_host  # noqa: PLC0415
     from l3conf.report.output import prepare_output  # noqa: PLC0415
     from l3conf.spec.budgets import Budgets  # noqa: PLC0415
     from l3conf.spec.files import load_implementation  # noqa: PLC0415
@@ -88,10 +88,7 @@ def preflight(selection: Selection) -> None:
         raise click.BadParameter(f"{selection.lab_kind!r} is none of {', '.join(KINDS)}", param_hint="--on")
     load_implementation(selection.implementation)
     Budgets.default().with_overrides(selection.budgets or {})
-    if missing := missing_packages():
-        raise MissingPrerequisiteError(
-            f"this machine lacks {', '.join(missing)}", remedy=f"apt-get install {' '.join(missing)}"
-        )
+    check_host()
     if selection.output is not None:
         prepare_output(selection.output)
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.control.client import ControlClient
+from l3conf.emulator.ground.isolate import check_namespaces
 from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
 from l3conf.emulator.ground.state import read_facts
 from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
@@ -38,6 +39,20 @@ def missing_packages() -> tuple[str, ...]:
         for command, package in sorted(_REQUIRED_COMMANDS.items())
         if not (shutil.which(command) or shutil.which(command, path=path))
     )
+
+
+def check_host() -> None:
+    """Refuse a host that cannot hold an emulated lab: ``MissingPrerequisiteError`` names package or setting."""
+    check_packages()
+    check_namespaces()
+
+
+def check_packages() -> None:
+    """Refuse a host that lacks programs; ``MissingPrerequisiteError`` names their Debian packages."""
+    missing = missing_packages()
+    if missing:
+        remedy = f"install them with: apt-get install {' '.join(missing)}"
+        raise MissingPrerequisiteError(f"missing Debian packages: {', '.join(missing)}", remedy=remedy)
 
 
 class EmulatedLab:
@@ -79,10 +94,7 @@ class EmulatedLab:
 
         A background lab outlives this process and is registered under ``name``; any other dies with it.
         """
-        missing = missing_packages()
-        if missing:
-            remedy = f"install them with: apt-get install {' '.join(missing)}"
-            raise MissingPrerequisiteError(f"missing Debian packages: {', '.join(missing)}", remedy=remedy)
+        check_packages()
         request = LaunchRequest(
             name=name or topology.name,
             topology=topology,

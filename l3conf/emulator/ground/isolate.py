@@ -35,6 +35,12 @@ _WRITABLE = ("/proc", "/dev", "/sys")
 """Not part of the read-only host tree: the lab mounts or needs its own."""
 
 
+_REMEDY = (
+    "allow them: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
+    "kernel.apparmor_restrict_unprivileged_userns=0; a chroot forbids them altogether"
+)
+
+
 def enter_namespaces() -> None:
     """Move this (single-threaded) process into new namespaces; its next child is pid 1 of the lab."""
     uid, gid = os.getuid(), os.getgid()
@@ -47,9 +53,27 @@ def enter_namespaces() -> None:
         raise MissingPrerequisiteError(
             f"this user cannot make user namespaces: {error.strerror}",
             where="unshare",
-            remedy="allow them: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
-            "kernel.apparmor_restrict_unprivileged_userns=0",
+            remedy=_REMEDY,
         ) from None
+
+
+def check_namespaces() -> None:
+    """Try in a child whether this user can make user namespaces; ``MissingPrerequisiteError`` if not."""
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            enter_namespaces()
+        except MissingPrerequisiteError as error:
+            os.write(writing, error.what.encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as said:
+        refusal = said.read().decode()
+    os.waitpid(child, 0)
+    if refusal:
+        raise MissingPrerequisiteError(refusal, where="unshare", remedy=_REMEDY)
 
 
 def code_directories() -> tuple[str, ...]:
