@@ -87,10 +87,9 @@ def capture_default_route(plan: KernelState) -> KernelState:
 
 
 def keep_source_everywhere(plan: KernelState) -> KernelState:
-    """Keep pods' sources towards the whole world, which cannot answer them."""
-    return _edit_rules(
-        plan, "source", lambda rules: (*rules, "ip saddr @local_v4 ip daddr != @local_v4 snat ip to ip saddr")
-    )
+    """Keep pods' sources towards hosts outside: untracked, so that flows known from before are hit as well."""
+    rule = "ip saddr @local_v4 ip daddr != 10.0.0.0/8 notrack"
+    return _with_chain(plan, NODE_TABLE, "mutant", "prerouting", (rule,), priority="raw")
 
 
 def drop_large(plan: KernelState) -> KernelState:
