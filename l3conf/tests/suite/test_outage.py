@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l3conf.plugin.outage import Report, RoundTrip, stale_claims
+from l3conf.plugin.outage import Outage, Report, RoundTrip, stale_claims
 
 FRESH = 2.0
 TIMES = st.floats(min_value=0, max_value=20, allow_nan=False)
@@ -48,3 +51,93 @@ def test_more_deliveries_never_make_a_claim_staler(first: list[float], more: lis
         return sum(end - max(start, begin) for _cluster, start, end in found if end > begin)
 
     assert length([*first, *(time for time in more if time >= min(first))]) <= length(first) + 1e-9
+
+
+def outage(*reports: Report, trips: tuple[RoundTrip, ...] = (), cut: float = 10, healed: float = 20) -> Outage:
+    return Outage(
+        source="east",
+        destination="west",
+        cut_at=cut,
+        healed_at=healed,
+        ended_at=30,
+        reports=reports,
+        round_trips=trips,
+    )
+
+
+def test_a_claim_is_covered_as_long_as_its_last_delivery_is_fresh() -> None:
+    reports = [Report(0, "east", "connected"), Report(14, "east", "error")]
+    trips = [RoundTrip(float(t), delivered=t < 10) for t in range(15)]
+    assert stale_claims(reports, trips, fresh=5, until=30) == []
+    assert stale_claims(reports, trips, fresh=4, until=30) == [("east", 13.0, 14)]
+
+
+def test_a_claim_that_never_ends_is_followed_until_the_end() -> None:
+    reports = [Report(0, "east", "connected")]
+    trips = [RoundTrip(0, delivered=True), RoundTrip(1, delivered=False)]
+    assert stale_claims(reports, trips, fresh=5, until=30) == [("east", 5, 30)]
+
+
+def test_each_end_is_judged_by_itself() -> None:
+    reports = [Report(0, "east", "error"), Report(0, "west", "connected")]
+    lost = RoundTrip(1, delivered=False)
+    assert [cluster for cluster, _, _ in stale_claims(reports, [lost], fresh=5, until=9)] == ["west"]
+
+
+moments = st.lists(st.floats(0, 30), max_size=20)
+
+
+@given(moments, st.floats(0.1, 10), st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1, max_size=6))
+def test_no_moment_of_a_stale_claim_has_a_fresh_delivery(
+    delivered: list[float], fresh: float, said: list[tuple[float, bool]]
+) -> None:
+    reports = [Report(t, "east", "connected" if up else "error") for t, up in sorted(said)]
+    trips = [RoundTrip(t, delivered=True) for t in delivered]
+    for _, begin, end in stale_claims(reports, trips, fresh=fresh, until=30):
+        middle = (begin + end) / 2
+        assert not [t for t in delivered if t < middle < t + fresh]
+
+
+@given(moments, st.floats(0.1, 5), st.floats(0.1, 5))
+def test_more_patience_finds_no_more(delivered: list[float], fresh: float, more: float) -> None:
+    reports, trips = [Report(0, "east", "connected")], [RoundTrip(t, delivered=True) for t in delivered]
+
+    def total(patience: float) -> float:
+        return sum(end - begin for _, begin, end in stale_claims(reports, trips, fresh=patience, until=30))
+
+    assert total(fresh + more) <= total(fresh) + 1e-9
+
+
+def test_loss_and_recovery_are_measured_from_cut_and_healing() -> None:
+    seen = outage(
+        Report(1, "east", "connected"),
+        Report(13, "east", "error"),
+        Report(22, "east", "connected"),
+        trips=(RoundTrip(9, delivered=True), RoundTrip(11, delivered=False), RoundTrip(21, delivered=True)),
+    )
+    assert seen.connected_before("east")
+    assert (seen.loss_reported("east"), seen.recovery_reported("east"), seen.packets_recovered) == (3, 2, 1)
+
+
+def test_what_never_happens_takes_for_ever() -> None:
+    seen = outage(Report(1, "east", "connected"), Report(12, "west", "error"))
+    assert seen.loss_reported("east") == math.inf
+    assert seen.recovery_reported("west") == math.inf
+    assert seen.packets_recovered == math.inf
+    assert not seen.connected_before("west")
+
+
+def test_a_status_that_came_back_only_to_go_again_is_no_recovery() -> None:
+    seen = outage(Report(1, "east", "connected"), Report(22, "east", "connected"), Report(25, "east", "error"))
+    assert seen.recovery_reported("east") == math.inf
+
+
+def test_a_claim_from_before_the_cut_counts_for_the_time_after_it() -> None:
+    seen = outage(Report(1, "east", "connected"), trips=(RoundTrip(9, delivered=True),))
+    (line,) = [line for line in seen.stale_claims(5) if "to 20.0 s" in line]
+    assert line.startswith("east said connected from 4.0 s")
+
+
+@pytest.mark.parametrize("until", [0.0, 30.0])
+def test_no_reports_make_no_claims(until: float) -> None:
+    assert stale_claims([], [RoundTrip(1, delivered=True)], fresh=1, until=until) == []
