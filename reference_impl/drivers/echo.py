@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reference_impl.state import IPAddress
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_PROTOCOLS = {4: socket.IPPROTO_ICMP, 6: socket.getprotobyname("ipv6-icmp")}
+_PROTOCOLS = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 _LARGEST = 2048
 _SOL_RAW = 255
 _ICMP_FILTER = 1
