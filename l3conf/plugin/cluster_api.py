@@ -100,6 +100,13 @@ class ClusterAPI:
             raise LabError(f"GET {path} was answered {answer.status}: {answer.message}", where=self.name)
         return answer.body
 
+    def text(self, path: str, **query: str) -> str:
+        """Return the text at a path, a pod's log for instance; raises as ``get`` does."""
+        response = self._send("GET", path, None, "application/json", query, stream=False)
+        if response.status >= HTTP_ERRORS:
+            self.get(path, **query)
+        return response.data.decode(errors="replace")
+
     def items(self, path: str, **query: str) -> list[Object]:
         """Return the objects of a collection; none if the server does not know the resource."""
         try:

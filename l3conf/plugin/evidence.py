@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import L3confError
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.probes.manifests import NAMESPACE
 from l3conf.report.output import EVIDENCE
 from l3conf.report.redaction import redact, redact_all
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from l3conf.plugin.cluster_api import ClusterAPI
     from l3conf.plugin.lab import Lab
     from l3conf.plugin.run import Run
 
@@ -28,6 +30,8 @@ _OBJECTS = {
     "pods": "/api/v1/pods",
     "events": "/api/v1/events",
 }
+_OTHERS = frozenset({NAMESPACE, "kube-system"})
+_LOG_LINES = 300
 _TIMELINE_LINES = 400
 _LOG_BYTES = 64 * 1024
 
@@ -50,6 +54,9 @@ def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], messag
                 f"{name}/objects-{api.name}.json",
                 lambda api=api: {kind: api.items(path) for kind, path in _OBJECTS.items()},  # type: ignore[misc]
             )
+        for api in lab.apis.values():
+            for pod in _pods_under_test(api):
+                writer.text(f"{name}/logs/{api.name}-{pod}.log", lambda api=api, pod=pod: _pod_log(api, pod))  # type: ignore[misc]
         for node in lab.nodes:
             writer.json(
                 f"{name}/node-{node.site.cluster}-{node.site.node}.json",
@@ -59,6 +66,20 @@ def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], messag
         writer.text(f"hooks/{log.parent.name}-{log.name}", lambda log=log: _tail(log))  # type: ignore[misc]
     writer.text("timeline.txt", lambda: timeline(run))
     return writer.files
+
+
+def _pods_under_test(api: ClusterAPI) -> list[str]:
+    """Return ``namespace/name`` of the pods that are neither the suite's own nor the cluster's."""
+    try:
+        pods = [pod["metadata"] for pod in api.items(_OBJECTS["pods"])]
+    except (L3confError, OSError):
+        return []  # objects-*.json says why
+    return [f"{pod['namespace']}/{pod['name']}" for pod in pods if pod["namespace"] not in _OTHERS]
+
+
+def _pod_log(api: ClusterAPI, pod: str) -> str:
+    namespace, _, name = pod.partition("/")
+    return api.text(f"/api/v1/namespaces/{namespace}/pods/{name}/log", tailLines=str(_LOG_LINES))
 
 
 def replay_line(run: Run, rows: Sequence[str]) -> str:
@@ -89,10 +110,13 @@ class _Writer:
 
     def json(self, name: str, read: Callable[[], Any]) -> None:
         """Write what ``read`` returns as JSON."""
-        self.text(name, lambda: json.dumps(redact_all(read()), indent=1, sort_keys=True, default=str) + "\n")
+        self._write(name, lambda: json.dumps(redact_all(read()), indent=1, sort_keys=True, default=str) + "\n")
 
     def text(self, name: str, read: Callable[[], str]) -> None:
         """Write what ``read`` returns."""
+        self._write(name, lambda: redact(read()))
+
+    def _write(self, name: str, read: Callable[[], str]) -> None:
         if time.monotonic() > self._deadline:
             return
         try:
@@ -101,7 +125,7 @@ class _Writer:
             content = f"could not be read: {error}\n"
         path = self._output / self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(redact(content), encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
         self.files.append(f"{self._folder}/{name}")
 
 

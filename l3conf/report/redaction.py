@@ -8,7 +8,8 @@ from typing import Any
 REDACTED = "[redacted]"
 
 _NAMES = "token|password|passwd|secret|psk|api[-_]?key|client-key-data|private[-_]?key|authorization"
-_NAMED = rf"(?i:(?:{_NAMES})\b[\"']?\s*[:=]\s*)"
+_NAMED = rf"(?i:(?:{_NAMES})\b[\"']?\s*[:=]\s*)(?!(?i:true|false|null|none)\b)"
+_KEY = re.compile(rf"(?i:(?:.*[^a-z])?(?:{_NAMES})|.*(?-i:Token|Password|Secret))")
 
 _PATTERNS = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
@@ -27,11 +28,16 @@ def redact(text: str) -> str:
 
 
 def redact_all(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value with every string in it redacted, keys excepted."""
+    """Return a JSON value with every string in it redacted, and every string under a key that names a credential."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {key: redact_all(item) for key, item in value.items()}
+        return {key: _under(key, item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [redact_all(item) for item in value]
     return value
+
+
+def _under(key: Any, item: Any) -> Any:  # noqa: ANN401 - any JSON value
+    named = isinstance(key, str) and _KEY.fullmatch(key)
+    return REDACTED if named and isinstance(item, str) and item else redact_all(item)

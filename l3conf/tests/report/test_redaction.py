@@ -37,6 +37,7 @@ def test_credentials_are_replaced(text: str, secret: str) -> None:
         "spec.subnets[0]: must not have host bits set",
         "scenarios/test_tokens.py::test_token_of_a_member[east]",
         "sha256 " + "ab" * 32,
+        '"automountServiceAccountToken": false,',
     ],
 )
 def test_what_a_report_is_for_stays(text: str) -> None:
@@ -51,3 +52,10 @@ def test_redacting_twice_changes_nothing(text: str) -> None:
 
 def test_strings_are_redacted_at_any_depth() -> None:
     assert redact_all({"a": [{"b": ("token: abcdefgh", 1)}]}) == {"a": [{"b": [REDACTED, 1]}]}
+
+
+def test_what_a_key_names_a_credential_is_redacted_whatever_it_looks_like() -> None:
+    pod = {"automountServiceAccountToken": False, "token": "abc", "bearerToken": "x1", "serviceAccount": "l3conf"}
+    expected = {**pod, "token": REDACTED, "bearerToken": REDACTED}
+    assert redact_all(pod) == expected
+    assert redact_all(redact_all(pod)) == expected
