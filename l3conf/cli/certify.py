@@ -156,7 +156,7 @@ def _print_summary(report: dict[str, Any], output: Path, seconds: float) -> None
 def _summary(report: dict[str, Any], output: Path, seconds: float) -> dict[str, Any]:
     return {
         **report["verdict"],
-        "rows": {row["id"]: row["verdict"] for row in report["rows"] if row["verdict"] != "not_run"},
+        "rows": {row["id"]: row["verdict"] for row in report["rows"] if row["tests"]},
         "harnessErrors": report["harnessErrors"],
         "seed": report["run"]["seed"],
         "seconds": round(seconds, 2),

@@ -34,13 +34,11 @@ class Recorder:
         self._pool = pool
         # The causes are kept beside their evidence, so that no later exception can have the id of one of them.
         self._gathered: dict[int, tuple[BaseException, list[str]]] = {}
-        self._scenarios = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
         tests = arrange(items, self._run.options, config)
-        self._scenarios = bool(tests)
         if tests:
             self._run.emit(RunStarted(tests=tests))
             self._share_groups(config, items)
@@ -89,7 +87,7 @@ class Recorder:
                 self._pool().close()
         except Exception as error:  # noqa: BLE001 - whatever it was, the record must say so
             self._run.emit(HarnessFailed(message=f"a lab could not be ended: {error}"))
-        if self._scenarios:
+        if self._run.recording:
             self._run.emit(WorkerFinished(exit_code=int(exitstatus)))
         self._run.close()
 

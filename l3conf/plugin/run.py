@@ -74,6 +74,11 @@ class Run:
         """Return a generator that depends on nothing but the seed and the purpose."""
         return random.Random(f"{self.options.seed}/{purpose}")  # noqa: S311 - order, not secrets
 
+    @property
+    def recording(self) -> bool:
+        """Whether anything has been recorded, so that the record needs an end."""
+        return self._writer is not None
+
     def emit(self, event: Event) -> None:
         """Record an event, if anything is to be reported."""
         if self.events_directory is None:

@@ -1,0 +1,175 @@
+"""The plugin in small pytest runs of its own. No lab is opened: what needs one is given a broken implementation."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, read_all_events
+from l3conf.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from l3conf.report.events import Event
+
+pytest_plugins = "pytester"
+
+SCENARIO = """
+import pytest
+from l3conf.errors import HookFailedError, LabError
+from l3conf.plugin.marks import verifies
+
+@verifies("L3-F5")
+@pytest.mark.topology("two-clusters")
+def test_it():
+    {body}
+"""
+IMPLEMENTATION = """
+apiVersion: l3conf.io/v1alpha1
+kind: Implementation
+metadata: {name: paper}
+spec:
+  version: "1"
+  hooks: {command: ["true"], verbs: [deploy, join, leave, remove]}
+"""
+
+
+@pytest.fixture
+def implementation(pytester: pytest.Pytester) -> Path:
+    path = pytester.path / "impl.yaml"
+    path.write_text(IMPLEMENTATION, encoding="utf-8")
+    return path
+
+
+def run(pytester: pytest.Pytester, implementation: Path, *arguments: str, **files: str) -> pytest.RunResult:
+    pytester.makepyfile(**files)
+    report = ("--report", str(pytester.path / "out"))
+    words = ("--impl", str(implementation), *report, "-p", "no:cacheprovider", *arguments)
+    return pytester.runpytest_subprocess(*words) if "-n" in words else pytester.runpytest_inprocess(*words)
+
+
+def events(pytester: pytest.Pytester) -> list[Event]:
+    return [event for file in read_all_events(pytester.path / "out" / "events") for event in file.events]
+
+
+def verdict_of(pytester: pytest.Pytester) -> Verdict:
+    (finished,) = [event for event in events(pytester) if isinstance(event, TestFinished)]
+    return Verdict(finished.outcome)
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("pass", Verdict.PASS),
+        ("assert 1 == 2", Verdict.FAIL),
+        ("pytest.fail('no')", Verdict.FAIL),
+        ("raise LabError('lab')", Verdict.ERROR),
+        ("raise HookFailedError('hook')", Verdict.ERROR),
+        ("raise KeyError('bug')", Verdict.ERROR),
+        ("pytest.skip('no raw packets here')", Verdict.UNTESTABLE),
+    ],
+)
+def test_what_a_test_ends_in_decides_its_verdict(
+    pytester: pytest.Pytester, implementation: Path, body: str, verdict: Verdict
+) -> None:
+    run(pytester, implementation, test_one=SCENARIO.format(body=body))
+    assert verdict_of(pytester) is verdict
+
+
+def test_a_filtered_run_is_never_conformant_and_says_how_it_was_filtered(
+    pytester: pytest.Pytester, implementation: Path
+) -> None:
+    result = run(pytester, implementation, "-k", "it", test_one=SCENARIO.format(body="pass"))
+    report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["run"]["filter"] == "-k it"
+    assert report["verdict"]["overall"] == "INCOMPLETE"
+    assert {row["id"]: row["verdict"] for row in report["rows"]}["L3-F5"] == "pass"
+    result.stdout.fnmatch_lines(["*INCOMPLETE*"])
+
+
+def test_tests_that_are_left_out_are_collected_and_not_run(pytester: pytest.Pytester, implementation: Path) -> None:
+    run(pytester, implementation, "--row", "L3-F1", test_one=SCENARIO.format(body="pass"))
+    (started,) = [event for event in events(pytester) if isinstance(event, RunStarted)]
+    assert started.tests == {"test_one.py::test_it": ["L3-F5"]}
+    assert not [event for event in events(pytester) if isinstance(event, TestFinished)]
+
+
+def test_an_unknown_requirement_is_an_error_of_collection(pytester: pytest.Pytester, implementation: Path) -> None:
+    result = run(pytester, implementation, test_one=SCENARIO.format(body="pass").replace("L3-F5", "L3-F55"))
+    result.stdout.fnmatch_lines(["*there is no requirement 'L3-F55'*"])
+    failed = [event.message for event in events(pytester) if isinstance(event, HarnessFailed)]
+    assert [message for message in failed if "test_one.py could not be collected" in message]
+
+
+def test_a_scenario_without_a_topology_is_a_usage_error(pytester: pytest.Pytester, implementation: Path) -> None:
+    text = SCENARIO.format(body="pass").replace('@pytest.mark.topology("two-clusters")', "")
+    result = run(pytester, implementation, test_one=text)
+    result.stderr.fnmatch_lines(["*a scenario needs @pytest.mark.topology(name)*"])
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--budget", "T_jion=3"), "unknown budget*did you mean*T_join"),
+        (("--budget", "T_join"), "write NAME=SECONDS"),
+        (("--row", "L3-F99"), "there is no requirement"),
+        (("--on", "moon"), "invalid choice"),
+    ],
+)
+def test_wrong_options_are_usage_errors_that_name_the_remedy(
+    pytester: pytest.Pytester, implementation: Path, option: tuple[str, str], words: str
+) -> None:
+    result = run(pytester, implementation, *option, test_one=SCENARIO.format(body="pass"))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{words}*"])
+
+
+def test_scenarios_of_one_lab_stay_on_one_worker(pytester: pytest.Pytester, implementation: Path) -> None:
+    text = SCENARIO.format(body="pass")
+    disturbing = text.replace("def test_it():", "@pytest.fixture\ndef fresh_lab(): ...\n\ndef test_it(fresh_lab):")
+    disturbing = disturbing.replace('@verifies("L3-F5")\n@pytest.mark.topology("two-clusters")\n', "")
+    disturbing = disturbing.replace(
+        "def test_it(", '@verifies("L3-F5")\n@pytest.mark.topology("two-clusters")\ndef test_it('
+    )
+    files = {f"test_{letter}": text for letter in "abcd"}
+    run(pytester, implementation, "-n", "2", "--dist", "loadgroup", **files, test_e=disturbing)
+    ran = {
+        file.worker: {event.test for event in file.events if isinstance(event, TestFinished)}
+        for file in read_all_events(pytester.path / "out" / "events")
+    }
+    looked_at = {f"test_{letter}.py::test_it" for letter in "abcd"}
+    assert sorted(ran.values(), key=len) == [{"test_e.py::test_it"}, looked_at]
+
+
+def test_a_worker_that_dies_leaves_an_error_and_no_pass(pytester: pytest.Pytester, implementation: Path) -> None:
+    text = SCENARIO.format(body="import os; os._exit(9)")
+    run(pytester, implementation, "-n", "1", "--dist", "loadgroup", "--max-worker-restart", "0", test_one=text)
+    report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert {row["id"]: row["verdict"] for row in report["rows"]}["L3-F5"] == "error"
+    assert [line for line in report["harnessErrors"] if "ended without saying so" in line]
+
+
+def test_tests_that_are_no_scenarios_are_left_alone(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_b(): pass\ndef test_a(): pass")
+    result = pytester.runpytest_inprocess("-v", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*test_b PASSED*", "*test_a PASSED*"])
+
+
+def test_the_order_is_by_lab_then_dismantling_then_row(pytester: pytest.Pytester, implementation: Path) -> None:
+    text = SCENARIO.format(body="pass")
+    result = run(
+        pytester,
+        implementation,
+        "--collect-only",
+        "-q",
+        test_a=text.replace("@verifies", "@pytest.mark.dismantles\n@verifies"),
+        test_b=text.replace("L3-F5", "L3-F10"),
+        test_c=text.replace("L3-F5", "L3-A1").replace("def test_it():", "def test_it(fresh_lab):"),
+        test_d=text,
+    )
+    listed = [line.partition("::")[0] for line in result.stdout.lines if "::" in line]
+    assert listed == ["test_d.py", "test_b.py", "test_a.py", "test_c.py"]
