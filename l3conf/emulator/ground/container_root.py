@@ -25,7 +25,7 @@ from l3conf.emulator.kernel.syscalls import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SCRATCH = Path("/run/.l3conf-root")
+_SCRATCH = "/run/.l3conf-root"
 _OWN_TMPFS = ("/run", "/tmp")  # noqa: S108 - mount points, not temporary files
 
 
@@ -42,9 +42,9 @@ def enter_container_root(mounts: Sequence[tuple[str, str, bool]], keep: Sequence
         cover_keeping(directory, keep)
     with suppress(OSError):  # locked by a container engine, or the same already: it serves as it is
         mount("sysfs", "/sys", "sysfs")
-    shadowed: set[Path] = set()
+    root = _Root()
     for source, (_path, target, read_only) in zip(sources, mounts, strict=True):
-        _bind(source, Path(target), shadowed, read_only=read_only)
+        root.bind(source, Path(target), read_only=read_only)
         os.close(source)
 
 
@@ -62,43 +62,55 @@ def _below(path: str, directory: str) -> bool:
     return path.startswith(directory.rstrip("/") + "/")
 
 
-def _bind(source: int, target: Path, shadowed: set[Path], *, read_only: bool) -> None:
-    path = f"/proc/self/fd/{source}"
-    _make_mount_point(target, shadowed, directory=Path(path).is_dir())
-    mount(path, str(target), flags=MS_BIND | MS_REC)
-    if read_only:
-        mount(None, str(target), flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+class _Root:
+    """Mount points of one container, made where the host has none."""
 
+    def __init__(self) -> None:
+        os.mkdir(_SCRATCH)  # noqa: PTH102 - opened by descriptor at once: a volume may soon cover /run
+        self._scratch = Path(f"/proc/self/fd/{os.open(_SCRATCH, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}")
+        self._shadowed: set[Path] = set()
 
-def _make_mount_point(target: Path, shadowed: set[Path], *, directory: bool) -> None:
-    if target.exists():
-        return
-    ancestor = next(parent for parent in target.parents if parent.exists()).resolve()
-    ours = any(_below(f"{ancestor}/", own) or ancestor in (Path(own), *shadowed) for own in _OWN_TMPFS)
-    if not ours and not any(_below(f"{ancestor}/", str(tree)) for tree in shadowed if tree != Path("/")):
-        _shadow(ancestor)
-        shadowed.add(ancestor)
-    (target if directory else target.parent).mkdir(parents=True, exist_ok=True)
-    if not directory:
-        target.touch()
+    def bind(self, source: int, target: Path, *, read_only: bool) -> None:
+        """Show what the descriptor ``source`` names at ``target``."""
+        path = f"/proc/self/fd/{source}"
+        self._make_mount_point(target, directory=Path(path).is_dir())
+        mount(path, str(target), flags=MS_BIND | MS_REC)
+        if read_only:
+            mount(None, str(target), flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
+    def _make_mount_point(self, target: Path, *, directory: bool) -> None:
+        if target.exists():
+            return
+        ancestor = next(parent for parent in target.parents if parent.exists()).resolve()
+        if not self._is_own(ancestor):
+            self._shadow(ancestor)
+        (target if directory else target.parent).mkdir(parents=True, exist_ok=True)
+        if not directory:
+            target.touch()
 
-def _shadow(directory: Path) -> None:
-    """Replace ``directory`` by a tmpfs that shows the same entries and takes new ones."""
-    copy = _SCRATCH / directory.as_posix().strip("/").replace("/", "-") if directory != Path("/") else _SCRATCH / "-"
-    copy.mkdir(parents=True)
-    mount("tmpfs", str(copy), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
-    for entry in directory.iterdir():
-        twin = copy / entry.name
-        if entry.is_symlink():
-            twin.symlink_to(entry.readlink())
-        elif entry.is_dir():
-            twin.mkdir()
-            mount(str(entry), str(twin), flags=MS_BIND | MS_REC)
+    def _is_own(self, directory: Path) -> bool:
+        """Return whether a directory belongs to this container alone: what is made there never shows elsewhere."""
+        if any(directory == Path(own) or _below(str(directory), own) for own in _OWN_TMPFS):
+            return True
+        return directory in self._shadowed
+
+    def _shadow(self, directory: Path) -> None:
+        """Replace ``directory`` by a tmpfs that shows the same entries and takes new ones."""
+        copy = self._scratch / (directory.as_posix().strip("/").replace("/", "-") or "-")
+        copy.mkdir()
+        mount("tmpfs", str(copy), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+        for entry in directory.iterdir():
+            twin = copy / entry.name
+            if entry.is_symlink():
+                twin.symlink_to(entry.readlink())
+            elif entry.is_dir():
+                twin.mkdir()
+                mount(str(entry), str(twin), flags=MS_BIND | MS_REC)
+            else:
+                twin.touch()
+                mount(str(entry), str(twin), flags=MS_BIND)
+        if directory == Path("/"):
+            os.chroot(copy)
         else:
-            twin.touch()
-            mount(str(entry), str(twin), flags=MS_BIND)
-    if directory == Path("/"):
-        os.chroot(copy)
-    else:
-        mount(str(copy), str(directory), flags=MS_BIND | MS_REC)
+            mount(str(copy), str(directory), flags=MS_BIND | MS_REC)
+        self._shadowed.add(directory)

@@ -99,6 +99,27 @@ def test_mount_points_are_made_where_the_host_has_none_and_never_on_the_host() -
 
 
 @sandboxed
+def test_a_volume_at_run_does_not_remember_mount_points() -> None:
+    cover_keeping("/tmp")  # noqa: S108 - the sandbox's own
+    volume = Path("/tmp/volume")  # noqa: S108 - likewise
+    volume.mkdir()
+    mounts = [
+        (str(volume), "/run", False),
+        (str(volume), "/etc/l3conf-test-a", True),
+        (str(volume), "/etc/l3conf-b", True),
+    ]
+
+    async def scenario() -> None:
+        async with running_spawner() as spawner:
+            for _ in range(2):
+                assert await output_of(
+                    spawner, "ls -d /etc/l3conf-test-a /etc/l3conf-b >/dev/null; ls -A /run", mounts
+                ) == (0, "")
+
+    asyncio.run(scenario())
+
+
+@sandboxed
 def test_signal_that_ends_a_container_is_its_exit_code() -> None:
     async def scenario() -> None:
         async with running_spawner() as spawner:
