@@ -44,6 +44,8 @@ test: lint types layers unit teeth  ## Everything CI checks
 bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench lab --json
 	@$(BIN)/l3conf bench probes --json
+	@$(BIN)/l3conf bench connect --json
+	@$(BIN)/l3conf bench certify --json
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from l3conf.bench.certify import certify
+from l3conf.bench.connect import connect
 from l3conf.bench.lab import lab
 from l3conf.bench.probes import probes
 
@@ -13,5 +15,5 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-bench.add_command(lab)
-bench.add_command(probes)
+for command in (lab, probes, connect, certify):
+    bench.add_command(command)
