@@ -55,7 +55,7 @@ def run(
         budgets=dict(parse_override(text) for text in budgets),
     )
     preflight(selection)
-    more = ("-v", "-rA", *(("-s", "--hold") if hold else ()))
+    more = ("-v", "-rfEs", *(("-s", "--hold") if hold else ()))
     with started(selection, None, *more) as process:
         process.wait()
     return _exit_code(process.returncode)

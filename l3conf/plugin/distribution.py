@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # published without types
 
+from l3conf.plugin.run import SCRATCH
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,7 +29,7 @@ class Distribution:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._folder = tempfile.TemporaryDirectory(prefix="l3conf-groups-")
+        self._folder = tempfile.TemporaryDirectory(prefix="l3conf-groups-", dir=os.environ.get(SCRATCH))
         self._groups = Path(self._folder.name) / "groups.json"
 
     @pytest.hookimpl(optionalhook=True)

@@ -12,11 +12,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l3conf.errors import UserError
+from l3conf.plugin.run import SCRATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,13 +89,16 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-def launch(selection: Selection, output: IO[bytes] | None, *more: str) -> subprocess.Popen[bytes]:
-    """Start the scenarios; what they print goes to ``output``, or to the caller's terminal."""
+def launch(selection: Selection, output: IO[bytes] | None, scratch: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start the scenarios; what they print goes to ``output``, or to the caller's terminal.
+
+    ``scratch`` is the caller's to remove, when the process has ended.
+    """
     return subprocess.Popen(
         command(selection, *more),
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
-        env=environment(os.environ),
+        env={**environment(os.environ), SCRATCH: str(scratch)},
         start_new_session=output is not None,
     )
 
@@ -115,8 +120,8 @@ def started(selection: Selection, output: IO[bytes] | None, *more: str) -> Itera
 
     SIGTERM to this process counts as Ctrl-C meanwhile.
     """
-    with sigterm_interrupts():
-        process = launch(selection, output, *more)
+    with sigterm_interrupts(), tempfile.TemporaryDirectory(prefix="l3conf-run-", ignore_cleanup_errors=True) as scratch:
+        process = launch(selection, output, Path(scratch), *more)
         try:
             yield process
         except BaseException:

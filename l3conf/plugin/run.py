@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 EVENTS = "events"
 """Folder of event files in an output directory (``report.output``)."""
+SCRATCH = "L3CONF_SCRATCH"
+"""Environment variable with the folder for scratch files, whose owner removes it even if a worker is killed."""
 MAIN_WORKER = "main"
 """Name of the worker of a run without xdist."""
 
@@ -57,7 +60,7 @@ class Run:
     def scratch(self) -> Path:
         """Folder for hook logs and credentials that hooks make; removed at the end."""
         if self._scratch is None:
-            self._scratch = Path(tempfile.mkdtemp(prefix="l3conf-run-"))
+            self._scratch = Path(tempfile.mkdtemp(prefix="l3conf-run-", dir=os.environ.get(SCRATCH)))
         return self._scratch
 
     @property

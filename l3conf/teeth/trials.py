@@ -86,7 +86,7 @@ def _start(trial: Trial, seed: int) -> _Running:
         evidence=False,
     )
     with (folder / "log").open("wb") as log:
-        return _Running(trial, folder, launch(selection, log, "-q", "--tb=line"), time.monotonic())
+        return _Running(trial, folder, launch(selection, log, folder, "-q", "--tb=line"), time.monotonic())
 
 
 def _collect(one: _Running) -> TrialResult:
