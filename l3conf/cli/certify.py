@@ -80,6 +80,7 @@ def preflight(selection: Selection) -> None:
     """Refuse what cannot work before anything is built. ``UserError`` names file, field and remedy."""
     from l3conf.labs import KINDS  # noqa: PLC0415
     from l3conf.labs.emulated import check_host  # noqa: PLC0415
+    from l3conf.plugin.options import topology_file  # noqa: PLC0415
     from l3conf.report.output import prepare_output  # noqa: PLC0415
     from l3conf.spec.budgets import Budgets  # noqa: PLC0415
     from l3conf.spec.files import load_implementation  # noqa: PLC0415
@@ -89,6 +90,8 @@ def preflight(selection: Selection) -> None:
     load_implementation(selection.implementation)
     Budgets.default().with_overrides(selection.budgets or {})
     check_host()
+    for name in selection.topologies:
+        topology_file(name, Path.cwd())
     if selection.output is not None:
         prepare_output(selection.output)
 
@@ -100,13 +103,14 @@ def _run(selection: Selection, console: Console) -> dict[str, Any]:
     from l3conf.report.output import EVENTS, REPORT  # noqa: PLC0415
 
     output = selection.output or Path()
-    progress = Progress(output / EVENTS)
+    progress, said = Progress(output / EVENTS), ""
     with tempfile.TemporaryFile() as log, started(selection, log, "-q", "--tb=short", "-rfE") as process:
         while process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK)
             for result in progress.news():
-                _print_row(console, result)
+                _print_row(console, result, repeated=result.message == said)
+                said = result.message
         if not (output / REPORT).is_file():
             log.seek(0)
             tail = log.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
@@ -121,7 +125,7 @@ def _console(*, quiet: bool) -> Console:
     return Console(quiet=quiet, highlight=False, soft_wrap=True)
 
 
-def _print_row(console: Console, result: RowResult) -> None:
+def _print_row(console: Console, result: RowResult, *, repeated: bool) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
@@ -130,7 +134,7 @@ def _print_row(console: Console, result: RowResult) -> None:
     colour = _COLOURS.get(word, "white")
     console.print(f"{result.row:<7} [{colour}]{word:<10}[/] {result.seconds:6.1f} s  {escape(title)}")
     if result.message:
-        console.print(f"        {escape(result.message)}")
+        console.print(f"        {'as above' if repeated else escape(result.message)}")
 
 
 def _print_summary(report: dict[str, Any], output: Path, seconds: float) -> None:

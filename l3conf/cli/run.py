@@ -44,6 +44,7 @@ def run(
     from l3conf.plugin.process import Selection, started  # noqa: PLC0415
     from l3conf.spec.budgets import parse_override  # noqa: PLC0415
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
+    from l3conf.spec.scenario_index import scenario_tests  # noqa: PLC0415
 
     selection = Selection(
         implementation=implementation,
@@ -55,6 +56,8 @@ def run(
         budgets=dict(parse_override(text) for text in budgets),
     )
     preflight(selection)
+    for row in [row for row in selection.rows if row not in scenario_tests()]:
+        click.echo(f"{row} has no scenario yet: it stays not_run", err=True)
     more = ("-v", "-rfEs", *(("-s", "--hold") if hold else ()))
     with started(selection, None, *more) as process:
         process.wait()

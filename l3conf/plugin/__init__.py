@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.model.topology import IPFamily
+from l3conf.observation import Protocol
+from l3conf.oracle import Via
 from l3conf.plugin import marks
 from l3conf.plugin.fixtures import POOL, RUN, budgets, fresh_lab, implementation, installed_lab, lab
 from l3conf.plugin.options import add_options, read_options
@@ -29,6 +32,7 @@ __all__ = [
     "lab",
     "pytest_addoption",
     "pytest_configure",
+    "pytest_make_parametrize_id",
     "pytest_report_header",
 ]
 
@@ -57,6 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from l3conf.plugin.distribution import Distribution  # noqa: PLC0415 - needs xdist, which then is there
 
         config.pluginmanager.register(Distribution(options.seed), "l3conf-distribution")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name our own enumerations by their values: ``[tcp]``, not ``[Protocol.TCP]``."""
+    return str(val.value) if isinstance(val, IPFamily | Protocol | Via) else None
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

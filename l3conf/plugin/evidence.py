@@ -1,4 +1,7 @@
-"""A dump per failure: lab, objects, events, node state, hook logs, one timeline and one line to repeat it."""
+"""A dump per failure: lab, objects, events, node state, one timeline and one line to repeat it.
+
+The logs of hooks are kept anyway (``Run.hook_logs``).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import L3confError
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.run import EVIDENCE
 from l3conf.probes.manifests import NAMESPACE
-from l3conf.report.output import EVIDENCE
 from l3conf.report.redaction import redact, redact_all
 
 if TYPE_CHECKING:
@@ -33,7 +36,6 @@ _OBJECTS = {
 _OTHERS = frozenset({NAMESPACE, "kube-system"})
 _LOG_LINES = 300
 _TIMELINE_LINES = 400
-_LOG_BYTES = 64 * 1024
 
 
 def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], message: str) -> list[str]:
@@ -62,8 +64,6 @@ def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], messag
                 f"{name}/node-{node.site.cluster}-{node.site.node}.json",
                 lambda lab=lab, node=node: lab.ground.node_state(node.site.cluster, node.site.node),  # type: ignore[misc]
             )
-    for log in sorted((run.scratch / "hooks").glob("*/*.log")):
-        writer.text(f"hooks/{log.parent.name}-{log.name}", lambda log=log: _tail(log))  # type: ignore[misc]
     writer.text("timeline.txt", lambda: timeline(run))
     return writer.files
 
@@ -132,9 +132,3 @@ class _Writer:
 def _folder(test: str) -> str:
     """Return a folder name for a test: its last parts, without what file systems dislike."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", test.rpartition("/")[2]).strip("-")[:120]
-
-
-def _tail(log: Path) -> str:
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - _LOG_BYTES))
-        return stream.read().decode(errors="replace")

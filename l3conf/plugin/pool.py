@@ -132,7 +132,7 @@ class LabPool:
             harness=harness,
             hooks=HookRunner(
                 self._run.implementation,
-                log_directory=self._run.scratch / "hooks" / name,
+                log_directory=self._run.hook_logs(name),
                 record=self._run.hook_called,
                 grace=harness.budgets.get("T_hook_grace"),
             ),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.report.events import EventWriter, HookCalled
+from l3conf.report.redaction import redact
 from l3conf.spec.files import load_implementation
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from l3conf.report.events import Event
     from l3conf.wait import Waited
 
-EVENTS = "events"
-"""Folder of event files in an output directory (``report.output``)."""
+EVENTS, EVIDENCE = "events", "evidence"
+"""Folders in an output directory (``report.output``)."""
 SCRATCH = "L3CONF_SCRATCH"
 """Environment variable with the folder for scratch files, whose owner removes it even if a worker is killed."""
 MAIN_WORKER = "main"
@@ -105,6 +106,7 @@ class Run:
         self.note(f"hook {call.verb} {call.cluster}: exit code {call.exit_code} after {call.seconds:.2f} s")
         message = "" if call.exit_code in {0, 127} else f"exit code {call.exit_code}"
         message = "ended at its deadline" if call.timed_out else message
+        call.log.write_text(redact(call.log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
         self.emit(
             HookCalled(
                 verb=call.verb,
@@ -112,8 +114,19 @@ class Run:
                 exit_code=call.exit_code,
                 seconds=round(call.seconds, 3),
                 message=message,
+                evidence=self._kept(call.log),
             )
         )
+
+    def hook_logs(self, lab: str) -> Path:
+        """Return the folder for the hook logs of a lab: part of the report's evidence if there is a report."""
+        folder = self.scratch if self.options.output is None else self.options.output / EVIDENCE
+        return folder / "hooks" / f"{self.worker}-{lab}"
+
+    def _kept(self, file: Path) -> list[str]:
+        """Return how a report names a file, if it is kept with one."""
+        output = self.options.output
+        return [] if output is None else [file.relative_to(output).as_posix()]
 
     def close(self) -> None:
         """Close the event file and remove scratch files."""
