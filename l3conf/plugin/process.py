@@ -95,7 +95,7 @@ def launch(selection: Selection, output: IO[bytes] | None, scratch: Path, *more:
     ``scratch`` is the caller's to remove, when the process has ended.
     """
     return subprocess.Popen(
-        command(selection, *more),
+        [*command(selection, *more), "--basetemp", str(scratch / "pytest")],
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
         env={**environment(os.environ), SCRATCH: str(scratch)},
