@@ -14,6 +14,7 @@ from l3conf.model.topology import IPFamily
 from l3conf.observation import Protocol
 from l3conf.oracle import Via
 from l3conf.plugin import marks
+from l3conf.plugin.caller import follow_caller, tidy_up_for_caller
 from l3conf.plugin.fixtures import POOL, RUN, budgets, fresh_lab, implementation, installed_lab, lab
 from l3conf.plugin.options import add_options, read_options
 from l3conf.plugin.recorder import Recorder
@@ -34,6 +35,7 @@ __all__ = [
     "pytest_configure",
     "pytest_make_parametrize_id",
     "pytest_report_header",
+    "pytest_unconfigure",
 ]
 
 _OPTIONS: pytest.StashKey[RunOptions] = pytest.StashKey()
@@ -50,6 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     marks.declare(config)
     options = config.stash[_OPTIONS] = read_options(config)
     is_worker = hasattr(config, "workerinput")
+    if not is_worker:
+        follow_caller()
     if options.output is not None and not is_worker and not config.option.collectonly:
         from l3conf.plugin.controller import Controller  # noqa: PLC0415 - nothing heavy unless it is asked for
 

@@ -51,7 +51,7 @@ def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], messag
     for lab in labs:
         name = lab.topology.name
         writer.json(f"{name}/lab.json", lambda lab=lab: dict(lab.ground.describe()))  # type: ignore[misc]
-        for api in (*lab.apis.values(), lab.broker):
+        for api in lab.every_api:
             writer.json(
                 f"{name}/objects-{api.name}.json",
                 lambda api=api: {kind: api.items(path) for kind, path in _OBJECTS.items()},  # type: ignore[misc]

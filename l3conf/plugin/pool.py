@@ -21,6 +21,7 @@ from l3conf.plugin.cluster_api import GROUP, ClusterAPI
 from l3conf.plugin.gateways import status_lines
 from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
 from l3conf.plugin.lab import Lab
+from l3conf.plugin.membership import Membership
 from l3conf.plugin.options import topology_file
 from l3conf.plugin.stages import Once
 from l3conf.probes.manifests import probe_manifests
@@ -113,7 +114,6 @@ class LabPool:
             random=self._run.random(name),
         )
         lab = self._furnish(name, ground, harness)
-        lab.take_snapshot()
         self._run.note(f"lab {name}: bare after {time.monotonic() - began:.2f} s")
         return lab
 
@@ -126,22 +126,23 @@ class LabPool:
         }
         harness.status = lambda cluster: status_lines(cluster, apis[cluster].items(f"{GROUP}/gateways"))
         pods = _install_probes(topology, apis, harness)
+        hooks = HookRunner(
+            self._run.implementation,
+            log_directory=self._run.hook_logs(name),
+            record=self._run.hook_called,
+            grace=harness.budgets.get("T_hook_grace"),
+        )
         return Lab(
             ground=ground,
             run=self._run,
             harness=harness,
-            hooks=HookRunner(
-                self._run.implementation,
-                log_directory=self._run.hook_logs(name),
-                record=self._run.hook_called,
-                grace=harness.budgets.get("T_hook_grace"),
-            ),
             apis=apis,
             broker=ClusterAPI("broker", ground.broker.kubeconfig, timeout=seconds),
             pods=pods,
             services={cluster: find_service(api, cluster, pods.of(cluster)) for cluster, api in apis.items()},
             nodes=find_nodes(topology, harness),
             outsider=find_outsider(topology, harness),
+            members=Membership(ground, hooks, harness.budgets, self._run.scratch / "work" / name),
         )
 
 
@@ -155,7 +156,7 @@ def crd_digests(lab: Lab) -> dict[str, str]:
 
 
 def _install(lab: Lab) -> Lab:
-    lab.install()
+    lab.members.install(lab.run.random("canary"))
     lab.run.emit(LabFacts(topology=lab.topology.name, facts=crd_digests(lab), seconds=0.0))
     return lab
 

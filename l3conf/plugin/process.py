@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l3conf.errors import UserError
+from l3conf.plugin.caller import CALLER
 from l3conf.plugin.run import SCRATCH
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def launch(selection: Selection, output: IO[bytes] | None, scratch: Path, *more:
         [*command(selection, *more), "--basetemp", str(scratch / "pytest")],
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
-        env={**environment(os.environ), SCRATCH: str(scratch)},
+        # Libraries leave temporary files behind when they are killed; in scratch they go with the rest.
+        env={**environment(os.environ), SCRATCH: str(scratch), "TMPDIR": str(scratch), CALLER: str(os.getpid())},
         start_new_session=output is not None,
     )
 

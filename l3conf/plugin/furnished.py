@@ -1,0 +1,169 @@
+"""A lab with the suite's own workload in it: places, APIs, and everything that can be asked of them.
+
+Nothing here knows of an implementation; ``l3conf.plugin.lab`` adds that.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from l3conf.errors import LabError
+from l3conf.expectations.reachability import Reachability
+from l3conf.model.topology import IPFamily
+from l3conf.plugin import dns, local_traffic
+from l3conf.plugin.cluster_api import ClusterAPI
+from l3conf.plugin.inventory import installed_objects
+from l3conf.plugin.resources import Resources
+from l3conf.wait import DeadlineMissedError, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from l3conf.expectations import Node, Outsider, Service
+    from l3conf.expectations.harness import Harness
+    from l3conf.labs.base import Lab as Ground
+    from l3conf.model.topology import Topology
+    from l3conf.oracle import Table
+    from l3conf.plugin.inventory import Pods
+    from l3conf.plugin.local_traffic import LocalTraffic
+    from l3conf.plugin.run import Run
+
+NodeStates = dict[str, "Mapping[str, object]"]
+"""Everything in the nodes' network configuration, by place (``east@east-1``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What can be compared before an implementation is there and after it has gone."""
+
+    nodes: NodeStates
+    objects: Mapping[str, frozenset[str]]
+    """Cluster-wide objects by cluster, the broker's under its own name."""
+    local_traffic: LocalTraffic
+
+
+@dataclass(slots=True)
+class FurnishedLab:
+    """Clusters with a probe pod on every node."""
+
+    ground: Ground
+    run: Run
+    harness: Harness
+    apis: Mapping[str, ClusterAPI]
+    """By cluster."""
+    broker: ClusterAPI
+    pods: Pods
+    services: Mapping[str, Service]
+    """The Service over the probe pods, by cluster."""
+    nodes: tuple[Node, ...]
+    outsider: Outsider
+
+    @property
+    def topology(self) -> Topology:
+        """The cluster set."""
+        return self.ground.topology
+
+    @property
+    def families(self) -> tuple[IPFamily, ...]:
+        """Address families that every cluster has."""
+        shared = set(IPFamily).intersection(*(cluster.families for cluster in self.topology.clusters))
+        return tuple(family for family in IPFamily if family in shared)
+
+    @property
+    def every_api(self) -> tuple[ClusterAPI, ...]:
+        """The APIs of all clusters, the broker's last."""
+        return (*self.apis.values(), self.broker)
+
+    @property
+    def resources(self) -> list[Resources]:
+        """The group ``submariner.io/v1`` of every cluster."""
+        return [Resources(api) for api in self.apis.values()]
+
+    def reachability(self, table: Table) -> Reachability:
+        """Return an expectation about the cells of a table."""
+        return Reachability(self.harness, table, {pod.site: pod for pod in self.pods.all}, self.services)
+
+    def local_traffic(self) -> LocalTraffic:
+        """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
+        table = local_traffic.observe(
+            self.harness, self.pods.all, self.services, self.nodes, self.outsider, self.families[0]
+        )
+        for cluster, api in self.apis.items():
+            server, pod = dns.server_of(api), self.pods.of(cluster)[-1]
+            if server:
+                table[f"dns {pod} -> {server}"] = dns.look_up(self.ground, pod, server)
+        return table
+
+    def node_states(self, *clusters: str) -> NodeStates:
+        """Return the network configuration of every node of the named clusters, or of all."""
+        return {
+            node.place: self.ground.node_state(node.site.cluster, node.site.node)
+            for node in self.nodes
+            if not clusters or node.site.cluster in clusters
+        }
+
+    def snapshot(self) -> Snapshot:
+        """Return all that a removal must restore, once every cluster by itself carries probes (control window).
+
+        ``LabError`` if some local traffic is not answered: with these a lab is no ground to stand on.
+        """
+
+        def services() -> bool | Pending:
+            broken = local_traffic.unserved(self.harness, self.pods.all, self.services, self.families[0])
+            return Pending(f"{len(broken)} pods do not reach their Service, e.g. {broken[0]}") if broken else True
+
+        def look() -> LocalTraffic | Pending:
+            table = self.local_traffic()
+            broken = local_traffic.undelivered(table)
+            return Pending(f"{len(broken)} local flows fail, e.g. {broken[0]}") if broken else table
+
+        try:
+            self.harness.wait("Services work before anything is installed", services, "T_baseline")
+            table = self.harness.wait("local traffic works before anything is installed", look, "T_baseline")
+        except DeadlineMissedError as missed:
+            raise LabError(str(missed), where=self.topology.name) from None
+        objects = {api.name: installed_objects(api) for api in self.every_api}
+        return Snapshot(nodes=self.node_states(), objects=objects, local_traffic=table)
+
+    def underlay_mtu(self, family: IPFamily) -> int:
+        """Return the MTU of the link on which a gateway node sends to another cluster, in bytes."""
+        here, there = (
+            next(node for node in self.nodes if node.is_gateway and node.site.cluster == cluster.name)
+            for cluster in self.topology.clusters[:2]
+        )
+        route = self._ask(here, "route", "get", str(there.address(family)))
+        return int(self._ask(here, "link", "show", "dev", route["dev"])["mtu"])
+
+    @staticmethod
+    def udp_overhead(family: IPFamily) -> int:
+        """Return the bytes of IP and UDP header without options."""
+        return 8 + (20 if family is IPFamily.IPV4 else 40)
+
+    @contextmanager
+    def cut(self, source: str, destination: str) -> Iterator[None]:
+        """Drop everything from one site to another, this direction only, while the context is open."""
+        with self.ground.cut(source, destination):
+            self.run.note(f"cut: {source} -> {destination}")
+            yield
+        self.run.note(f"healed: {source} -> {destination}")
+
+    def open_api(self, cluster: str) -> ClusterAPI:
+        """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""
+        access = self.ground.clusters[cluster]
+        return ClusterAPI(cluster, access.kubeconfig, timeout=self.harness.budgets.get("T_api"))
+
+    def close(self) -> None:
+        """Close API clients and end the ground."""
+        for api in self.every_api:
+            api.close()
+        self.ground.close()
+
+    def _ask(self, node: Node, *words: str) -> dict[str, Any]:
+        """Return the first answer of ``ip -json`` on a node."""
+        code, out, err = self.ground.run(node.place, ["ip", "-json", *words], timeout=5.0)
+        if code != 0:
+            raise LabError(f"ip {' '.join(words)} failed: {err.strip()}", where=node.place)
+        return dict(json.loads(out)[0])

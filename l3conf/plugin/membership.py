@@ -1,0 +1,68 @@
+"""What only the implementation can do: be installed, make clusters members, let them go, be removed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.adapter import HookRequest, HookUnavailable
+from l3conf.model.implementation import Verb
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from l3conf.adapter import HookRunner
+    from l3conf.labs.base import Lab as Ground
+    from l3conf.spec.budgets import Budgets
+
+
+@dataclass(slots=True)
+class Membership:
+    """The implementation's hooks on one lab, and who is a member by what they did.
+
+    Hooks that hang, lie or crash raise ``ImplementationError``; a verb that the implementation does not have makes
+    the rows that need it untestable (a skip with that reason).
+    """
+
+    ground: Ground
+    hooks: HookRunner
+    budgets: Budgets
+    work_directory: Path
+    """The hooks' own, of this lab alone: credentials of one lab's broker must not meet another's."""
+    joined: list[str] = field(default_factory=list)
+    joined_at: float = 0.0
+    """``time.monotonic`` when the last join hook had ended."""
+
+    def install(self, canary: random.Random) -> None:
+        """Check the canary, deploy, and join every cluster; then wait for nothing."""
+        self.hooks.check_canary(self._request(), canary, timeout=self.budgets.get("T_canary"))
+        self._call(Verb.DEPLOY)
+        for cluster in self.ground.topology.clusters:
+            self._call(Verb.JOIN, cluster.name)
+            self.joined.append(cluster.name)
+        self.joined_at = time.monotonic()
+
+    def leave(self, cluster: str) -> float:
+        """Take a cluster out of the set; return ``time.monotonic`` when the hook had ended."""
+        self._call(Verb.LEAVE, cluster)
+        self.joined.remove(cluster)
+        return time.monotonic()
+
+    def remove(self) -> float:
+        """Take the implementation out everywhere; return ``time.monotonic`` when the hook had ended."""
+        self._call(Verb.REMOVE)
+        self.joined.clear()
+        return time.monotonic()
+
+    def _call(self, verb: Verb, cluster: str = "") -> None:
+        timeout = self.budgets.get("T_deploy" if verb is Verb.DEPLOY else "T_hook")
+        answer = self.hooks.run(verb, self._request(cluster), timeout=timeout)
+        if isinstance(answer, HookUnavailable):
+            pytest.skip(answer.reason)
+
+    def _request(self, cluster: str = "") -> HookRequest:
+        return HookRequest(lab=self.ground, work_directory=self.work_directory, cluster=cluster)
