@@ -80,6 +80,13 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return f"l3conf: {options.implementation} on {options.lab_kind}, seed {options.seed}"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Tidy up where the command that would do it was killed."""
+    if not hasattr(config, "workerinput"):
+        tidy_up_for_caller()
+
+
 def _become_worker(config: pytest.Config, options: RunOptions) -> None:
     run = Run(
         options=options,

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 
-from l3conf.emulator.kernel.syscalls import prctl_pdeathsig
 from l3conf.plugin.run import SCRATCH
 
 CALLER = "L3CONF_CALLER"
@@ -20,6 +19,8 @@ CALLER = "L3CONF_CALLER"
 def follow_caller() -> None:
     """Have the kernel interrupt this process when the command dies."""
     if CALLER in os.environ:
+        from l3conf.emulator.kernel.syscalls import prctl_pdeathsig  # noqa: PLC0415 - not in other people's runs
+
         prctl_pdeathsig(signal.SIGINT)
         if orphaned():  # it died before the line above
             signal.raise_signal(signal.SIGINT)
