@@ -28,6 +28,10 @@ class NetworkPlugin(enum.Enum):
 
     BRIDGE = "bridge"
     """Host routes between nodes; masquerades what leaves the pod range."""
+    OVERLAY = "overlay"
+    """VXLAN between nodes, so the LAN knows no pods; small MTU in pods; masquerades what leaves the pod range."""
+    ROUTED = "routed"
+    """A host route per pod and no bridge; forwards only for its own pods; strict reverse-path filter; masquerades."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

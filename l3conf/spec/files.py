@@ -9,29 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l3conf.model.implementation import EmulatedImage, Implementation, Verb
-from l3conf.model.topology import ClusterSpec, IPFamily, NetworkPlugin, NodeSpec, Topology
+from l3conf.model.topology import ClusterSpec, NetworkPlugin, NodeSpec, Topology
 from l3conf.spec.catalogue import load_features, load_profiles
 from l3conf.spec.documents import Document, read_document
 from l3conf.spec.implementation_checks import implementation_problems
 from l3conf.spec.problems import Problem, refuse
 from l3conf.spec.schema_files import schema_problems
-from l3conf.spec.topology_checks import DEFAULT_WAN, size_problems, topology_problems
+from l3conf.spec.topology_checks import size_problems, topology_problems, wan_ranges
 from l3conf.verdict import Exemption
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from l3conf.model.topology import IPNetwork
 
-REALISED_FAMILIES = frozenset({IPFamily.IPV4})
-"""Address families that the emulated lab builds."""
 
-
-def load_topology(path: Path | str, *, families: Collection[IPFamily] = REALISED_FAMILIES) -> Topology:
+def load_topology(path: Path | str) -> Topology:
     """Load a topology file; ``InvalidFileError`` names every problem with file, line, field and remedy."""
     document = read_document(Path(path))
     refuse(document.file, schema_problems("topology", document.data), document.lines)
-    refuse(document.file, topology_problems(document.data, families), document.lines)
+    refuse(document.file, topology_problems(document.data), document.lines)
     topology = _topology(document.data)
     refuse(document.file, size_problems(topology), document.lines)
     return topology
@@ -76,7 +73,7 @@ def _topology(data: Mapping[str, Any]) -> Topology:
     return Topology(
         name=data["metadata"]["name"],
         clusters=tuple(_cluster(cluster) for cluster in spec["clusters"]),
-        wan_cidrs=_networks(spec.get("wanCIDRs", [DEFAULT_WAN])),
+        wan_cidrs=_networks(wan_ranges(spec)),
         pods_per_node=spec.get("podsPerNode", 0),
     )
 

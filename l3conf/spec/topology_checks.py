@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from l3conf.model import addressing
-from l3conf.model.topology import IPFamily
+from l3conf.model.topology import IPFamily, NetworkPlugin
 from l3conf.spec.problems import FieldPath, Problem, field_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from l3conf.model.topology import ClusterSpec, IPNetwork, Topology
 
-DEFAULT_WAN = "192.0.2.0/24"
+DEFAULT_WAN, DEFAULT_WAN_IPV6 = "192.0.2.0/24", "2001:db8::/64"
 RESERVED_NAMES = frozenset({"broker", "wan"})
 """Places of every lab (``labs.base``): a cluster of that name could not be told from them."""
-UNUSABLE = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
-"""Never forwarded: this network, loopback, link-local, multicast and reserved (RFC 6890)."""
+UNUSABLE = tuple(
+    map(
+        ip_network,
+        ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/8", "fe80::/10", "ff00::/8"),
+    )
+)
+"""Never forwarded: this network, loopback, IPv4 in IPv6 clothes, link-local, multicast, reserved (RFC 6890, 4291)."""
 MIN_SERVICE_HOST_BITS = 5
 """Room for ``kubernetes`` (.1), cluster DNS (.10) and a handful of services."""
 MAX_SERVICE_HOST_BITS = 20
@@ -40,14 +45,22 @@ class _Range:
     underlay: bool
 
 
-def topology_problems(data: Mapping[str, Any], families: Collection[IPFamily]) -> list[Problem]:
-    """Return what is wrong with schema-valid topology data, for ground that realises these families."""
+def wan_ranges(spec: Mapping[str, Any]) -> list[str]:
+    """Return the WAN's ranges as written, else the defaults: IPv4, and IPv6 where a site has it."""
+    lans = [text for cluster in spec["clusters"] for text in cluster["nodeCIDRs"]]
+    default = [DEFAULT_WAN, DEFAULT_WAN_IPV6] if any(":" in text for text in lans) else [DEFAULT_WAN]
+    written: list[str] = spec.get("wanCIDRs", default)
+    return written
+
+
+def topology_problems(data: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with schema-valid topology data."""
     spec = data["spec"]
     problems = list(_name_problems(spec["clusters"]))
     problems += _gateway_problems(spec["clusters"])
     ranges: list[_Range] = []
     for path, texts, cluster in _range_lists(spec):
-        found = list(_parse_list(path, texts, cluster, families, problems))
+        found = list(_parse_list(path, texts, cluster, problems))
         ranges += found
         problems += _family_problems(path, found)
     problems += _overlap_problems(ranges)
@@ -55,10 +68,11 @@ def topology_problems(data: Mapping[str, Any], families: Collection[IPFamily]) -
 
 
 def size_problems(topology: Topology) -> list[Problem]:
-    """Return the ranges that are too small for what stands in them."""
+    """Return the ranges that are too small for what stands in them, or of a family that nothing there carries."""
     problems = list(_wan_problems(topology))
     for index, cluster in enumerate(topology.clusters):
         problems += _cluster_size_problems(("spec", "clusters", index), cluster)
+        problems += _carriage_problems(("spec", "clusters", index), cluster, topology.wan_cidrs)
     return problems
 
 
@@ -90,7 +104,7 @@ def _gateway_problems(clusters: list[dict[str, Any]]) -> Iterator[Problem]:
 
 
 def _range_lists(spec: Mapping[str, Any]) -> Iterator[tuple[FieldPath, list[str], int | None]]:
-    yield ("spec", "wanCIDRs"), spec.get("wanCIDRs", [DEFAULT_WAN]), None
+    yield ("spec", "wanCIDRs"), wan_ranges(spec), None
     for index, cluster in enumerate(spec["clusters"]):
         for key in ("podCIDRs", "serviceCIDRs", "nodeCIDRs"):
             yield ("spec", "clusters", index, key), cluster[key], index
@@ -100,20 +114,19 @@ def _parse_list(
     path: FieldPath,
     texts: list[str],
     cluster: int | None,
-    families: Collection[IPFamily],
     problems: list[Problem],
 ) -> Iterator[_Range]:
     """Yield the ranges that can be used further; append what is wrong with the others."""
     for index, text in enumerate(texts):
         item = (*path, index)
-        parsed = _parse(item, text, families)
+        parsed = _parse(item, text)
         if isinstance(parsed, Problem):
             problems.append(parsed)
             continue
         yield _Range(item, parsed, cluster, underlay=path[-1] in {"wanCIDRs", "nodeCIDRs"})
 
 
-def _parse(path: FieldPath, text: str, families: Collection[IPFamily]) -> IPNetwork | Problem:
+def _parse(path: FieldPath, text: str) -> IPNetwork | Problem:
     try:
         network = ip_network(text, strict=False)
     except ValueError:
@@ -124,11 +137,8 @@ def _parse(path: FieldPath, text: str, families: Collection[IPFamily]) -> IPNetw
         ip_network(text)
     except ValueError:
         return Problem(path, f"{text!r} has host bits set", f"write {network}")
-    if IPFamily.of(network) not in families:
-        what = f"{text!r}: the emulated lab does not realise {IPFamily.of(network).value} yet"
-        return Problem(path, what, f"use {' or '.join(sorted(family.value for family in families))} ranges")
     for unusable in UNUSABLE:
-        if isinstance(network, IPv4Network) and network.overlaps(unusable):
+        if network.version == unusable.version and network.overlaps(unusable):
             return Problem(path, f"{text!r} contains addresses of {unusable}, which are never routed", "use others")
     return network
 
@@ -177,3 +187,29 @@ def _cluster_size_problems(base: FieldPath, cluster: ClusterSpec) -> Iterator[Pr
         addressing.pod_ranges(cluster, len(cluster.nodes) - 1)
     except ValueError as error:
         yield Problem((*base, "podCIDRs"), str(error), "use a shorter prefix or fewer nodes")
+
+
+def _carriage_problems(base: FieldPath, cluster: ClusterSpec, wan: Sequence[IPNetwork]) -> Iterator[Problem]:
+    """Every family needs something below it that carries it: services pods, pods the LAN, the LAN the WAN."""
+    pods, lan, service = cluster.pod_cidrs, cluster.node_cidrs, cluster.service_cidrs[0]
+    for index, cidr in _missing(cluster.service_cidrs, pods):
+        what = f"{cidr} needs pods of its family, which podCIDRs lacks"
+        yield Problem((*base, "serviceCIDRs", index), what, "add a range to podCIDRs")
+    if cluster.plugin is not NetworkPlugin.OVERLAY:
+        for index, cidr in _missing(pods, lan):
+            what = f"plugin {cluster.plugin.value!r} cannot carry {cidr}: the LAN has no {IPFamily.of(cidr).value}"
+            yield Problem((*base, "podCIDRs", index), what, "add a range to nodeCIDRs, or use plugin: overlay")
+    if IPFamily.of(service) not in map(IPFamily.of, lan):
+        what = (
+            f"{service} is the first range, where pods find their API, but the LAN has no {IPFamily.of(service).value}"
+        )
+        yield Problem((*base, "serviceCIDRs", 0), what, "add a range to nodeCIDRs, or begin with the other family")
+    for index, cidr in _missing(lan, wan):
+        what = f"the WAN has no {IPFamily.of(cidr).value} for {cidr}"
+        yield Problem((*base, "nodeCIDRs", index), what, "add a range to wanCIDRs")
+
+
+def _missing(wanted: Sequence[IPNetwork], carrier: Sequence[IPNetwork]) -> Iterator[tuple[int, IPNetwork]]:
+    """Yield the ranges, with their positions, whose family no range of the carrier has."""
+    carried = {IPFamily.of(cidr) for cidr in carrier}
+    return ((index, cidr) for index, cidr in enumerate(wanted) if IPFamily.of(cidr) not in carried)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric import faults
-from l3conf.emulator.fabric.encode import configuration, links, plug
+from l3conf.emulator.fabric.encode import configuration, connection, links
 from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric
-from l3conf.emulator.fabric.plugins.bridge import plan_pod
+from l3conf.emulator.fabric.plugins.registry import PLUGINS
 from l3conf.emulator.fabric.pods import PodOffsets
 from l3conf.emulator.fabric.refusals import explained
 from l3conf.emulator.fabric.sysctls import SysctlWriter, sysctls_of
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from l3conf.emulator.fabric.elements import Cable, FabricPlan, NamespacePlan
+    from l3conf.emulator.fabric.elements import FabricPlan, NamespacePlan
+    from l3conf.emulator.fabric.plugins.protocol import PodNetwork
     from l3conf.emulator.kernel.request import Request
-    from l3conf.model.topology import IPAddress, IPNetwork, Topology
+    from l3conf.model.topology import ClusterSpec, IPAddress, Topology
 
 _LISTEN_BACKLOG = 128
 
@@ -61,7 +62,8 @@ class _Pod:
 @dataclass(frozen=True, slots=True)
 class _Node:
     route: RouteSocket
-    slices: tuple[IPNetwork, ...]
+    cluster: ClusterSpec
+    index: int
     offsets: PodOffsets
 
 
@@ -114,8 +116,9 @@ class Fabric:
     def _adopt_nodes(self) -> None:
         for cluster in self.topology.clusters:
             for index, node in enumerate(cluster.nodes):
-                key, slices = node_key(cluster.name, node.name), pod_ranges(cluster, index)
-                self._nodes[key] = _Node(RouteSocket(self._namespaces[key]), slices, PodOffsets(key, slices))
+                key = node_key(cluster.name, node.name)
+                offsets = PodOffsets(key, pod_ranges(cluster, index))
+                self._nodes[key] = _Node(RouteSocket(self._namespaces[key]), cluster, index, offsets)
 
     def namespace(self, key: str) -> NetworkNamespace:
         """Return the namespace of a key, still owned by the fabric. ``LabError`` if there is none."""
@@ -142,9 +145,10 @@ class Fabric:
         try:
             for request in requests:
                 key = node_key(request.cluster, request.node)
-                cable, plan = self._place(request, key)
-                plans.append(plan)
-                plugged.setdefault(key, []).append(plug(cable, self._pods[request.uid].namespace))
+                network = self._place(request, key)
+                plans.append(network.namespace)
+                far = self._pods[request.uid].namespace
+                plugged.setdefault(key, []).extend(connection(network, far))
             for key, batch in plugged.items():
                 self._nodes[key].route.execute(batch)
             for plan in plans:
@@ -155,20 +159,20 @@ class Fabric:
                 self._forget(plan.key)
             raise
 
-    def _place(self, request: PodRequest, key: str) -> tuple[Cable, NamespacePlan]:
+    def _place(self, request: PodRequest, key: str) -> PodNetwork:
         """Choose a pod's addresses and make its namespace."""
         self.namespace(key)  # names what there is, if the node is unknown
         node = self._nodes[key]
         offset = node.offsets.take()
-        cable, plan = plan_pod(node.slices, offset, request.uid)
-        addresses = tuple(address.interface.ip for address in plan.addresses)
+        network = PLUGINS[node.cluster.plugin].pod_network(node.cluster, node.index, offset, request.uid)
+        addresses = tuple(address.interface.ip for address in network.namespace.addresses)
         try:
-            namespace = self._create(plan)
+            namespace = self._create(network.namespace)
         except BaseException:
             node.offsets.give_back(offset)
             raise
-        self._pods[request.uid] = _Pod(request, namespace, addresses, offset, cable.port_index)
-        return cable, plan
+        self._pods[request.uid] = _Pod(request, namespace, addresses, offset, network.cable.port_index)
+        return network
 
     def remove_pod(self, uid: str) -> None:
         """Disconnect a pod at once and let go of its namespace. Idempotent.

@@ -30,6 +30,8 @@ UPLINK = 2
 """Index of the link that leads out of a namespace: ``eth0``, on routers ``wan``."""
 BRIDGE = 3
 """Index of the bridge where there is one besides an uplink."""
+OVERLAY = 4
+"""Index of the device that leads to other nodes, where the LAN does not."""
 FIRST_PORT = 1 << 16
 """Index of the first bridge port: far from the small numbers that the kernel gives to links of others."""
 
@@ -41,21 +43,47 @@ class Bridge:
     name: str
     index: int
     mac: bytes
+    mtu: int = ETHERNET_MTU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelPeer:
+    """Another end of a tunnel: what is sent to ``mac`` goes to ``underlay``."""
+
+    mac: bytes
+    underlay: IPAddress
+    neighbours: tuple[IPAddress, ...]
+    """Addresses that resolve to ``mac``: next hops of routes into the tunnel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    """A VXLAN device that knows all its peers and learns none."""
+
+    name: str
+    index: int
+    vni: int
+    port: int
+    local: IPAddress
+    mac: bytes
+    mtu: int
+    peers: tuple[TunnelPeer, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cable:
-    """A veth pair: a port here (in bridge ``master``), a link in another namespace."""
+    """A veth pair: a port here (in bridge ``master``, if any), a link in another namespace."""
 
     port: str
     port_index: int
-    master: int
+    master: int | None
     to: str
     """Key of the namespace at the far end."""
     name: str
     """Link name at the far end."""
     index: int
     mac: bytes
+    mtu: int = ETHERNET_MTU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +96,20 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route in the main table: through a neighbour, or onto a link."""
+    """A route in the main table: through a neighbour, onto a link, or through a neighbour assumed to be on a link."""
 
     destination: IPNetwork
     via: IPAddress | None = None
     link: int | None = None
+    source: IPAddress | None = None
+    """Preferred source of packets that are made here."""
+    mtu: int | None = None
+    """Octets of IP that fit further on, where that is less than the link's own."""
+
+    @property
+    def assumes_on_link(self) -> bool:
+        """Say whether nothing but this route puts the neighbour on the link."""
+        return self.via is not None and self.link is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +118,11 @@ class NamespacePlan:
 
     key: str
     forwarding: bool = False
+    strict_reverse_path: bool = False
+    """Whether a packet must come in where its source is routed to (rp_filter 1, on links made later too)."""
     families: frozenset[IPFamily] = frozenset({IPFamily.IPV4})
     bridges: tuple[Bridge, ...] = ()
+    tunnels: tuple[Tunnel, ...] = ()
     cables: tuple[Cable, ...] = ()
     """Cables plugged in here, whose other ends are in other namespaces."""
     addresses: tuple[Address, ...] = ()
@@ -128,6 +168,6 @@ def alone(address: IPAddress) -> IPNetwork:
     return IPv4Network(whole) if isinstance(address, IPv4Address) else IPv6Network(whole)
 
 
-def default_route(via: IPAddress) -> Route:
+def default_route(via: IPAddress, link: int | None = None) -> Route:
     """Return the default route of the family of ``via``."""
-    return Route(destination=EVERYTHING[IPFamily.of(via)], via=via)
+    return Route(destination=EVERYTHING[IPFamily.of(via)], via=via, link=link)

@@ -29,7 +29,8 @@ from l3conf.emulator.fabric.elements import (
     mac_of,
     on_link,
 )
-from l3conf.emulator.fabric.plugins import bridge as bridge_plugin
+from l3conf.emulator.fabric.plugins.lan import routes_to_pods
+from l3conf.emulator.fabric.plugins.registry import PLUGINS
 from l3conf.errors import InvalidFileError
 from l3conf.model.addressing import (
     BROKER_OFFSET,
@@ -41,7 +42,7 @@ from l3conf.model.addressing import (
     host,
     site_router_offset,
 )
-from l3conf.model.topology import IPFamily
+from l3conf.model.topology import IPFamily, NetworkPlugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +85,8 @@ def _check_families(topology: Topology) -> None:
     wan = _families(topology.wan_cidrs)
     for cluster in topology.clusters:
         lan = _families(cluster.node_cidrs)
-        for family in _families(cluster.pod_cidrs) - lan:
+        carried = lan if cluster.plugin is not NetworkPlugin.OVERLAY else frozenset(IPFamily)
+        for family in _families(cluster.pod_cidrs) - carried:
             what = f"cluster {cluster.name} has {family.value} pods but its LAN has no {family.value}"
             raise InvalidFileError(what, where=f"topology {topology.name}", remedy="add a range to nodeCIDRs")
         for family in lan - wan:
@@ -172,7 +174,7 @@ def _router(topology: Topology, cluster: ClusterSpec) -> NamespacePlan:
     for index, node in enumerate(cluster.nodes):
         offset, to = FIRST_NODE_OFFSET + index, node_key(cluster.name, node.name)
         cables.append(_cable(f"node{index}", offset, cluster.node_cidrs, master=BRIDGE, name="eth0", to=to))
-        routes += bridge_plugin.routes_to_pods(cluster, index)
+        routes += routes_to_pods(cluster, index)
     return NamespacePlan(
         key=router_key(cluster.name),
         forwarding=True,
@@ -194,15 +196,17 @@ def _control_plane(cluster: ClusterSpec) -> NamespacePlan:
 
 
 def _node(cluster: ClusterSpec, index: int) -> NamespacePlan:
-    bridge, addresses = bridge_plugin.node_bridge(cluster, index)
+    network = PLUGINS[cluster.plugin].node_network(cluster, index)
     return NamespacePlan(
         key=node_key(cluster.name, cluster.nodes[index].name),
         forwarding=True,
-        families=_families(cluster.node_cidrs),
-        bridges=(bridge,),
-        addresses=(*_addresses(UPLINK, cluster.node_cidrs, FIRST_NODE_OFFSET + index), *addresses),
-        routes=(*_defaults(cluster.node_cidrs, ROUTER_OFFSET), *bridge_plugin.host_routes(cluster, index)),
-        ruleset=bridge_plugin.masquerade(cluster),
+        strict_reverse_path=network.strict_reverse_path,
+        families=_families(cluster.node_cidrs) | _families(cluster.pod_cidrs),
+        bridges=network.bridges,
+        tunnels=network.tunnels,
+        addresses=(*_addresses(UPLINK, cluster.node_cidrs, FIRST_NODE_OFFSET + index), *network.addresses),
+        routes=(*_defaults(cluster.node_cidrs, ROUTER_OFFSET), *network.routes),
+        ruleset=network.ruleset,
     )
 
 
@@ -229,11 +233,13 @@ def _routes_to_lans(topology: Topology, without: ClusterSpec | None = None) -> I
 
 
 def _routes_to_pod_ranges(topology: Topology) -> Iterator[Route]:
-    """Yield the outsider's routes to pods; where ranges overlap, the first site has it."""
+    """Yield the outsider's routes to pods that their LAN carries; where ranges overlap, the first site has it."""
     claimed: list[IPNetwork] = []
     for cluster in topology.clusters:
         for cidr in cluster.pod_cidrs:
-            if not any(cidr.version == other.version and cidr.overlaps(other) for other in claimed):
+            if IPFamily.of(cidr) in _families(cluster.node_cidrs) and not any(
+                cidr.version == other.version and cidr.overlaps(other) for other in claimed
+            ):
                 claimed.append(cidr)
                 yield _via_site(topology, cluster, cidr)
 

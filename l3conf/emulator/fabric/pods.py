@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from l3conf.emulator.fabric.plugins.bridge import GATEWAY_OFFSET
+from l3conf.emulator.fabric.plugins.protocol import GATEWAY_OFFSET
 from l3conf.errors import LabError
 
 if TYPE_CHECKING:

@@ -34,11 +34,11 @@ _OPTIONAL = ("ipv6", "bridge")
 
 def sysctls_of(plan: NamespacePlan) -> dict[str, str]:
     """Return the settings of a namespace by path below /proc/sys/net, in the order in which they are written."""
-    forwarding = "1" if plan.forwarding else "0"
+    forwarding, reverse_path = "1" if plan.forwarding else "0", "1" if plan.strict_reverse_path else "0"
     settings = {
         "ipv4/ip_forward": forwarding,  # first: writing it resets other settings to their defaults
-        "ipv4/conf/all/rp_filter": "0",
-        "ipv4/conf/default/rp_filter": "0",
+        "ipv4/conf/all/rp_filter": reverse_path,
+        "ipv4/conf/default/rp_filter": reverse_path,
         "ipv4/icmp_ratemask": "0",  # no ICMP error is rate-limited: traceroute and PTB rows count them
         "ipv4/ping_group_range": "0 0",  # the lab's user namespace has group 0 only
     }

@@ -26,6 +26,7 @@ _NEWADDR, _DELADDR = 20, 21
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 10, 18
 _IFLA_NET_NS_FD, _IFLA_NUM_TX_QUEUES, _IFLA_NUM_RX_QUEUES = 28, 31, 32
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 1, 2, 1
+_IFLA_AF_SPEC, _AF_INET, _IFLA_INET_CONF, _DEVCONF_PROXY_ARP = 26, 2, 1, 3
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 
 _IFF_UP = 1
@@ -81,6 +82,13 @@ def set_link(index: int, *, up: bool | None = None, mtu: int | None = None, mac:
     if mtu is not None:
         body += u32(_IFLA_MTU, mtu)
     return Request(_SETLINK, 0, body, f"set link {index} up={up} mtu={mtu}")
+
+
+def answer_for_everyone(index: int) -> Request:
+    """Make a link answer ARP requests for whatever this host has a route to (proxy ARP)."""
+    settings = nested(_AF_INET, nested(_IFLA_INET_CONF, u32(_DEVCONF_PROXY_ARP, 1)))
+    body = _LINK.pack(0, 0, index, 0, 0) + nested(_IFLA_AF_SPEC, settings)
+    return Request(_SETLINK, 0, body, f"set proxy ARP on link {index}")
 
 
 def delete_link(index: int) -> Request:

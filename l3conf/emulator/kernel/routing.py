@@ -29,12 +29,13 @@ _RTAX_MTU = 2
 _NDA_DST, _NDA_LLADDR = 1, 2
 _FRA_DST, _FRA_SRC, _FRA_PRIORITY, _FRA_FWMARK, _FRA_TABLE, _FRA_FWMASK = 1, 2, 6, 10, 15, 16
 _NDTA_NAME, _NDTA_PARMS = 1, 6
-_NDTPA_IFINDEX, _NDTPA_RETRANS_TIME, _NDTPA_MCAST_PROBES = 1, 5, 11
+_NDTPA_IFINDEX, _NDTPA_RETRANS_TIME, _NDTPA_MCAST_PROBES, _NDTPA_PROXY_DELAY = 1, 5, 11, 13
 
 _NUD_REACHABLE, _NUD_PERMANENT = 0x02, 0x80
 _PROTOCOL_STATIC = 4  # RTPROT_STATIC
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _TO_TABLE = 1  # FR_ACT_TO_TBL
+_RTNH_F_ONLINK = 4
 
 _ROUTE = struct.Struct("=BBBBBBBBI")  # rtmsg, fib_rule_hdr
 _NEIGHBOUR = struct.Struct("=BxxxiHBB")  # ndmsg
@@ -61,9 +62,14 @@ def add_route(
     metric: int | None = None,
     table: int = MAIN_TABLE,
     kind: RouteKind = RouteKind.UNICAST,
+    assume_on_link: bool = False,
 ) -> Request:
-    """Add a route; ``source`` is the preferred source address of packets made here."""
-    body = _route_header(destination, table, kind, on_link=gateway is None)
+    """Add a route; ``source`` is the preferred source address of packets made here.
+
+    With ``assume_on_link`` the gateway is taken to be on ``link``, whatever the routes to it say.
+    """
+    flags = _RTNH_F_ONLINK if assume_on_link else 0
+    body = _route_header(destination, table, kind, flags, on_link=gateway is None)
     if gateway is not None:
         body += attribute(_RTA_GATEWAY, gateway.packed)
     if link is not None:
@@ -109,6 +115,14 @@ def set_neighbour_timing(link: int, family: IPFamily, *, retransmit_ms: int, pro
     return Request(_SETNEIGHTBL, 0, body, f"set {cache} timing of link {link}")
 
 
+def set_proxy_delay(link: int, family: IPFamily, *, delay_ms: int) -> Request:
+    """Set how long a link may wait before it answers for others; the kernel's default is up to 800 ms."""
+    cache, number = _NEIGHBOUR_CACHE[family]
+    parameters = nested(_NDTA_PARMS, u32(_NDTPA_IFINDEX, link), u64(_NDTPA_PROXY_DELAY, delay_ms))
+    body = _FAMILY_ONLY.pack(number) + text(_NDTA_NAME, cache) + parameters
+    return Request(_SETNEIGHTBL, 0, body, f"set {cache} proxy delay of link {link}")
+
+
 def add_rule(
     priority: int,
     *,
@@ -149,11 +163,11 @@ def _rule(
     return body
 
 
-def _route_header(destination: IPNetwork, table: int, kind: RouteKind, *, on_link: bool) -> bytes:
+def _route_header(destination: IPNetwork, table: int, kind: RouteKind, flags: int, *, on_link: bool) -> bytes:
     scope = _SCOPE_LINK if on_link and kind is RouteKind.UNICAST else _SCOPE_UNIVERSE
     family, length = FAMILY[destination.version], destination.prefixlen
     # The header's table is one byte; RTA_TABLE carries the whole number.
-    header = _ROUTE.pack(family, length, 0, 0, min(table, 255), _PROTOCOL_STATIC, scope, kind.value, 0)
+    header = _ROUTE.pack(family, length, 0, 0, min(table, 255), _PROTOCOL_STATIC, scope, kind.value, flags)
     return header + _prefix(_RTA_DST, destination) + u32(_RTA_TABLE, table)
 
 

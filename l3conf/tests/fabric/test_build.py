@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import resource
@@ -12,7 +11,6 @@ import struct
 import subprocess
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,60 +19,10 @@ from l3conf.capture.session import Capture
 from l3conf.emulator.fabric.build import Fabric, PodRequest
 from l3conf.errors import LabError, MissingPrerequisiteError
 from l3conf.tests.fabric.topologies import pair
+from l3conf.tests.fabric.udp import PATIENCE, SILENCE, client, error_of, seen_as, server
 from l3conf.tests.sandbox import sandboxed
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from l3conf.emulator.kernel.namespaces import NetworkNamespace
-    from l3conf.model.topology import IPAddress
-
 NFT = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nft"
-IP_RECVERR = 11  # ip(7); not in Python's socket module
-PATIENCE = 5.0
-"""Seconds to wait for what must come."""
-SILENCE = 0.2
-"""Seconds of nothing that count as dropped; what passes arrives within a millisecond."""
-
-
-@contextlib.contextmanager
-def server(namespace: NetworkNamespace, address: IPAddress) -> Iterator[socket.socket]:
-    """Open a UDP socket that waits for datagrams."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with namespace.socket(family, socket.SOCK_DGRAM) as listener:
-        listener.bind((str(address), 7000))
-        listener.settimeout(PATIENCE)
-        yield listener
-
-
-def client(namespace: NetworkNamespace, address: IPAddress) -> socket.socket:
-    """Open a UDP socket connected to ``server``; every ICMP error surfaces on it."""
-    sender = namespace.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
-    sender.setsockopt(socket.SOL_IP, IP_RECVERR, 1)
-    sender.settimeout(PATIENCE)
-    sender.connect((str(address), 7000))
-    return sender
-
-
-def seen_as(source: NetworkNamespace, destination: NetworkNamespace, address: IPAddress) -> str:
-    """Send a datagram and its answer; return the source that the server saw."""
-    with server(destination, address) as listener, client(source, address) as sender:
-        sender.send(b"ping")
-        _, peer = listener.recvfrom(100)
-        listener.sendto(b"pong", peer)
-        assert sender.recv(100) == b"pong"
-    return str(peer[0])
-
-
-def error_of(source: NetworkNamespace, address: IPAddress) -> int:
-    """Send a datagram that must be refused on its way; return the errno that ICMP turned into."""
-    with client(source, address) as sender:
-        sender.send(b"ping")
-        try:
-            sender.recv(100)
-        except OSError as error:
-            return error.errno or 0
-    return 0
 
 
 def descriptors() -> list[str]:

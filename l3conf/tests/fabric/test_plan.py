@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from l3conf.emulator.fabric.elements import FabricPlan, NamespacePlan, mac_of
 from l3conf.emulator.fabric.plan import plan_fabric
-from l3conf.emulator.fabric.plugins.bridge import plan_pod
+from l3conf.emulator.fabric.plugins.pod_bridge import bridged_pod
 from l3conf.errors import InvalidFileError
 from l3conf.model.addressing import pod_ranges
 from l3conf.model.topology import IPAddress, IPNetwork, Topology
@@ -142,7 +142,8 @@ def test_pods_of_a_family_that_the_lan_lacks_are_the_files_fault() -> None:
 
 def test_a_pod_has_an_address_of_its_slice_and_knows_nobody_but_its_node() -> None:
     slices = (ip_network("10.1.2.0/24"), ip_network("fd00:1:0:2::/64"))
-    cable, pod = plan_pod(slices, 7, "uid")
+    network = bridged_pod(slices, 7, "uid")
+    cable, pod = network.cable, network.namespace
     assert [str(address.interface) for address in pod.addresses] == ["10.1.2.7/32", "fd00:1:0:2::7/128"]
     assert [(str(route.destination), str(route.via)) for route in pod.routes] == [
         ("10.1.2.1/32", "None"),

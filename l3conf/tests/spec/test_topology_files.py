@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from l3conf.errors import InvalidFileError
-from l3conf.model.topology import IPFamily
+from l3conf.model.topology import IPFamily, NetworkPlugin
 from l3conf.spec import documents
 from l3conf.spec.files import file_digest, load_topology
 from l3conf.spec.problems import MAX_PROBLEMS
@@ -114,7 +114,23 @@ def first(spec: dict[str, Any]) -> dict[str, Any]:
         (lambda s: first(s).update(podCIDRs=["10.1.0/16"]), "'10.1.0/16' is not an IP prefix"),
         (lambda s: first(s).update(podCIDRs=["10.1.0.0/33"]), "'10.1.0.0/33' is not an IP prefix"),
         (lambda s: first(s).update(podCIDRs=[]), "spec.clusters[0].podCIDRs: is empty"),
-        (lambda s: first(s).update(podCIDRs=["fd00:1::/48"]), "the emulated lab does not realise IPv6 yet (use IPv4"),
+        (lambda s: first(s).update(plugin="overlays"), "plugin: 'overlays' is not allowed (did you mean overlay?)"),
+        (
+            lambda s: first(s)["podCIDRs"].append("fd10:1::/48"),
+            "podCIDRs[1]: plugin 'bridge' cannot carry fd10:1::/48: the LAN has no IPv6 (add a range to nodeCIDRs, or",
+        ),
+        (lambda s: first(s)["serviceCIDRs"].append("fd11:1::/112"), "serviceCIDRs[1]: fd11:1::/112 needs pods of its"),
+        (
+            lambda s: first(s).update(plugin="overlay", podCIDRs=["fd10:1::/48"], serviceCIDRs=["fd11:1::/112"]),
+            "serviceCIDRs[0]: fd11:1::/112 is the first range, where pods find their API, but the LAN has no IPv6",
+        ),
+        (
+            lambda s: [s.update(wanCIDRs=["192.0.2.0/24"]), first(s)["nodeCIDRs"].append("fd01:1::/64")],
+            "nodeCIDRs[1]: the WAN has no IPv6 for fd01:1::/64 (add a range to wanCIDRs)",
+        ),
+        (lambda s: first(s).update(podCIDRs=["fe80::/48"]), "contains addresses of fe80::/10, which are never routed"),
+        (lambda s: first(s).update(podCIDRs=["::/0"]), "contains addresses of ::/8"),
+        (lambda s: first(s).update(serviceCIDRs=["fd11:1::/64"]), "too large for services (use a length from /108 to"),
         (lambda s: first(s).update(podCIDRs=["127.0.0.0/16"]), "contains addresses of 127.0.0.0/8"),
         (lambda s: first(s)["podCIDRs"].append("10.3.0.0/16"), "podCIDRs[1]: is the second IPv4 range beside"),
         (lambda s: first(s).update(serviceCIDRs=["10.1.4.0/22"]), "serviceCIDRs[0]: 10.1.4.0/22 overlaps 10.1.0.0/16"),
@@ -153,11 +169,21 @@ def test_pods_and_services_of_different_clusters_may_overlap(tmp_path: Path) -> 
     load_topology(write(tmp_path, data))
 
 
-def test_ground_that_realises_ipv6_takes_ipv6(tmp_path: Path) -> None:
+def test_both_families_stand_in_the_order_of_the_file_and_the_wan_has_both(tmp_path: Path) -> None:
     data = copy.deepcopy(VALID)
-    data["spec"]["clusters"][0]["podCIDRs"].append("fd00:1::/48")
-    topology = load_topology(write(tmp_path, data), families=set(IPFamily))
+    first(data["spec"])["podCIDRs"].append("fd10:1::/48")
+    first(data["spec"])["nodeCIDRs"].append("fd01:1::/64")
+    topology = load_topology(write(tmp_path, data))
     assert topology.cluster("east").families == (IPFamily.IPV4, IPFamily.IPV6)
+    assert topology.wan_cidrs == (IPv4Network("192.0.2.0/24"), IPv6Network("2001:db8::/64"))
+
+
+def test_an_overlay_carries_a_family_that_the_lan_lacks(tmp_path: Path) -> None:
+    data = copy.deepcopy(VALID)
+    first(data["spec"]).update(plugin="overlay", podCIDRs=["10.1.0.0/16", "fd10:1::/48"])
+    topology = load_topology(write(tmp_path, data))
+    assert topology.cluster("east").plugin is NetworkPlugin.OVERLAY
+    assert topology.wan_cidrs == (IPv4Network("192.0.2.0/24"),)
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
