@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import yaml
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownMutant:
-    """A row of ``l3conf/teeth/mutants.yaml``."""
+    """A row of a catalogue of mutants."""
 
     name: str
     sentence: str
@@ -22,11 +21,11 @@ class KnownMutant:
 def load_mutants(file: Path | None = None) -> tuple[KnownMutant, ...]:
     """Return the catalogue of mutants; empty where there is none."""
     path = file if file is not None else _catalogue_file()
-    if path is None or not path.is_file():
+    if not path.is_file():
         return ()
     rows = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     return tuple(
-        KnownMutant(name=row["name"], sentence=row.get("sentence", ""), kills=tuple(row["kills"])) for row in rows
+        KnownMutant(name=row["name"], sentence=row.get("breaks", ""), kills=tuple(row["kills"])) for row in rows
     )
 
 
@@ -35,7 +34,6 @@ def mutants_killed_by(requirement: str, file: Path | None = None) -> list[KnownM
     return [mutant for mutant in load_mutants(file) if requirement in mutant.kills]
 
 
-def _catalogue_file() -> Path | None:
-    found = importlib.util.find_spec("l3conf.teeth")
-    locations = list(found.submodule_search_locations or []) if found is not None else []
-    return Path(locations[0]) / "mutants.yaml" if locations else None
+def _catalogue_file() -> Path:
+    """Return where the reference implementation, beside this package, keeps its catalogue: data, never imported."""
+    return Path(__file__).parents[2] / "reference_impl" / "mutants" / "catalogue.yaml"

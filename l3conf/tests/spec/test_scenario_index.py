@@ -54,6 +54,6 @@ def test_published_scenarios_name_rows_that_exist() -> None:
 
 def test_mutants_are_found_by_the_rows_that_kill_them(tmp_path: Path) -> None:
     catalogue = tmp_path / "mutants.yaml"
-    catalogue.write_text("- {name: snat, sentence: Hides the pod., kills: [L3-F5]}\n- {name: mute, kills: [L3-F1]}\n")
+    catalogue.write_text("- {name: snat, breaks: Hides the pod., kills: [L3-F5]}\n- {name: mute, kills: [L3-F1]}\n")
     assert [mutant.name for mutant in mutants_killed_by("L3-F5", catalogue)] == ["snat"]
     assert load_mutants(tmp_path / "none.yaml") == ()
