@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from l3conf.emulator.apiserver.server import APIServer
-from l3conf.emulator.calls import LabCalls
+from l3conf.emulator.calls import PATH, LabCalls
 from l3conf.emulator.cluster import API_PORT, LOOPBACK, EmulatedCluster
 from l3conf.emulator.control.server import ControlServer
 from l3conf.emulator.controllers.kubernetes_service import ControlPlane
@@ -107,8 +107,9 @@ class _Lab:
         """Return the image table: the implementation's rows first, then what the emulator itself serves."""
         rows = [Image(name=row.name, entrypoint=row.command, env=row.env) for row in self._request.images]
         agent = (sys.executable, "-m", "l3conf.probes.agent", "serve")
-        rows.append(Image(name="l3conf/probe:*", entrypoint=agent, builtin=ProbeWorkload(prober)))
-        rows.append(Image(name="l3conf/probe-agent:*", entrypoint=agent))  # the same without the fast path
+        env = {"PATH": f"{sys.prefix}/bin:{PATH}"}  # `kubectl exec` finds the agent's interpreter
+        rows.append(Image(name="l3conf/probe:*", entrypoint=agent, env=env, builtin=ProbeWorkload(prober)))
+        rows.append(Image(name="l3conf/probe-agent:*", entrypoint=agent, env=env))  # the same without the fast path
         return rows
 
     def _probe_pods(self, cluster: EmulatedCluster) -> list[dict[str, Any]]:
