@@ -1,4 +1,4 @@
-"""``python -m reference_impl gateway|route-agent|cleanup``: the programs of the DaemonSets."""
+"""``python -m reference_impl gateway|route-agent|cleanup|wireguard``: the programs of the DaemonSets."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import logging
 import signal
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.cable_drivers import load_driver
 from reference_impl.agents.settings import SettingsError, load_broker, load_place, load_settings
 from reference_impl.drivers.api import APIError
 from reference_impl.drivers.echo import RawEcho
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.key_file import load_or_make
 from reference_impl.drivers.kube_api import KubeAPI
 from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.mutants import UnknownMutantError, load_mutant
+from reference_impl.names import WIREGUARD_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,14 +40,18 @@ async def _gateway(resources: AsyncExitStack) -> None:
     from reference_impl.agents.gateway import OWNERSHIP, GatewayAgent  # noqa: PLC0415 - likewise
 
     settings, access = load_settings(), load_broker()
+    key = load_or_make() if settings.backend == WIREGUARD_BACKEND else None
+    driver = load_driver(settings.backend, key.public if key else "")
+    devices = tuple(dict.fromkeys([*OWNERSHIP.devices, driver.device]))
     broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
     resources.push_async_callback(broker.close)
     agent = GatewayAgent(
         settings,
         access,
+        driver,
         member=_api(resources),
         broker=broker,
-        kernel=LinuxKernel(OWNERSHIP),
+        kernel=LinuxKernel(replace(OWNERSHIP, devices=devices), key),
         echo=_echo(resources),
         mutant=load_mutant(),
     )
@@ -55,6 +63,12 @@ async def _cleanup(resources: AsyncExitStack) -> None:
 
     kernels = [LinuxKernel(gateway.OWNERSHIP), LinuxKernel(route_agent.OWNERSHIP)]
     await cleanup.run(load_place(), _api(resources), kernels, load_mutant())
+
+
+async def _wireguard(_resources: AsyncExitStack) -> None:
+    from reference_impl.agents import wireguard_engine  # noqa: PLC0415 - likewise
+
+    await wireguard_engine.run()
 
 
 def _api(resources: AsyncExitStack) -> KubeAPI:
@@ -73,6 +87,7 @@ PROGRAMS: dict[str, Callable[[AsyncExitStack], Awaitable[None]]] = {
     "gateway": _gateway,
     "route-agent": _route_agent,
     "cleanup": _cleanup,
+    "wireguard": _wireguard,
 }
 
 

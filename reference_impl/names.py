@@ -23,7 +23,8 @@ GATEWAY_LEASE: Final = "submariner-gateway-lock"
 CLEANUP_RECORD: Final = "submariner-cleanup"
 """ConfigMap in which nodes report that they are clean."""
 PROGRAMMED: Final = "submariner.io/programmed"
-"""Annotation of the ClusterRole ``submariner-nodes``: nodes may hold kernel state of ours. Set before the first agent
+"""Annotation of the ClusterRole ``submariner-nodes``: nodes may hold kernel state of ours, and of which cable driver
+(its value). Set before the first agent
 starts, taken away when all nodes are clean; being cluster-scoped it outlives a namespace deleted by hand."""
 NODES_ROLE: Final = "submariner-nodes"
 MANAGED_BY: Final = "submariner-reference"
@@ -56,3 +57,17 @@ CABLE_TABLE: Final = "submariner-cable"
 """nftables tables, family inet."""
 
 VXLAN_BACKEND: Final = "vxlan"
+WIREGUARD_BACKEND: Final = "wireguard"
+"""``Endpoint.spec.backend``."""
+WIREGUARD_DEVICE: Final = "submariner"
+WIREGUARD_OVERHEAD: Final = {4: 80, 6: 80}
+"""Outer IP, UDP, WireGuard header and tag: 60 and 80 bytes. 80 always, as everybody's default of 1420 has it, so that
+both ends agree and a path that turns to IPv6 on its way still carries the packets."""
+WIREGUARD_KEEPALIVE: Final = 10
+"""Seconds. Shorter than the 30 s after which the most forgetful NATs drop a mapping."""
+PUBLIC_KEY: Final = "publicKey"
+"""Entry of ``Endpoint.spec.backend_config``: base64."""
+NODE_DIRECTORY: Final = "/run/submariner"
+"""Directory of the host, with one directory a node in it: key and socket of the cable driver wireguard."""
+CABLE_DRIVER_GROUP: Final = "reference_impl.cable_drivers"
+"""Entry point group in which installed packages offer further cable drivers."""

@@ -6,9 +6,18 @@ import enum
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from reference_impl.state import ForwardingEntry, Link, Neighbour, Route, Rule, Ruleset
+from reference_impl.state import (
+    ForwardingEntry,
+    Link,
+    Neighbour,
+    Route,
+    Rule,
+    Ruleset,
+    WireGuardLink,
+    WireGuardPeer,
+)
 
-Item: TypeAlias = Link | Neighbour | ForwardingEntry | Route | Rule | Ruleset
+Item: TypeAlias = Link | WireGuardLink | WireGuardPeer | Neighbour | ForwardingEntry | Route | Rule | Ruleset
 
 
 class Verb(enum.Enum):
@@ -31,11 +40,17 @@ class Operation:
         return f"{self.verb.value} {_describe(self.item)}"
 
 
-def _describe(item: Item) -> str:
+def _describe(item: Item) -> str:  # noqa: PLR0911 - one for each kind
     """Return an item as ``ip`` and ``bridge`` would write it, for logs and errors."""
     match item:
         case Link():
             return f"link {item.name} vxlan id {item.vni} dstport {item.port} local {item.local} mtu {item.mtu}"
+        case WireGuardLink():
+            return f"link {item.name} wireguard port {item.port} mtu {item.mtu} key {item.public_key}"
+        case WireGuardPeer():
+            where = "{}:{}".format(*item.endpoint) if item.endpoint else "as learnt"
+            allowed = ",".join(sorted(map(str, item.allowed)))
+            return f"peer {item.public_key} allowed {allowed} endpoint {where} dev {item.device}"
         case Neighbour():
             return f"neigh {item.address} lladdr {item.mac} dev {item.device}"
         case ForwardingEntry():

@@ -26,6 +26,32 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WireGuardLink:
+    """A WireGuard device. Its private key is no part of any plan: the driver has it."""
+
+    name: str
+    port: int
+    mtu: int
+    public_key: str
+    """Base64; says which private key the device has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireGuardPeer:
+    """A peer of a WireGuard device. ``(device, public_key)`` is its identity."""
+
+    device: str
+    public_key: str
+    """Base64."""
+    allowed: frozenset[IPNetwork]
+    """What it may send from, and what is sent to it."""
+    endpoint: tuple[IPAddress, int] | None
+    """Where it is believed to be; None as a wish: leave alone what the device has learnt."""
+    keepalive: int
+    """Seconds; 0: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
     """A permanent neighbour entry: the hardware address of a next hop, so that nothing is ever asked by ARP."""
 
@@ -117,7 +143,8 @@ class Ruleset:
 class KernelState:
     """All that one agent owns in its node's kernel: what is there, or what should be."""
 
-    links: frozenset[Link] = frozenset()
+    links: frozenset[Link | WireGuardLink] = frozenset()
+    peers: frozenset[WireGuardPeer] = frozenset()
     neighbours: frozenset[Neighbour] = frozenset()
     forwarding: frozenset[ForwardingEntry] = frozenset()
     routes: frozenset[Route] = frozenset()
@@ -131,8 +158,8 @@ class Ownership:
 
     protocol: int
     """Route protocol number of its routes and rules."""
-    device: str
-    """Its tunnel device; neighbours and forwarding entries on it are its own too."""
+    devices: tuple[str, ...]
+    """Its tunnel devices; neighbours, forwarding entries and peers on them are its own too."""
     table: str
     """Its nftables table."""
 
@@ -155,3 +182,6 @@ class Observed:
     ruleset_digest: str = ""
     """Digest of the ruleset that was loaded, "" if there is none or it was tampered with."""
     addresses: tuple[InterfaceAddress, ...] = ()
+    roaming: frozenset[str] = frozenset()
+    """Public keys of WireGuard peers that were heard from lately: where they are is known better in the kernel than
+    anywhere else. Their ``endpoint`` above is the one last set by this agent, None if it set none."""

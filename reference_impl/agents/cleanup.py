@@ -16,11 +16,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.loop import RETRY, KernelHand
 from reference_impl.drivers.api import APIError, NotFoundError, Resource
-from reference_impl.names import CLEANUP_RECORD
+from reference_impl.names import CLEANUP_RECORD, NODE_DIRECTORY
 from reference_impl.state import KernelState
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ async def run(place: Place, api: API, kernels: Iterable[Kernel], mutant: Mutant)
                 await asyncio.sleep(RETRY)
         finally:
             hand.close()
+    shutil.rmtree(Path(NODE_DIRECTORY, place.node), ignore_errors=True)
     await _forget_reports(place, api)
     await _tell(place, api)
     await asyncio.Event().wait()

@@ -15,9 +15,9 @@ from reference_impl.agents.publication import Publication
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
-from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, GATEWAY_PROTOCOL
+from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, GATEWAY_PROTOCOL, WIREGUARD_DEVICE
 from reference_impl.planner.addresses import address_within
-from reference_impl.planner.cable import CABLE_DRIVERS, GatewayFacts, plan_cables
+from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.status import gateway_status
 from reference_impl.protocols.election import Role
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from reference_impl.drivers.echo import Echo
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
+    from reference_impl.planner.cable import CableDriver
     from reference_impl.planner.membership import Membership
     from reference_impl.planner.node import Node
     from reference_impl.state import Observed
 
-OWNERSHIP = Ownership(protocol=GATEWAY_PROTOCOL, device=CABLE_DEVICE, table=CABLE_TABLE)
+OWNERSHIP = Ownership(protocol=GATEWAY_PROTOCOL, devices=(CABLE_DEVICE, WIREGUARD_DEVICE), table=CABLE_TABLE)
+"""Devices of all built-in cable drivers: one that was used before is taken down."""
 PERIOD = 2.0
 """Seconds between two looks without a cause."""
 
@@ -47,6 +49,7 @@ class GatewayAgent:
         self,
         settings: Settings,
         access: BrokerAccess,
+        driver: CableDriver,
         *,
         member: API,
         broker: API,
@@ -55,7 +58,7 @@ class GatewayAgent:
         mutant: Mutant,
     ) -> None:
         self._settings = settings
-        self._driver = CABLE_DRIVERS[settings.backend]
+        self._driver = driver
         self._hand = KernelHand(kernel, mutant)
         self._loop = Loop(self._step, PERIOD)
         wake = self._loop.wake
@@ -107,6 +110,7 @@ class GatewayAgent:
         """Packets first, then words: nothing on the way to a programmed kernel waits for the broker."""
         membership, _ = read_membership(
             self._settings,
+            self._driver,
             nodes,
             self._objects[Resource.CLUSTER].items,
             self._objects[Resource.ENDPOINT].items,
@@ -152,4 +156,5 @@ class GatewayAgent:
             nat_enabled=self._settings.nat_enabled,
             backend=self._driver.backend,
             port=self._driver.port,
+            parameters=frozenset(self._driver.parameters.items()),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.cable_drivers import load_driver
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.loop import KernelHand, Loop
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
 
-OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, device=NODE_DEVICE, table=NODE_TABLE)
+OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, devices=(NODE_DEVICE,), table=NODE_TABLE)
 PERIOD = 2.0
 """Seconds between two looks without a cause: the time that a foreign hand in our kernel state goes unnoticed."""
 
@@ -35,6 +36,7 @@ class RouteAgent:
 
     def __init__(self, settings: Settings, api: API, kernel: Kernel, echo: Echo, mutant: Mutant) -> None:
         self._settings = settings
+        self._driver = load_driver(settings.backend)
         self._hand = KernelHand(kernel, mutant)
         self._loop = Loop(self._step, PERIOD)
         self._health = HealthChecker(echo, self._loop.wake)
@@ -60,7 +62,9 @@ class RouteAgent:
     async def _step(self) -> None:
         nodes = read_nodes(self._nodes.items)
         own_id = self._settings.cluster.cluster_id
-        membership, endpoints = read_membership(self._settings, nodes, self._clusters.items, self._endpoints.items)
+        membership, endpoints = read_membership(
+            self._settings, self._driver, nodes, self._clusters.items, self._endpoints.items
+        )
         here = next((node for node in nodes if node.name == self._settings.node), None)
         if here is None:
             return
@@ -75,6 +79,8 @@ class RouteAgent:
                 known=membership.known,
                 reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
                 addresses=observed.addresses,
+                cable_device=self._driver.device,
+                cable_overhead=self._driver.overhead[here.underlay.version],
             )
         )
         failure = await self._hand.converge(plan, observed)

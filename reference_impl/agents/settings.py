@@ -50,7 +50,7 @@ class Settings(Place):
     cluster: Cluster
     """The own cluster."""
     backend: str = VXLAN_BACKEND
-    """Cable driver of this cluster."""
+    """Cable driver of this cluster: what its Endpoint offers. Both ends of a connection must have the same."""
     nat_enabled: bool = False
     """Whether this cluster's gateways are reached at their public address."""
 

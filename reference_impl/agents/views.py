@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import Object
+    from reference_impl.planner.cable import CableDriver
     from reference_impl.protocols.objects import Cluster, Endpoint
 
 
@@ -59,14 +60,16 @@ def read_clusters(objects: Iterable[Object]) -> tuple[tuple[Cluster, ...], tuple
 
 
 def read_membership(
-    settings: Settings, nodes: Iterable[Node], clusters: Iterable[Object], endpoints: Iterable[Object]
+    settings: Settings,
+    driver: CableDriver,
+    nodes: Iterable[Node],
+    clusters: Iterable[Object],
+    endpoints: Iterable[Object],
 ) -> tuple[Membership, tuple[Endpoint, ...]]:
     """Return the cluster set as planned from all objects, and every readable Endpoint."""
     members, bad_clusters = read_clusters(clusters)
     readable, bad_endpoints = read_endpoints(endpoints)
-    planned = plan_membership(
-        settings.cluster, [node.underlay for node in nodes], members, readable, backend=settings.backend
-    )
+    planned = plan_membership(settings.cluster, [node.underlay for node in nodes], members, readable, driver=driver)
     refusals = (*planned.refusals, *bad_clusters, *bad_endpoints)
     return Membership(peers=planned.peers, refusals=refusals, known=planned.known), readable
 

@@ -19,6 +19,8 @@ from reference_impl.state import (
     RouteKind,
     Rule,
     Ruleset,
+    WireGuardLink,
+    WireGuardPeer,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ class FakeKernel:
         self.addresses = tuple(addresses)
         self.history: list[Operation] = []
         """Every step ever applied, for tests on order and idleness."""
+        self.heard_from: set[str] = set()
+        """Public keys of WireGuard peers that are heard from, from wherever."""
+        self.without: tuple[type, ...] = ()
+        """Kinds of items that this kernel does not have."""
         self._items: dict[Hashable, Item] = {}
 
     def close(self) -> None:
@@ -45,7 +51,8 @@ class FakeKernel:
         ruleset = next((item for item in items if isinstance(item, Ruleset)), None)
         return Observed(
             state=KernelState(
-                links=frozenset(item for item in items if isinstance(item, Link)),
+                links=frozenset(item for item in items if isinstance(item, Link | WireGuardLink)),
+                peers=frozenset(item for item in items if isinstance(item, WireGuardPeer)),
                 neighbours=frozenset(item for item in items if isinstance(item, Neighbour)),
                 forwarding=frozenset(item for item in items if isinstance(item, ForwardingEntry)),
                 routes=frozenset(item for item in items if isinstance(item, Route)),
@@ -54,6 +61,7 @@ class FakeKernel:
             ),
             ruleset_digest="" if ruleset is None else digest(ruleset),
             addresses=self.addresses,
+            roaming=frozenset(self.heard_from),
         )
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
@@ -63,10 +71,12 @@ class FakeKernel:
             self.history.append(operation)
             if operation.verb is Verb.REMOVE:
                 self._remove(operation.item)
+            elif isinstance(operation.item, self.without):
+                failures.append(KernelError(f"{operation}: operation not supported"))
             elif self._lacks_device(operation.item):
                 failures.append(KernelError(f"{operation}: no such device"))
             else:
-                self._items[_key(operation.item)] = operation.item
+                self._items[_key(operation.item)] = self._as_kept(operation.item)
         return tuple(failures)
 
     def forget_everything(self) -> None:
@@ -75,10 +85,17 @@ class FakeKernel:
 
     def _remove(self, item: Item) -> None:
         self._items.pop(_key(item), None)
-        if isinstance(item, Link):
+        if isinstance(item, Link | WireGuardLink):
             self._items = {
                 key: other for key, other in self._items.items() if getattr(other, "device", "") != item.name
             }
+
+    def _as_kept(self, item: Item) -> Item:
+        """Return an item as it ends up: a peer that is set without an endpoint keeps the one it has."""
+        known = self._items.get(_key(item))
+        if isinstance(item, WireGuardPeer) and isinstance(known, WireGuardPeer) and item.endpoint is None:
+            return replace(item, endpoint=known.endpoint)
+        return item
 
     def _lacks_device(self, item: Item) -> bool:
         if isinstance(item, Route) and item.kind is not RouteKind.UNICAST:
@@ -87,10 +104,12 @@ class FakeKernel:
         return bool(device) and ("link", device) not in self._items
 
 
-def _key(item: Item) -> Hashable:
+def _key(item: Item) -> Hashable:  # noqa: PLR0911 - one for each kind
     match item:
-        case Link():
+        case Link() | WireGuardLink():
             return "link", item.name
+        case WireGuardPeer():
+            return "peer", item.device, item.public_key
         case Neighbour():
             return "neighbour", item.device, item.address
         case ForwardingEntry():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,13 @@ from reference_impl.state import (
     Route,
     RouteKind,
     Rule,
+    WireGuardLink,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from reference_impl.protocols.wireguard_uapi import DeviceState
     from reference_impl.state import IPNetwork
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -29,6 +32,10 @@ NUD_PERMANENT = 0x80
 ROUTE_TYPES = {RouteKind.UNICAST: 1, RouteKind.UNREACHABLE: 7, RouteKind.THROW: 9}
 """``rtm_type`` (linux/rtnetlink.h)."""
 _KINDS = {number: kind for kind, number in ROUTE_TYPES.items()}
+
+
+WIREGUARD_KINDS = frozenset({"wireguard", "tun"})
+"""The kernel's own, and wireguard-go's."""
 
 
 class KernelView:
@@ -40,26 +47,45 @@ class KernelView:
         self._links: dict[int, Any] = {message["index"]: message for message in netlink.get_links()}
 
     def links(self) -> Iterable[Link]:
-        """Return the owner's device, if it is there."""
-        for message in self._links.values():
-            if message.get_attr("IFLA_IFNAME") != self._ownership.device:
+        """Return the owner's devices that are there, but for WireGuard's."""
+        for index in self._own_indices():
+            message = self._links[index]
+            if self.kind(message.get_attr("IFLA_IFNAME")) in WIREGUARD_KINDS:
                 continue
             info = message.get_attr("IFLA_LINKINFO")
             data = info.get_attr("IFLA_INFO_DATA") if info and info.get_attr("IFLA_INFO_KIND") == "vxlan" else None
             local = data and (data.get_attr("IFLA_VXLAN_LOCAL") or data.get_attr("IFLA_VXLAN_LOCAL6"))
-            up = message["flags"] & 1
             # A device that is down or of another kind under our name counts with MTU 0: it is set right again.
             yield Link(
-                name=self._ownership.device,
+                name=message.get_attr("IFLA_IFNAME"),
                 vni=data.get_attr("IFLA_VXLAN_ID") if data else 0,
                 port=data.get_attr("IFLA_VXLAN_PORT") if data else 0,
                 local=ip_address(local or "0.0.0.0"),  # noqa: S104 - no address, not a bind
                 mac=message.get_attr("IFLA_ADDRESS") or "",
-                mtu=message.get_attr("IFLA_MTU") if up else 0,
+                mtu=_mtu_if_up(message),
             )
 
-    def _own_index(self) -> int | None:
-        return next((i for i, m in self._links.items() if m.get_attr("IFLA_IFNAME") == self._ownership.device), None)
+    def wireguard_link(
+        self, device: str, state: DeviceState | None, public_key: Callable[[bytes], str]
+    ) -> WireGuardLink | None:
+        """Return a WireGuard device, given what it says of itself; None if it is not there or waits without a key."""
+        message = next((m for m in self._links.values() if m.get_attr("IFLA_IFNAME") == device), None)
+        if message is None or state is None or state.private_key is None:
+            return None
+        return WireGuardLink(
+            name=device, port=state.port, mtu=_mtu_if_up(message), public_key=public_key(state.private_key)
+        )
+
+    def kind(self, device: str) -> str:
+        """Return the kind of a device, "" if there is none or it is a plain one."""
+        for message in self._links.values():
+            if message.get_attr("IFLA_IFNAME") == device:
+                info = message.get_attr("IFLA_LINKINFO")
+                return str(info.get_attr("IFLA_INFO_KIND") or "") if info else ""
+        return ""
+
+    def _own_indices(self) -> Sequence[int]:
+        return [i for i, m in self._links.items() if m.get_attr("IFLA_IFNAME") in self._ownership.devices]
 
     def addresses(self) -> Iterable[InterfaceAddress]:
         """Return every address of the node."""
@@ -73,32 +99,27 @@ class KernelView:
 
     def neighbours(self) -> Iterable[Neighbour]:
         """Return the permanent neighbours on the owner's device."""
-        index = self._own_index()
-        if index is None:
-            return
-        for family in FAMILIES.values():
+        for index, family in itertools.product(self._own_indices(), FAMILIES.values()):
             for message in self._netlink.get_neighbours(family, ifindex=index):
                 if message["state"] & NUD_PERMANENT:
                     yield Neighbour(
-                        device=self._ownership.device,
+                        device=self._links[index].get_attr("IFLA_IFNAME"),
                         address=ip_address(message.get_attr("NDA_DST")),
                         mac=message.get_attr("NDA_LLADDR") or "",
                     )
 
     def forwarding(self) -> Iterable[ForwardingEntry]:
-        """Return the forwarding entries of the owner's device."""
-        index = self._own_index()
-        if index is None:
-            return
-        default = next(iter(self.links())).port
-        for message in self._netlink.fdb("dump", ifindex=index):
-            if message.get_attr("NDA_DST"):
-                yield ForwardingEntry(
-                    device=self._ownership.device,
-                    mac=message.get_attr("NDA_LLADDR"),
-                    destination=ip_address(message.get_attr("NDA_DST")),
-                    port=message.get_attr("NDA_PORT") or default,
-                )
+        """Return the forwarding entries of the owner's VXLAN devices."""
+        for link in self.links():
+            index = next(i for i, m in self._links.items() if m.get_attr("IFLA_IFNAME") == link.name)
+            for message in self._netlink.fdb("dump", ifindex=index):
+                if message.get_attr("NDA_DST"):
+                    yield ForwardingEntry(
+                        device=link.name,
+                        mac=message.get_attr("NDA_LLADDR"),
+                        destination=ip_address(message.get_attr("NDA_DST")),
+                        port=message.get_attr("NDA_PORT") or link.port,
+                    )
 
     def routes(self) -> Iterable[Route]:
         """Return the owner's routes in our table."""
@@ -136,3 +157,7 @@ class KernelView:
 def _destination(message: Any) -> IPNetwork:  # noqa: ANN401 - pyroute2 is untyped
     default = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104 - the default route
     return ip_network((message.get_attr("RTA_DST") or default, message["dst_len"]))
+
+
+def _mtu_if_up(message: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped
+    return int(message.get_attr("IFLA_MTU")) if message["flags"] & 1 else 0

@@ -18,7 +18,8 @@ from reference_impl.drivers import nftables
 from reference_impl.drivers.conntrack import forget_translated_flows
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, ROUTE_TYPES, KernelView
-from reference_impl.names import ROUTING_TABLE, RULE_PRIORITY
+from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
+from reference_impl.names import ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
 from reference_impl.operations import Operation, Verb
 from reference_impl.state import (
     Direction,
@@ -32,11 +33,14 @@ from reference_impl.state import (
     RouteKind,
     Rule,
     Ruleset,
+    WireGuardLink,
+    WireGuardPeer,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reference_impl.drivers.key_file import KeyPair
 
 _NTF_SELF = 2
 _RTNH_F_ONLINK = 4
@@ -46,9 +50,10 @@ _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL}
 class LinuxKernel:
     """The running kernel, in the network namespace of this process."""
 
-    def __init__(self, ownership: Ownership) -> None:
+    def __init__(self, ownership: Ownership, key: KeyPair | None = None) -> None:
         self._ownership = ownership
         self._nft = nftables.Table(ownership.table)
+        self._wireguard = WireGuardDevice(key) if WIREGUARD_DEVICE in ownership.devices else None
 
     @functools.cached_property
     def _netlink(self) -> Any:  # noqa: ANN401 - pyroute2 is untyped
@@ -64,9 +69,11 @@ class LinuxKernel:
         try:
             view = KernelView(self._netlink, self._ownership)
             digest = self._nft.digest()
+            tunnel = self._wireguard.observe(view) if self._wireguard else WireGuardView()
             return Observed(
                 state=KernelState(
-                    links=frozenset(view.links()),
+                    links=frozenset([*view.links(), *tunnel.links]),
+                    peers=tunnel.peers,
                     neighbours=frozenset(view.neighbours()),
                     forwarding=frozenset(view.forwarding()),
                     routes=frozenset(view.routes()),
@@ -75,6 +82,7 @@ class LinuxKernel:
                 ),
                 ruleset_digest=digest or "",
                 addresses=tuple(view.addresses()),
+                roaming=tunnel.roaming,
             )
         except (NetlinkError, OSError) as error:
             raise KernelError(f"cannot read the kernel: {error}") from error
@@ -109,6 +117,8 @@ class LinuxKernel:
             match operation.item:
                 case Link() as link:
                     self._remove_link(link) if remove else self._set_link(link)
+                case WireGuardLink() | WireGuardPeer() as item:
+                    self._tunnel(operation.verb, item)
                 case Neighbour() as neighbour:
                     self._neighbour("del" if remove else "replace", neighbour)
                 case ForwardingEntry() as entry:
@@ -122,6 +132,11 @@ class LinuxKernel:
         except NetlinkError as error:
             if not (remove and error.code in _GONE):
                 raise
+
+    def _tunnel(self, verb: Verb, item: WireGuardLink | WireGuardPeer) -> None:
+        if self._wireguard is None:
+            raise KernelError(f"{verb.value} {item}: no WireGuard device belongs to this agent")
+        self._wireguard.step(self._netlink, verb, item)
 
     def _index(self, device: str) -> int:
         found = self._netlink.link_lookup(ifname=device)
@@ -179,9 +194,9 @@ class LinuxKernel:
             "type": ROUTE_TYPES[item.kind],
         }
         if item.kind is RouteKind.UNICAST:
-            request |= {"oif": self._index(item.device), "flags": _RTNH_F_ONLINK}
+            request["oif"] = self._index(item.device)
             if item.via is not None:
-                request["gateway"] = str(item.via)
+                request |= {"gateway": str(item.via), "flags": _RTNH_F_ONLINK}
             if item.source is not None:
                 request["prefsrc"] = str(item.source)
         self._netlink.route(verb, **request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ import yaml
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.leave import mark
-from reference_impl.hooks.manifests import account_name, load, member_access, settings
+from reference_impl.hooks.manifests import account_name, agents, member_access, settings
 from reference_impl.hooks.request import HookError
-from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
+from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE, VXLAN_BACKEND
 from reference_impl.protocols.objects import endpoint_name
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from reference_impl.hooks.cluster import HookCluster
     from reference_impl.hooks.request import Broker, HookRequest, Member
 
+CABLE_DRIVER = "REFERENCE_IMPL_CABLE_DRIVER"
+"""Variable that names the cable driver of the members that join."""
 TOKEN_SECONDS = 365 * 24 * 3600
 """Validity asked for the member's broker token; joining again renews it. The API server may grant less."""
 
@@ -41,9 +44,10 @@ async def join(request: HookRequest) -> Object:
             "ca.crt": _certificate_authority(request.broker),
             "token": token,
         }
-        await cluster.apply(settings(_settings(member), access))
-        await mark(cluster, programmed=True)
-        await cluster.apply(load("member/gateway.yaml", "member/routeagent.yaml"))
+        driver = os.environ.get(CABLE_DRIVER) or VXLAN_BACKEND
+        await cluster.apply(settings({**_settings(member), "cable-driver": driver}, access))
+        await mark(cluster, driver)
+        await cluster.apply(agents(driver))
     return {}
 
 

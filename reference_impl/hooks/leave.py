@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect, until
-from reference_impl.hooks.manifests import load, member_access, settings
+from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings
 from reference_impl.names import (
     BROKER_NAMESPACE,
     CLEANUP_RECORD,
@@ -58,32 +58,34 @@ async def _forget(broker: HookCluster, cluster_id: str) -> None:
         await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
 
 
-async def mark(cluster: HookCluster, *, programmed: bool) -> None:
-    """Note whether nodes may hold kernel state of ours."""
-    patch = {"metadata": {"annotations": {PROGRAMMED: "true" if programmed else None}}}
+async def mark(cluster: HookCluster, driver: str | None) -> None:
+    """Note that nodes may hold kernel state of ours with this cable driver; None: they do not."""
+    patch = {"metadata": {"annotations": {PROGRAMMED: driver}}}
     await cluster.api.merge(Resource.CLUSTER_ROLE, NODES_ROLE, "", patch)
 
 
-async def _is_marked(cluster: HookCluster) -> bool:
+async def _marked(cluster: HookCluster) -> str:
+    """Return the cable driver that nodes may hold state of, "" if they do not."""
     with suppress(NotFoundError):
         role = await cluster.api.get(Resource.CLUSTER_ROLE, NODES_ROLE)
-        return PROGRAMMED in (role["metadata"].get("annotations") or {})
-    return False
+        return str((role["metadata"].get("annotations") or {}).get(PROGRAMMED) or "")
+    return ""
 
 
 async def _empty(cluster: HookCluster) -> list[str]:
     """Remove agents, then kernel state, then objects; return the nodes that did not report."""
-    if not await _is_marked(cluster):
+    driver = await _marked(cluster)
+    if not driver:
         return []
-    await _end(cluster, load("member/gateway.yaml", "member/routeagent.yaml"))
+    await _end(cluster, agents(driver))
     await _restore_namespace(cluster)
-    unclean = await _clean_nodes(cluster)
+    unclean = await _clean_nodes(cluster, cleanup(driver))
     for resource in (Resource.GATEWAY, Resource.ROUTE_AGENT, Resource.ENDPOINT, Resource.CLUSTER):
         await cluster.delete_all(resource, MEMBER_NAMESPACE)
     await cluster.delete_one(Resource.LEASE, {"name": GATEWAY_LEASE, "namespace": MEMBER_NAMESPACE})
     await cluster.delete(reversed(settings({}, {})))
     if not unclean:
-        await mark(cluster, programmed=False)
+        await mark(cluster, None)
     return unclean
 
 
@@ -112,9 +114,8 @@ async def _end(cluster: HookCluster, objects: list[Object]) -> None:
         sys.stderr.write(f"{cluster.name}: pods of {', '.join(sorted(apps))} are still there, going on\n")
 
 
-async def _clean_nodes(cluster: HookCluster) -> list[str]:
+async def _clean_nodes(cluster: HookCluster, objects: list[Object]) -> list[str]:
     """Run the clean-up on every node that has a kubelet; return those that did not report in time."""
-    objects = load("member/cleanup.yaml")
     await cluster.delete(objects)  # a record of an earlier, interrupted run proves nothing now
     wanted = {str(node["metadata"]["name"]) for node in await cluster.find(Resource.NODE) if _is_ready(node)}
     reported: set[str] = set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from reference_impl.mutants import VARIABLE
-from reference_impl.names import MANAGED_BY
+from reference_impl.names import MANAGED_BY, NODE_DIRECTORY, WIREGUARD_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,6 +55,34 @@ def settings(data: Mapping[str, str], broker: Mapping[str, str]) -> list[Object]
     config_map["data"] |= data
     secret["stringData"] |= broker
     return [config_map, secret]
+
+
+def with_node_directory(objects: Iterable[Object], mount: Mapping[str, str]) -> list[Object]:
+    """Return the objects; the first container of each DaemonSet gets the node's directory of ours mounted."""
+    listed = list(objects)
+    for obj in listed:
+        if obj["kind"] == "DaemonSet":
+            pod = obj["spec"]["template"]["spec"]
+            volume = {"name": "wireguard", "hostPath": {"path": NODE_DIRECTORY, "type": "DirectoryOrCreate"}}
+            pod["volumes"] = [*pod.get("volumes", []), volume]
+            container = pod["containers"][0]
+            container["volumeMounts"] = [*container.get("volumeMounts", []), {"name": "wireguard", **mount}]
+    return listed
+
+
+def agents(driver: str) -> list[Object]:
+    """Return the DaemonSets that a member runs with this cable driver."""
+    if driver != WIREGUARD_BACKEND:
+        return load("member/gateway.yaml", "member/routeagent.yaml")
+    mount = {"mountPath": "/run/wireguard", "subPathExpr": "$(NODE_NAME)"}
+    gateway = with_node_directory(load("member/gateway.yaml"), mount)
+    return [*load("member/wireguard.yaml"), *gateway, *load("member/routeagent.yaml")]
+
+
+def cleanup(driver: str) -> list[Object]:
+    """Return what cleans nodes after this cable driver."""
+    objects = load("member/cleanup.yaml")
+    return with_node_directory(objects, {"mountPath": NODE_DIRECTORY}) if driver == WIREGUARD_BACKEND else objects
 
 
 def with_variables(objects: Iterable[Object], environ: Mapping[str, str]) -> list[Object]:

@@ -21,7 +21,16 @@ from reference_impl.names import (
 from reference_impl.planner.addresses import address_within, contains, tunnel_mac, underlay_mtu
 from reference_impl.planner.node import DEFAULT_MTU
 from reference_impl.planner.rulesets import cable_ruleset
-from reference_impl.state import ForwardingEntry, KernelState, Link, Neighbour, Route, RouteKind
+from reference_impl.state import (
+    ForwardingEntry,
+    KernelState,
+    Link,
+    Neighbour,
+    Route,
+    RouteKind,
+    WireGuardLink,
+    WireGuardPeer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,22 +44,24 @@ class NextHop:
     """The way into a cable."""
 
     device: str
-    via: IPAddress
+    via: IPAddress | None = None
+    """None: the device itself knows the peer by the packet's destination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cables:
     """What a cable driver needs in the kernel."""
 
-    links: frozenset[Link]
-    neighbours: frozenset[Neighbour]
-    forwarding: frozenset[ForwardingEntry]
     hops: Mapping[str, NextHop]
     """By cluster id."""
+    links: frozenset[Link | WireGuardLink] = frozenset()
+    peers: frozenset[WireGuardPeer] = frozenset()
+    neighbours: frozenset[Neighbour] = frozenset()
+    forwarding: frozenset[ForwardingEntry] = frozenset()
 
 
 class CableDriver(Protocol):
-    """One tunnel technology."""
+    """One tunnel technology. Adding one: ``reference_impl.agents.cable_drivers``."""
 
     @property
     def backend(self) -> str:
@@ -59,6 +70,32 @@ class CableDriver(Protocol):
     @property
     def port(self) -> int:
         """UDP port that cables arrive on."""
+
+    @property
+    def device(self) -> str:
+        """Device that cables come out of; the one trusted with members' packets."""
+
+    @property
+    def overhead(self) -> Mapping[int, int]:
+        """Bytes that a cable adds to a packet, by IP version of the underlay."""
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether the tunnel itself proves who sent a packet; otherwise outer addresses are filtered."""
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What peers must know besides port and addresses: entries of ``Endpoint.spec.backend_config``."""
+
+    @property
+    def own_identity(self) -> str:
+        """``identity`` of our own Endpoint; "" where unknown."""
+
+    def identity(self, peer: Endpoint) -> str:
+        """Return by what the tunnel tells a peer from others (its key); "" where addresses do that."""
+
+    def objection(self, peer: Endpoint) -> str:
+        """Say why there can be no cable to an Endpoint of this backend; "" if there can. Never raises."""
 
     def plan(self, underlay: IPAddress, mtu: int, peers: Sequence[Endpoint]) -> Cables:
         """Plan the cables to all peers. ``mtu`` is the underlay's. Pure."""
@@ -70,6 +107,27 @@ class VXLANCables:
 
     backend: str = VXLAN_BACKEND
     port: int = CABLE_PORT
+    device: str = CABLE_DEVICE
+    authenticates: bool = False
+    own_identity: str = ""
+
+    @property
+    def overhead(self) -> Mapping[int, int]:
+        """Bytes that a cable adds to a packet."""
+        return VXLAN_OVERHEAD
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Nothing: port and addresses are all there is to know."""
+        return {}
+
+    def identity(self, peer: Endpoint) -> str:  # noqa: ARG002 - the protocol's signature
+        """Peers are told apart by their addresses."""
+        return ""
+
+    def objection(self, peer: Endpoint) -> str:  # noqa: ARG002 - likewise
+        """Any Endpoint will do."""
+        return ""
 
     def plan(self, underlay: IPAddress, mtu: int, peers: Sequence[Endpoint]) -> Cables:
         """Plan the device and a neighbour and forwarding entry per peer."""
@@ -102,10 +160,6 @@ class VXLANCables:
         )
 
 
-CABLE_DRIVERS: Mapping[str, CableDriver] = {VXLAN_BACKEND: VXLANCables()}
-"""By ``Endpoint.spec.backend``."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayFacts:
     """Everything that the plan of the active gateway rests on."""
@@ -125,6 +179,7 @@ def plan_cables(facts: GatewayFacts, driver: CableDriver) -> KernelState:
     remote = tuple(subnet for peer in facts.peers for subnet in peer.subnets)
     return KernelState(
         links=cables.links,
+        peers=cables.peers,
         neighbours=cables.neighbours,
         forwarding=cables.forwarding,
         routes=frozenset([*_routes(facts, cables.hops), *_exemptions(facts.peers, remote)]),
@@ -133,6 +188,8 @@ def plan_cables(facts: GatewayFacts, driver: CableDriver) -> KernelState:
             remote=remote,
             peers=[peer.tunnel_address for peer in facts.peers],
             port=driver.port,
+            device=driver.device,
+            authenticates=driver.authenticates,
         ),
     )
 

@@ -7,11 +7,21 @@ in one step, never removed and added.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference_impl.nft_script import digest
 from reference_impl.operations import Item, Operation, Verb
-from reference_impl.state import ForwardingEntry, KernelState, Link, Neighbour, Route, Ruleset
+from reference_impl.state import (
+    ForwardingEntry,
+    KernelState,
+    Link,
+    Neighbour,
+    Route,
+    Ruleset,
+    WireGuardLink,
+    WireGuardPeer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -28,6 +38,7 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
     return (
         *_steps(Verb.REMOVE, remade),
         *_steps(Verb.SET, desired.links - left.links),
+        *_steps(Verb.SET, _changed_peers(desired.peers, left.peers, observed.roaming)),
         *_steps(Verb.SET, desired.neighbours - left.neighbours),
         *_steps(Verb.SET, desired.forwarding - left.forwarding),
         *_ruleset_in(desired.ruleset, observed.ruleset_digest),
@@ -37,6 +48,7 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
         *_steps(Verb.REMOVE, _unwanted(left.routes, desired.routes)),
         *_steps(Verb.REMOVE, _unwanted(left.forwarding, desired.forwarding)),
         *_steps(Verb.REMOVE, _unwanted(left.neighbours, desired.neighbours)),
+        *_steps(Verb.REMOVE, _unwanted(left.peers, desired.peers)),
         *_steps(Verb.REMOVE, stale - remade),
         *_ruleset_out(desired.ruleset, observed),
     )
@@ -44,6 +56,20 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
 
 def _steps(verb: Verb, items: Iterable[Item]) -> Sequence[Operation]:
     return [Operation(verb, item) for item in sorted(items, key=repr)]
+
+
+def _changed_peers(
+    desired: Iterable[WireGuardPeer], actual: Iterable[WireGuardPeer], roaming: frozenset[str]
+) -> Iterable[Item]:
+    """Return the peers to set. What a device has learnt about where a peer is is never overwritten by older news."""
+    found = {_identity(peer): peer for peer in actual}
+    for peer in desired:
+        known = found.get(_identity(peer))
+        if known is not None and peer.public_key in roaming and known.endpoint in (None, peer.endpoint):
+            if replace(peer, endpoint=known.endpoint) != known:
+                yield replace(peer, endpoint=None)
+        elif known != peer:
+            yield peer
 
 
 def _unwanted(actual: Iterable[Item], desired: Iterable[Item]) -> set[Item]:
@@ -61,22 +87,29 @@ def _identity(item: Item) -> Hashable:
             return item.device, item.address
         case ForwardingEntry():
             return item.device, item.mac
+        case WireGuardPeer():
+            return item.device, item.public_key
         case _:
             return item
 
 
-def _can_become(link: Link, desired: Iterable[Link]) -> bool:
+def _can_become(link: Link | WireGuardLink, desired: Iterable[Link | WireGuardLink]) -> bool:
     """Say whether a device stays: its MTU and MAC can be changed, what it was created with cannot."""
-    return any(
-        (link.name, link.vni, link.port, link.local) == (wanted.name, wanted.vni, wanted.port, wanted.local)
-        for wanted in desired
-    )
+    return any(_creation(link) == _creation(wanted) for wanted in desired)
+
+
+def _creation(link: Link | WireGuardLink) -> Hashable:
+    """Return what a device was created with. WireGuard takes another key or port while it runs."""
+    if isinstance(link, WireGuardLink):
+        return WireGuardLink, link.name
+    return Link, link.name, link.vni, link.port, link.local
 
 
 def _without_devices(state: KernelState, names: set[str]) -> KernelState:
     """Return what is left once devices are gone: the kernel takes their routes and neighbours along."""
     return KernelState(
         links=frozenset(link for link in state.links if link.name not in names),
+        peers=frozenset(item for item in state.peers if item.device not in names),
         neighbours=frozenset(item for item in state.neighbours if item.device not in names),
         forwarding=frozenset(item for item in state.forwarding if item.device not in names),
         routes=frozenset(route for route in state.routes if route.device not in names),

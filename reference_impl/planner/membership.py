@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from reference_impl.planner.addresses import contains, overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from reference_impl.planner.cable import CableDriver
     from reference_impl.protocols.objects import Cluster, Endpoint
     from reference_impl.state import IPAddress, IPNetwork
 
@@ -20,7 +21,7 @@ class Refusal:
 
     cluster_id: str
     reason: str
-    """CamelCase, as in a condition: ``OverlappingCIDR``, ``DriverMismatch``, ``Malformed``."""
+    """CamelCase, as in a condition: ``OverlappingCIDR``, ``DriverMismatch``, ``IdentityConflict``, ``Malformed``."""
     message: str
     endpoint: Endpoint | None = None
 
@@ -42,7 +43,7 @@ def plan_membership(
     clusters: Iterable[Cluster],
     endpoints: Iterable[Endpoint],
     *,
-    backend: str,
+    driver: CableDriver,
 ) -> Membership:
     """Choose the peers among all members.
 
@@ -54,17 +55,19 @@ def plan_membership(
     members = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
     newest = _newest(endpoints, own.cluster_id)
     claimed: list[tuple[str, IPNetwork]] = [(own.cluster_id, prefix) for prefix in own.prefixes]
+    identities: dict[str, str] = {driver.own_identity: own.cluster_id}
     peers: list[Endpoint] = []
     refusals: list[Refusal] = []
     for cluster_id in sorted(members.keys() | newest.keys(), key=lambda name: _seniority(name, members, newest)):
         endpoint = newest.get(cluster_id)
         claims = _claims(members.get(cluster_id), endpoint)
-        refusal = _refusal(cluster_id, claims, claimed, underlay, endpoint, backend)
+        refusal = _overlap(cluster_id, claims, claimed, underlay, endpoint) or _mismatch(endpoint, driver, identities)
         if refusal is not None:
             refusals.append(refusal)
             continue
         claimed.extend((cluster_id, prefix) for prefix in claims)
         if endpoint is not None:
+            identities[driver.identity(endpoint)] = cluster_id
             peers.append(endpoint)
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
@@ -103,15 +106,14 @@ def _claims(cluster: Cluster | None, endpoint: Endpoint | None) -> tuple[IPNetwo
     return tuple(dict.fromkeys(subnets + announced))
 
 
-def _refusal(
+def _overlap(
     cluster_id: str,
     claims: Sequence[IPNetwork],
     claimed: Sequence[tuple[str, IPNetwork]],
     underlay: Sequence[IPAddress],
     endpoint: Endpoint | None,
-    backend: str,
 ) -> Refusal | None:
-    """Return the first reason not to connect a member."""
+    """Return the first thing wrong with a member's prefixes."""
     for prefix in claims:
         for owner, other in claimed:
             if overlap(prefix, other):
@@ -123,7 +125,20 @@ def _refusal(
         if prefix.is_loopback or prefix.is_link_local or prefix.is_multicast or prefix.is_unspecified:
             text = f"{prefix} is no prefix that can be routed between clusters"
             return Refusal(cluster_id=cluster_id, reason="Malformed", message=text, endpoint=endpoint)
-    if endpoint is not None and endpoint.backend != backend:
-        text = f"cable driver {endpoint.backend!r} there, {backend!r} here"
-        return Refusal(cluster_id=cluster_id, reason="DriverMismatch", message=text, endpoint=endpoint)
     return None
+
+
+def _mismatch(endpoint: Endpoint | None, driver: CableDriver, identities: Mapping[str, str]) -> Refusal | None:
+    """Return why no cable can be laid to an Endpoint, if none can."""
+    if endpoint is None:
+        return None
+    if endpoint.backend != driver.backend:
+        reason, text = "DriverMismatch", f"cable driver {endpoint.backend!r} there, {driver.backend!r} here"
+    elif text := driver.objection(endpoint):
+        reason = "Malformed"
+    elif (identity := driver.identity(endpoint)) and identity in identities:
+        # A tunnel that is told apart by its key would take the incumbent's traffic along.
+        reason, text = "IdentityConflict", f"its key is that of {identities[identity]}"
+    else:
+        return None
+    return Refusal(cluster_id=endpoint.cluster_id, reason=reason, message=text, endpoint=endpoint)

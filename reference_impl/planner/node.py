@@ -21,7 +21,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_impl.names import FLOOR_METRIC, NODE_DEVICE, NODE_METRIC, NODE_PORT, NODE_VNI, VXLAN_OVERHEAD
+from reference_impl.names import (
+    CABLE_DEVICE,
+    FLOOR_METRIC,
+    NODE_DEVICE,
+    NODE_METRIC,
+    NODE_PORT,
+    NODE_VNI,
+    VXLAN_OVERHEAD,
+)
 from reference_impl.planner.addresses import address_within, tunnel_mac, underlay_mtu
 from reference_impl.planner.rulesets import node_ruleset
 from reference_impl.state import (
@@ -70,6 +78,10 @@ class NodeFacts:
     """Those of members that have an Endpoint."""
     addresses: tuple[InterfaceAddress, ...]
     """What the kernel has on this node."""
+    cable_device: str = CABLE_DEVICE
+    """Device of the cluster's cable driver."""
+    cable_overhead: int = 0
+    """What the cable adds to a packet, in bytes; the node tunnel's own counts if it is larger."""
 
     @property
     def is_gateway(self) -> bool:
@@ -84,9 +96,9 @@ def plan_node(facts: NodeFacts) -> KernelState:
     """
     if not facts.known:
         return KernelState()
-    mtu = (underlay_mtu(facts.addresses, facts.node.underlay) or DEFAULT_MTU) - VXLAN_OVERHEAD[
-        facts.node.underlay.version
-    ]
+    outer = underlay_mtu(facts.addresses, facts.node.underlay) or DEFAULT_MTU
+    # One MTU all the way: a sender is told at once, by its own node, what fits through the cable as well.
+    mtu = outer - max(VXLAN_OVERHEAD[facts.node.underlay.version], facts.cable_overhead)
     hosts = _tunnel_hosts(facts)
     return KernelState(
         links=frozenset([_link(facts.node.underlay, mtu)]),
@@ -103,6 +115,7 @@ def plan_node(facts: NodeFacts) -> KernelState:
             nodes=[facts.node.underlay, *(node.underlay for node in facts.others)],
             own_address=address_within(facts.addresses, facts.own.pod_cidrs),
             mtu=mtu,
+            cable=facts.cable_device,
         ),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, NODE_DEVICE, NODE_PORT, NODE_TABLE
+from reference_impl.names import CABLE_TABLE, NODE_DEVICE, NODE_PORT, NODE_TABLE
 from reference_impl.state import AddressSet, Chain, Ruleset
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _FAMILY = {4: "ip", 6: "ip6"}
 _PROTOCOL = {4: "ipv4", 6: "ipv6"}
 _IP_AND_TCP_HEADERS = {4: 40, 6: 60}
-_TUNNELS = f'{{ "{NODE_DEVICE}", "{CABLE_DEVICE}" }}'
 BEFORE_SOURCE_NAT = "srcnat - 10"
 """Priority of our source chain: a flow whose source NAT is settled here is out of reach for every later
 masquerade, be it the network plugin's or kube-proxy's (both at srcnat)."""
@@ -29,13 +28,16 @@ def node_ruleset(
     nodes: Iterable[IPAddress],
     own_address: IPAddress | None,
     mtu: int,
+    cable: str,
 ) -> Ruleset:
     """Plan the rules of every node.
 
     ``local`` holds the own pod CIDRs, ``remote`` all prefixes of members, ``nodes`` the underlay addresses of
-    the own cluster, ``own_address`` the node's address in its pod CIDR.
+    the own cluster, ``own_address`` the node's address in its pod CIDR, ``mtu`` the least on the way, ``cable`` the
+    device of this cluster's cable driver: what comes out of any other one is not believed.
     """
     versions = _versions(local, remote)
+    tunnels = f'{{ "{NODE_DEVICE}", "{cable}" }}'
     return Ruleset(
         table=NODE_TABLE,
         sets=(
@@ -44,7 +46,7 @@ def node_ruleset(
             *_host_sets("nodes", nodes),
         ),
         chains=(
-            Chain(name="spoofed", kind="filter", hook="prerouting", priority="raw", rules=_spoofed(versions)),
+            Chain(name="spoofed", kind="filter", hook="prerouting", priority="raw", rules=_spoofed(versions, tunnels)),
             Chain(
                 name="underlay",
                 kind="filter",
@@ -52,32 +54,39 @@ def node_ruleset(
                 priority="filter",
                 rules=_only_from("nodes", NODE_PORT, nodes),
             ),
-            Chain(name="clamp", kind="filter", hook="forward", priority="mangle", rules=_clamp(versions, mtu)),
+            Chain(name="clamp", kind="filter", hook="forward", priority="mangle", rules=_clamp(versions, mtu, tunnels)),
             Chain(
                 name="source",
                 kind="nat",
                 hook="postrouting",
                 priority=BEFORE_SOURCE_NAT,
-                rules=_source(versions, own_address),
+                rules=_source(versions, own_address, tunnels),
             ),
         ),
     )
 
 
 def cable_ruleset(
-    *, local: Sequence[IPNetwork], remote: Sequence[IPNetwork], peers: Iterable[IPAddress], port: int
+    *,
+    local: Sequence[IPNetwork],
+    remote: Sequence[IPNetwork],
+    peers: Iterable[IPAddress],
+    port: int,
+    device: str,
+    authenticates: bool,
 ) -> Ruleset:
     """Plan the further rules of the active gateway.
 
-    ``local`` holds every own prefix a peer may address (services too), ``peers`` the outer addresses of peers.
+    ``local`` holds every own prefix a peer may address (services too), ``peers`` the outer addresses of peers. Where
+    the cable authenticates its packets, these may come from any address: a peer behind NAT has none of its own.
     """
     versions = _versions(local, remote)
     ingress = [
         rule
         for version in versions
         for rule in (
-            f'iifname "{CABLE_DEVICE}" {_FAMILY[version]} saddr != @remote_v{version} counter drop',
-            f'iifname "{CABLE_DEVICE}" {_FAMILY[version]} daddr != @local_v{version} counter drop',
+            f'iifname "{device}" {_FAMILY[version]} saddr != @remote_v{version} counter drop',
+            f'iifname "{device}" {_FAMILY[version]} daddr != @local_v{version} counter drop',
             f'iifname "{NODE_DEVICE}" {_FAMILY[version]} saddr @remote_v{version} counter drop',
         )
     ]
@@ -93,16 +102,20 @@ def cable_ruleset(
             # a node of our own, whose only way for them is the cable.
             Chain(name="ingress", kind="filter", hook="prerouting", priority="raw", rules=tuple(ingress)),
             Chain(
-                name="underlay", kind="filter", hook="input", priority="filter", rules=_only_from("peers", port, peers)
+                name="underlay",
+                kind="filter",
+                hook="input",
+                priority="filter",
+                rules=() if authenticates else _only_from("peers", port, peers),
             ),
         ),
     )
 
 
-def _spoofed(versions: Iterable[int]) -> tuple[str, ...]:
+def _spoofed(versions: Iterable[int], tunnels: str) -> tuple[str, ...]:
     """Believe a member's source only out of a tunnel (L3-B8); before conntrack, so it costs no entry."""
     return tuple(
-        f"iifname != {_TUNNELS} {_FAMILY[version]} saddr @remote_v{version} counter drop" for version in versions
+        f"iifname != {tunnels} {_FAMILY[version]} saddr @remote_v{version} counter drop" for version in versions
     )
 
 
@@ -117,17 +130,17 @@ def _only_from(name: str, port: int, hosts: Iterable[IPAddress]) -> tuple[str, .
     )
 
 
-def _clamp(versions: Iterable[int], mtu: int) -> tuple[str, ...]:
+def _clamp(versions: Iterable[int], mtu: int, tunnels: str) -> tuple[str, ...]:
     """Clamp both directions: each end learns from the other's SYN what fits. The kernel never raises the option."""
     return tuple(
-        f"{side} {_TUNNELS} meta nfproto {_PROTOCOL[version]} tcp flags & (syn | rst) == syn "
+        f"{side} {tunnels} meta nfproto {_PROTOCOL[version]} tcp flags & (syn | rst) == syn "
         f"tcp option maxseg size set {mtu - _IP_AND_TCP_HEADERS[version]}"
         for version in versions
         for side in ("iifname", "oifname")
     )
 
 
-def _source(versions: Iterable[int], own_address: IPAddress | None) -> tuple[str, ...]:
+def _source(versions: Iterable[int], own_address: IPAddress | None, tunnels: str) -> tuple[str, ...]:
     """Settle the source of every flow between clusters.
 
     Pods keep theirs; any other address of the node becomes the one that members can route back to.
@@ -138,7 +151,7 @@ def _source(versions: Iterable[int], own_address: IPAddress | None) -> tuple[str
         rules.append(f"{ip} saddr {local} {ip} daddr {remote} snat {ip} to {ip} saddr")
         rules.append(f"{ip} saddr {remote} {ip} daddr {local} snat {ip} to {ip} saddr")
         if own_address is not None and own_address.version == version:
-            rules.append(f"oifname {_TUNNELS} {ip} daddr {remote} snat {ip} to {own_address}")
+            rules.append(f"oifname {tunnels} {ip} daddr {remote} snat {ip} to {own_address}")
     return tuple(rules)
 
 

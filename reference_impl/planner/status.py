@@ -40,7 +40,7 @@ def gateway_status(
     failure: str,
 ) -> Object:
     """Return ``Gateway.status``; a passive gateway has no connections."""
-    connections = [_connection(peer) for peer in peers] + [_refused(refusal) for refusal in refusals]
+    connections = [_connection(peer, failure) for peer in peers] + [_refused(refusal) for refusal in refusals]
     return {
         "version": version,
         "haStatus": "active" if active else "passive",
@@ -70,10 +70,12 @@ def signature(status: Mapping[str, Any]) -> object:
     )
 
 
-def _connection(peer: PeerReport) -> Object:
+def _connection(peer: PeerReport, failure: str) -> Object:
+    """Describe a connection. One that nothing confirms while the kernel refuses our plan is no mere "connecting"."""
+    broken = bool(failure) and peer.health is not Health.CONNECTED
     return {
-        "status": peer.health.value,
-        "statusMessage": _message(peer),
+        "status": Health.LOST.value if broken else peer.health.value,
+        "statusMessage": f"NotProgrammed: {failure}" if broken else _message(peer),
         "endpoint": endpoint_spec(peer.endpoint),
         "usingIP": str(peer.endpoint.tunnel_address),
         "usingNAT": peer.endpoint.tunnel_address != peer.endpoint.private_ip,

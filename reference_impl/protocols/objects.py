@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as JSON."""
 _HIGHEST_PORT = 65535
+_PORT = "udp-port"
 
 
 class MalformedObjectError(ValueError):
@@ -56,12 +57,18 @@ class Endpoint:
     backend: str = "vxlan"
     port: int = 4500
     """``backend_config["udp-port"]``."""
+    parameters: frozenset[tuple[str, str]] = frozenset()
+    """The other entries of ``backend_config``: name and value."""
     created: str = ""
 
     @property
     def tunnel_address(self) -> IPAddress:
         """Return the outer address to send to."""
         return self.public_ip if self.nat_enabled and self.public_ip is not None else self.private_ip
+
+    def parameter(self, name: str) -> str:
+        """Return an entry of ``backend_config``; "" if there is none."""
+        return dict(self.parameters).get(name, "")
 
 
 def cable_name(cluster_id: str, private_ip: IPAddress) -> str:
@@ -96,7 +103,7 @@ def endpoint_spec(endpoint: Endpoint) -> Object:
         "public_ip": str(endpoint.public_ip or ""),
         "nat_enabled": endpoint.nat_enabled,
         "backend": endpoint.backend,
-        "backend_config": {"udp-port": str(endpoint.port)},
+        "backend_config": {_PORT: str(endpoint.port), **dict(sorted(endpoint.parameters))},
     }
     if endpoint.public_ip is not None:
         spec["publicIPs"] = [str(endpoint.public_ip)]
@@ -137,6 +144,7 @@ def parse_endpoint(obj: Mapping[str, Any]) -> Endpoint:
         nat_enabled=bool(spec.get("nat_enabled")),
         backend=_text(spec, "backend"),
         port=_port(spec.get("backend_config")),
+        parameters=_parameters(spec.get("backend_config")),
         created=_created(obj),
     )
 
@@ -189,7 +197,13 @@ def _address(spec: Mapping[str, Any], singular: str, plural: str) -> IPAddress |
 
 
 def _port(config: object) -> int:
-    text = str(config.get("udp-port") or "4500") if isinstance(config, Mapping) else "4500"
+    text = str(config.get(_PORT) or "4500") if isinstance(config, Mapping) else "4500"
     if not text.isdecimal() or not 1 <= int(text) <= _HIGHEST_PORT:
         raise MalformedObjectError(f"backend_config.udp-port: {text!r} is not a port")
     return int(text)
+
+
+def _parameters(config: object) -> frozenset[tuple[str, str]]:
+    """Return the entries that are strings, as all are that admission has seen."""
+    items = config.items() if isinstance(config, Mapping) else ()
+    return frozenset((key, value) for key, value in items if key != _PORT and isinstance(value, str))

@@ -89,7 +89,7 @@ class PodVolumes:
         sub_path = item.get("subPath") or expand(item.get("subPathExpr") or "", env)
         if sub_path:
             source = source / sub_path
-            if "emptyDir" in volume:
+            if ("emptyDir" in volume or "hostPath" in volume) and not source.exists():
                 source.mkdir(parents=True, exist_ok=True)
         written = any(kind in volume for kind in WRITTEN_KINDS)
         return Mount(source=source, target=item["mountPath"], read_only=bool(item.get("readOnly")) or written)

@@ -17,6 +17,7 @@ from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.mutants import Mutant
 from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
+from reference_impl.planner.cable import VXLANCables
 from reference_impl.protocols.objects import Cluster
 from reference_impl.state import InterfaceAddress
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.api import Object
     from reference_impl.drivers.fake_echo import FakeEcho
+    from reference_impl.planner.cable import CableDriver
 
 PATIENCE = 20.0
 
@@ -36,6 +38,7 @@ class FakeCluster:
     number: int
     name: str
     api: FakeAPI = field(default_factory=FakeAPI)
+    driver: CableDriver = field(default_factory=VXLANCables)
 
     @property
     def cluster(self) -> Cluster:
@@ -46,7 +49,7 @@ class FakeCluster:
         )
 
     def settings(self, node: str) -> Settings:
-        return Settings(node=node, namespace=MEMBER_NAMESPACE, cluster=self.cluster)
+        return Settings(node=node, namespace=MEMBER_NAMESPACE, cluster=self.cluster, backend=self.driver.backend)
 
     def kernel(self, index: int) -> FakeKernel:
         return FakeKernel(
@@ -74,6 +77,7 @@ class FakeCluster:
         return GatewayAgent(
             self.settings(f"{self.name}-{index}"),
             access,
+            self.driver,
             member=self.api,
             broker=broker,
             kernel=kernel,

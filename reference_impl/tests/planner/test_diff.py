@@ -60,6 +60,7 @@ def test_a_device_with_another_underlay_is_made_anew_with_all_that_stands_on_it(
     plan = plan_node(node_facts(1))
     _converge(kernel, plan)
     (link,) = plan.links
+    assert isinstance(link, Link)
     moved = replace(plan, links=frozenset([replace(link, local=ip_address("172.16.1.99"))]))
     _converge(kernel, moved)
     assert kernel.observe().state.links == moved.links

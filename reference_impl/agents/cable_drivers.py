@@ -1,0 +1,41 @@
+"""Which cable drivers there are.
+
+Two are built in. Another package adds one by an entry point whose name is the backend, as peers will read it in
+``Endpoint.spec.backend``, and whose object is a ``Factory``::
+
+    [project.entry-points."reference_impl.cable_drivers"]
+    geneve = "mydriver:GeneveCables.for_node"
+
+A driver plans in the words of ``reference_impl.state``: devices, peers, neighbours and next hops. Its cluster then
+runs with ``cable-driver: geneve`` in the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, TypeAlias
+
+from reference_impl.agents.settings import SettingsError
+from reference_impl.names import CABLE_DRIVER_GROUP, VXLAN_BACKEND, WIREGUARD_BACKEND
+from reference_impl.planner.cable import CableDriver, VXLANCables
+from reference_impl.planner.wireguard import WireGuardCables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Factory: TypeAlias = Callable[[str], CableDriver]
+"""Makes a driver, given the node's public key (base64 of X25519); "" on nodes that hold no cables."""
+BUILT_IN: Mapping[str, Factory] = {VXLAN_BACKEND: lambda _key: VXLANCables(), WIREGUARD_BACKEND: WireGuardCables}
+
+
+def load_driver(backend: str, public_key: str = "") -> CableDriver:
+    """Return the driver of that name; ``SettingsError`` says which there are."""
+    if backend in BUILT_IN:
+        return BUILT_IN[backend](public_key)
+    installed = {entry.name: entry for entry in entry_points(group=CABLE_DRIVER_GROUP)}
+    if backend not in installed:
+        names = ", ".join(sorted({*BUILT_IN, *installed}))
+        raise SettingsError(f"setting cable-driver: there is no {backend!r}; installed are {names}")
+    driver: CableDriver = installed[backend].load()(public_key)
+    return driver

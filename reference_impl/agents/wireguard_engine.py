@@ -1,0 +1,69 @@
+"""Keeps wireguard-go running on a gateway node whose kernel has no WireGuard: the program of its own DaemonSet.
+
+Decision: a process that carries packets must not be the child of an agent. An agent's container takes its children
+along when it ends, and its pod is replaced with every upgrade; the tunnel would break each time. So wireguard-go has
+a DaemonSet to itself, which has no rights, no settings, no key, and no reason ever to change. The gateway agent finds
+the device by its name and gives it key and peers through the socket in the directory that both pods mount.
+
+The price: when this pod is replaced, sessions are lost until the next handshake, and the device is empty until the
+agent's next look. Kernels with WireGuard do not pay it; there this program has nothing to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.wireguard import SOCKET_DIRECTORY, kernel_has_wireguard
+from reference_impl.names import WIREGUARD_DEVICE
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
+PROGRAM = "wireguard-go"
+RETRY = 1.0
+"""Seconds between the end of the process and its next start."""
+PATIENCE = 3.0
+"""Seconds that it is given to end by itself."""
+
+
+async def run(program: str = PROGRAM, device: str = WIREGUARD_DEVICE, directory: Path = SOCKET_DIRECTORY) -> None:
+    """Keep the process running until cancelled."""
+    if await asyncio.to_thread(kernel_has_wireguard):
+        _LOG.info("the kernel has WireGuard: nothing to do here")
+        await asyncio.Event().wait()
+    while True:
+        if shutil.which(program) is None:
+            _LOG.error("%s is not installed and the kernel has no WireGuard: there will be no cable", program)
+        else:
+            await _run_once(program, device, directory)
+        await asyncio.sleep(RETRY)
+
+
+async def _run_once(program: str, device: str, directory: Path) -> None:
+    environ = {**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"}
+    process = await asyncio.create_subprocess_exec(program, device, env=environ)
+    _LOG.info("%s started for device %s", program, device)
+    try:
+        _LOG.error("%s ended with %d", program, await process.wait())
+    finally:
+        await _end(process)
+        (directory / f"{device}.sock").unlink(missing_ok=True)
+
+
+async def _end(process: Process) -> None:
+    """End the process and wait for it: its device goes with it."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

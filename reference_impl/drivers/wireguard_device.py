@@ -1,0 +1,124 @@
+"""A node's WireGuard device as links and peers are seen and set: rtnetlink for the device, its control for the rest."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.key_file import KeyPair, public_key
+from reference_impl.drivers.wireguard import KernelControl, UserspaceControl
+from reference_impl.names import WIREGUARD_DEVICE
+from reference_impl.operations import Verb
+from reference_impl.state import WireGuardLink, WireGuardPeer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_impl.drivers.kernel_view import KernelView
+    from reference_impl.drivers.wireguard import WireGuardControl
+    from reference_impl.protocols.wireguard_uapi import PeerState
+    from reference_impl.state import IPAddress
+
+HEARD_FROM = 180.0
+"""Seconds after the last handshake for which a session, and so a learnt address, is good (REJECT_AFTER_TIME)."""
+_CONTROLS: Mapping[str, type[KernelControl | UserspaceControl]] = {"wireguard": KernelControl, "tun": UserspaceControl}
+_NOWHERE = "neither the kernel nor wireguard-go has a WireGuard device for this node: no packet leaves in the clear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireGuardView:
+    """The device as found."""
+
+    links: frozenset[WireGuardLink] = frozenset()
+    peers: frozenset[WireGuardPeer] = frozenset()
+    roaming: frozenset[str] = frozenset()
+
+
+class WireGuardDevice:
+    """The one WireGuard device of a gateway node."""
+
+    def __init__(self, key: KeyPair | None, device: str = WIREGUARD_DEVICE) -> None:
+        self._key = key
+        self._device = device
+        self._told: dict[str, tuple[IPAddress, int]] = {}
+        """By public key: the endpoint last set here. What was set by an earlier process is not known, and not needed:
+        its peers count as roaming while they are heard from."""
+
+    def observe(self, view: KernelView) -> WireGuardView:
+        """Read the device; an idle one of wireguard-go, without a key, counts as absent."""
+        control = _CONTROLS.get(view.kind(self._device))
+        state = control(self._device).read() if control else None
+        link = view.wireguard_link(self._device, state, public_key)
+        if link is None or state is None:
+            return WireGuardView()
+        return WireGuardView(
+            links=frozenset([link]),
+            peers=frozenset(self._peer(peer) for peer in state.peers),
+            roaming=frozenset(peer.public_key for peer in state.peers if _is_heard_from(peer)),
+        )
+
+    def step(self, netlink: Any, verb: Verb, item: WireGuardLink | WireGuardPeer) -> None:  # noqa: ANN401 - untyped
+        """Carry out one step. ``KernelError`` or pyroute2's error if it is refused."""
+        match verb, item:
+            case Verb.SET, WireGuardLink():
+                self._set(netlink, item)
+            case Verb.REMOVE, WireGuardLink():
+                self._remove(netlink)
+            case Verb.SET, WireGuardPeer():
+                self._control(netlink).set_peer(item)
+                if item.endpoint is not None:
+                    self._told[item.public_key] = item.endpoint
+            case Verb.REMOVE, WireGuardPeer():
+                self._told.pop(item.public_key, None)
+                self._control(netlink).remove_peer(item.public_key)
+
+    def _peer(self, peer: PeerState) -> WireGuardPeer:
+        told = self._told.get(peer.public_key)
+        return WireGuardPeer(
+            device=self._device,
+            public_key=peer.public_key,
+            allowed=peer.allowed,
+            endpoint=told if _is_heard_from(peer) else peer.endpoint,
+            keepalive=peer.keepalive,
+        )
+
+    def _set(self, netlink: Any, link: WireGuardLink) -> None:  # noqa: ANN401 - pyroute2 is untyped
+        if self._key is None or self._key.public != link.public_key:
+            raise KernelError(f"link {link.name}: this process does not have the key that was asked for")
+        if not netlink.link_lookup(ifname=self._device):
+            try:
+                netlink.link("add", ifname=self._device, kind="wireguard")
+            except NetlinkError:
+                raise KernelError(_NOWHERE) from None
+        self._control(netlink).configure(self._key.private, link.port)
+        netlink.link("set", index=netlink.link_lookup(ifname=self._device)[0], mtu=link.mtu, state="up")
+
+    def _remove(self, netlink: Any) -> None:  # noqa: ANN401 - pyroute2 is untyped
+        """Delete the kernel's device; empty wireguard-go's, which is its process's to delete."""
+        self._told.clear()
+        found = netlink.link_lookup(ifname=self._device)
+        if not found:
+            return
+        control = self._control(netlink)
+        if isinstance(control, KernelControl):
+            netlink.link("del", index=found[0])
+        else:
+            netlink.link("set", index=found[0], state="down")
+            control.reset()
+
+    def _control(self, netlink: Any) -> WireGuardControl:  # noqa: ANN401 - pyroute2 is untyped
+        found = netlink.link_lookup(ifname=self._device)
+        message = netlink.get_links(found[0])[0] if found else None
+        info = message.get_attr("IFLA_LINKINFO") if message else None
+        control = _CONTROLS.get(info.get_attr("IFLA_INFO_KIND") or "") if info else None
+        if control is None:
+            raise KernelError(_NOWHERE)
+        return control(self._device)
+
+
+def _is_heard_from(peer: PeerState) -> bool:
+    return bool(peer.handshake) and time.time() - peer.handshake < HEARD_FROM

@@ -1,0 +1,93 @@
+"""WireGuard between gateways: encrypted, and each peer may send only from what it announced.
+
+One device, one peer a cluster, told apart by public key alone. Cryptokey routing does what is asked of a secure
+cable: a packet whose inner source is not among the sender's allowed prefixes is dropped (L3-B7), an outer source may
+change at any time, and without a session nothing leaves at all (L3-B13).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.names import (
+    CABLE_PORT,
+    PUBLIC_KEY,
+    WIREGUARD_BACKEND,
+    WIREGUARD_DEVICE,
+    WIREGUARD_KEEPALIVE,
+    WIREGUARD_OVERHEAD,
+)
+from reference_impl.planner.cable import Cables, NextHop
+from reference_impl.state import WireGuardLink, WireGuardPeer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reference_impl.protocols.objects import Endpoint
+    from reference_impl.state import IPAddress
+
+_KEY_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class WireGuardCables:
+    """Cables of a gateway with this public key; "" on nodes that hold no cables."""
+
+    own_identity: str = ""
+    backend: str = WIREGUARD_BACKEND
+    port: int = CABLE_PORT
+    device: str = WIREGUARD_DEVICE
+    authenticates: bool = True
+
+    @property
+    def overhead(self) -> Mapping[int, int]:
+        """Bytes that a cable adds to a packet."""
+        return WIREGUARD_OVERHEAD
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Return the public key."""
+        return {PUBLIC_KEY: self.own_identity}
+
+    def identity(self, peer: Endpoint) -> str:
+        """Return the peer's public key."""
+        return peer.parameter(PUBLIC_KEY)
+
+    def objection(self, peer: Endpoint) -> str:
+        """Object to an Endpoint without a readable key."""
+        return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no WireGuard key"
+
+    def plan(self, underlay: IPAddress, mtu: int, peers: Sequence[Endpoint]) -> Cables:
+        """Plan the device and a peer per cluster."""
+        link = WireGuardLink(
+            name=self.device,
+            port=self.port,
+            mtu=mtu - self.overhead[underlay.version],
+            public_key=self.own_identity,
+        )
+        return Cables(
+            links=frozenset([link]),
+            peers=frozenset(self._peer(peer) for peer in peers),
+            hops={peer.cluster_id: NextHop(device=self.device) for peer in peers},
+        )
+
+    def _peer(self, peer: Endpoint) -> WireGuardPeer:
+        return WireGuardPeer(
+            device=self.device,
+            public_key=self.identity(peer),
+            allowed=frozenset(peer.subnets),
+            endpoint=(peer.tunnel_address, peer.port),
+            keepalive=WIREGUARD_KEEPALIVE,
+        )
+
+
+def is_key(text: str) -> bool:
+    """Say whether a text is a key as WireGuard's tools write it: 32 bytes in canonical base64, not all zero."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(key) == _KEY_LENGTH and any(key) and base64.b64encode(key).decode() == text
