@@ -3,7 +3,7 @@
 ::
 
     WAN   .1 wan itself   .2 broker   .3 outsider   .10+i router of the i-th site
-    LAN   .1 site router  .2 control plane          .10+n the n-th node
+    LAN   .1 site router  .2 control plane  .3+k the router of the k-th other site behind this one  .10+n the n-th node
     pods  the n-th node gets the n-th slice of each pod CIDR (IPv4 /24, or what is left; IPv6 /64);
           .1 of a slice is the node's bridge, pods follow from .2
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROUTER_OFFSET = 1
 CONTROL_PLANE_OFFSET = 2
+FIRST_SHARER_OFFSET = 3
 FIRST_NODE_OFFSET = 10
 WAN_OFFSET = 1
 BROKER_OFFSET = 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
+
+from l3conf.model.site import SiteSpec
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
@@ -59,6 +61,8 @@ class ClusterSpec:
     nodes: tuple[NodeSpec, ...]
     """Nodes in the order of the file; at least one is a gateway node."""
     plugin: NetworkPlugin = NetworkPlugin.BRIDGE
+    site: SiteSpec = field(default_factory=SiteSpec)
+    """What stands between the cluster and the WAN."""
 
     @property
     def families(self) -> tuple[IPFamily, ...]:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l3conf.model.implementation import EmulatedImage, Implementation, Verb
+from l3conf.model.site import ETHERNET_MTU, UDP_TIMEOUT, NATKind, PortMap, SiteSpec
 from l3conf.model.topology import ClusterSpec, NetworkPlugin, NodeSpec, Topology
 from l3conf.spec.catalogue import load_features, load_profiles
 from l3conf.spec.documents import Document, read_document
 from l3conf.spec.implementation_checks import implementation_problems
 from l3conf.spec.problems import Problem, refuse
 from l3conf.spec.schema_files import schema_problems
+from l3conf.spec.site_checks import site_problems
 from l3conf.spec.topology_checks import size_problems, topology_problems, wan_ranges
 from l3conf.verdict import Exemption
 
@@ -30,7 +32,7 @@ def load_topology(path: Path | str) -> Topology:
     refuse(document.file, schema_problems("topology", document.data), document.lines)
     refuse(document.file, topology_problems(document.data), document.lines)
     topology = _topology(document.data)
-    refuse(document.file, size_problems(topology), document.lines)
+    refuse(document.file, size_problems(topology) + site_problems(topology), document.lines)
     return topology
 
 
@@ -86,6 +88,20 @@ def _cluster(data: Mapping[str, Any]) -> ClusterSpec:
         node_cidrs=_networks(data["nodeCIDRs"]),
         nodes=tuple(NodeSpec(name=node["name"], gateway=node.get("gateway", False)) for node in data["nodes"]),
         plugin=NetworkPlugin(data.get("plugin", "bridge")),
+        site=_site(data.get("site", {})),
+    )
+
+
+def _site(data: Mapping[str, Any]) -> SiteSpec:
+    return SiteSpec(
+        nat=NATKind(data.get("nat", "none")),
+        port_maps=tuple(PortMap(**port_map) for port_map in data.get("portMaps", [])),
+        udp_timeout=data.get("udpTimeoutSeconds", UDP_TIMEOUT),
+        public_address_of=data.get("publicAddressOf", ""),
+        filter_sources=data.get("filterSources", False),
+        filter_icmp_errors=data.get("filterICMPErrors", False),
+        lan_mtu=data.get("lanMTU", ETHERNET_MTU),
+        wan_mtu=data.get("wanMTU", ETHERNET_MTU),
     )
 
 

@@ -31,6 +31,7 @@ from l3conf.emulator.fabric.elements import (
 )
 from l3conf.emulator.fabric.plugins.lan import routes_to_pods
 from l3conf.emulator.fabric.plugins.registry import PLUGINS
+from l3conf.emulator.fabric.sites import with_sites
 from l3conf.errors import InvalidFileError
 from l3conf.model.addressing import (
     BROKER_OFFSET,
@@ -42,6 +43,7 @@ from l3conf.model.addressing import (
     host,
     site_router_offset,
 )
+from l3conf.model.public_addresses import is_hidden
 from l3conf.model.topology import IPFamily, NetworkPlugin
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def plan_fabric(topology: Topology) -> FabricPlan:
     ports = {cable.to: cable.port for cable in plans[0].cables}
     sites = {cluster.name: ports[router_key(cluster.name)] for cluster in topology.clusters}
     sites |= {"broker": ports[BROKER], "outsider": ports[OUTSIDER]}
-    return FabricPlan(namespaces={plan.key: plan for plan in plans}, wan_ports=sites)
+    return with_sites(topology, FabricPlan(namespaces={plan.key: plan for plan in plans}, wan_ports=sites))
 
 
 def _check_families(topology: Topology) -> None:
@@ -132,13 +134,15 @@ def _refusal(topology: Topology) -> str:
     Without a route the kernel would say so itself, but no more than once a second to each sender, and that limit
     (net.ipv4.route.error_cost) belongs to the host. IPv6 has no such limit and needs no rule.
     """
-    lans = [str(cidr) for cluster in topology.clusters for cidr in cluster.node_cidrs if cidr.version == 4]  # noqa: PLR2004
-    if not lans:
+    if IPFamily.IPV4 not in _families(topology.wan_cidrs):
         return ""
+    routed = [cluster for cluster in topology.clusters if not is_hidden(topology, cluster)]
+    lans = [str(cidr) for cluster in routed for cidr in cluster.node_cidrs if cidr.version == 4]  # noqa: PLR2004
+    elsewhere = f"ip daddr != {{ {', '.join(lans)} }} " if lans else ""
     return f"""table ip l3conf-wan {{
     chain forward {{
         type filter hook forward priority filter; policy accept;
-        ip daddr != {{ {", ".join(lans)} }} reject with icmp type net-unreachable
+        {elsewhere}reject with icmp type net-unreachable
     }}
 }}
 """

@@ -1,0 +1,52 @@
+"""What sites drop: foreign sources on the LAN, ICMP errors at the router. Pure nftables text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l3conf.model.addressing import CONTROL_PLANE_OFFSET, host, node_addresses, pod_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from l3conf.model.topology import ClusterSpec
+
+_ERRORS = "destination-unreachable, time-exceeded, parameter-problem"
+
+
+def source_filter(cluster: ClusterSpec, behind: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the filter of a cloud's LAN, by bridge port: a node sends under its own addresses only.
+
+    A node's pods count as its own, as clouds have it that know pod ranges (secondary or alias addresses); packets
+    that it forwards for another cluster do not. ``behind`` has the prefixes of further sites by their port. IPv4.
+    """
+    allowed = {"control-plane": tuple(str(host(cidr, CONTROL_PLANE_OFFSET)) for cidr in cluster.node_cidrs), **behind}
+    for index in range(len(cluster.nodes)):
+        allowed[f"node{index}"] = tuple(map(str, (*node_addresses(cluster, index), *pod_ranges(cluster, index))))
+    rules = "".join(
+        f'        iifname "{port}" ip saddr != {{ {", ".join(four)} }} drop\n'
+        for port, prefixes in allowed.items()
+        if (four := [prefix for prefix in prefixes if ":" not in prefix])
+    )
+    return f"""table bridge l3conf-cloud {{
+    chain sources {{
+        type filter hook prerouting priority filter; policy accept;
+{rules}    }}
+}}
+"""
+
+
+def icmp_error_filter() -> str:
+    """Return the filter of a site that takes ICMP for an attack: no error passes the router, nor leaves it."""
+    drop = f"icmp type {{ {_ERRORS} }} drop\n        icmpv6 type {{ {_ERRORS}, packet-too-big }} drop"
+    return f"""table inet l3conf-icmp-filter {{
+    chain forward {{
+        type filter hook forward priority filter; policy accept;
+        {drop}
+    }}
+    chain output {{
+        type filter hook output priority filter; policy accept;
+        {drop}
+    }}
+}}
+"""
