@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from l3conf.emulator.cluster_api import Object
-    from l3conf.model.topology import IPAddress, IPNetwork
+    from l3conf.emulator.kernel.conntrack import Flow
+    from l3conf.model.topology import IPAddress, IPFamily, IPNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,9 @@ class NodeGround(Protocol):
 
     async def load_ruleset(self, ruleset: str) -> None:
         """Load an nftables ruleset (``nft -f`` syntax) into the node's namespace, atomically."""
+
+    async def forget_flows(self, family: IPFamily, is_stale: Callable[[Flow], bool]) -> None:
+        """Drop remembered flows from the node's connection tracking, so that new rules apply to their next packet."""
 
 
 class BuiltinWorkload(Protocol):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from l3conf.emulator.controllers.cache import Cache
 from l3conf.emulator.proxy.ruleset import ruleset
 from l3conf.emulator.proxy.service_ports import service_ports
+from l3conf.emulator.proxy.stale_flows import stale_flows
 from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from l3conf.emulator.cluster_api import ClusterAPI, Object
     from l3conf.emulator.node_runtime import NodeGround
+    from l3conf.emulator.proxy.service_ports import ServicePort
     from l3conf.model.topology import IPNetwork
 
 logger = logging.getLogger(__name__)
@@ -87,15 +89,15 @@ class KubeProxy:
 
     async def _sync(self) -> None:
         for family in IPFamily:
-            text = self._text(family)
-            if text is not None and text != self._loaded.get(family):
+            ports = self._ports(family)
+            if not ports and family not in self._loaded:
+                continue  # there has been no Service of that family
+            text = ruleset(ports, family=family, cluster_cidrs=self._cluster_cidrs)
+            if text != self._loaded.get(family):
                 await self._ground.load_ruleset(text)
+                await self._ground.forget_flows(family, stale_flows(ports))
                 self._loaded[family] = text
 
-    def _text(self, family: IPFamily) -> str | None:
-        """Return the family's ruleset; None while there has been no Service of that family."""
+    def _ports(self, family: IPFamily) -> list[ServicePort]:
         services, slices = list(self._cache.list("services")), self._cache.list(SLICES)
-        ports = service_ports(services, slices, node=self._ground.name, family=family)
-        if not ports and family not in self._loaded:
-            return None
-        return ruleset(ports, family=family, cluster_cidrs=self._cluster_cidrs)
+        return service_ports(services, slices, node=self._ground.name, family=family)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from l3conf.emulator.cluster_api import Object
+    from l3conf.emulator.kernel.conntrack import Flow
     from l3conf.emulator.node_runtime import ContainerSpec
-    from l3conf.model.topology import IPAddress, IPNetwork
+    from l3conf.model.topology import IPAddress, IPFamily, IPNetwork
 
 _pids = itertools.count(100)
 
@@ -56,6 +57,7 @@ class FakeGround:
         self.processes: list[FakeProcess] = []
         self.executed: list[tuple[str, ...]] = []
         self.rulesets: list[str] = []
+        self.flows: list[Flow] = []
         self.starting: Callable[[ContainerSpec], FakeProcess] = FakeProcess
         self.executing: Callable[[ContainerSpec], int] = lambda _: 0
         self.connecting: Callable[[IPAddress, int], None] = lambda _address, _port: None
@@ -106,6 +108,10 @@ class FakeGround:
 
     async def load_ruleset(self, ruleset: str) -> None:
         self.rulesets.append(ruleset)
+
+    async def forget_flows(self, family: IPFamily, is_stale: Callable[[Flow], bool]) -> None:
+        del family
+        self.flows = [flow for flow in self.flows if not is_stale(flow)]
 
 
 class FakeWorkload:
