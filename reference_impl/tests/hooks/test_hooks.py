@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reference_impl.drivers.api import Resource
-from reference_impl.hooks.manifests import load, member_access, settings, with_variables
+from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings, with_variables
 from reference_impl.hooks.request import HookError, parse_request
 from reference_impl.mutants import VARIABLE
 
@@ -120,3 +120,16 @@ def test_daemon_sets_carry_a_mutants_name_only_if_there_is_one() -> None:
         for obj in with_variables(load("member/gateway.yaml", "member/routeagent.yaml"), environ):
             (container,) = obj["spec"]["template"]["spec"]["containers"]
             assert [item["value"] for item in container["env"] if item["name"] == VARIABLE] == expected
+
+
+def test_the_directory_of_keys_is_mounted_by_those_who_need_it_with_the_driver_that_needs_it() -> None:
+    assert "hostPath" not in str(agents("vxlan") + cleanup("vxlan"))
+    mounting = [obj["metadata"]["name"] for obj in agents("wireguard") + cleanup("wireguard") if "hostPath" in str(obj)]
+    assert mounting == ["submariner-wireguard", "submariner-gateway", "submariner-cleanup"]
+
+
+def test_the_process_that_carries_packets_is_not_replaced_with_the_agents_and_may_do_nothing_in_the_api() -> None:
+    account, daemon_set = load("member/wireguard.yaml")
+    assert account["automountServiceAccountToken"] is False
+    assert daemon_set["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    assert account["metadata"]["name"] not in str(load("member/rbac.yaml"))

@@ -26,6 +26,7 @@ from reference_impl.tests.kernel.sandbox import Host, cable, serve_tcp, serve_ud
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reference_impl.planner.cable import CableDriver
     from reference_impl.state import Observed
 
 NODES = 2
@@ -159,7 +160,15 @@ def connect(site: Site, other: Site, *, change: Callable[[KernelState], KernelSt
     converge(site.nodes[0], gateway.OWNERSHIP, of_gateway)
 
 
-def plan_of_node(site: Site, other: Site, node: Node, observed: Observed, *, gateway_index: int = 0) -> KernelState:
+def plan_of_node(
+    site: Site,
+    other: Site,
+    node: Node,
+    observed: Observed,
+    *,
+    gateway_index: int = 0,
+    driver: CableDriver = VXLANCables(),  # noqa: B008 - frozen
+) -> KernelState:
     """Plan one node of a site for the other site."""
     nodes = site.as_nodes()
     facts = NodeFacts(
@@ -170,6 +179,8 @@ def plan_of_node(site: Site, other: Site, node: Node, observed: Observed, *, gat
         known=other.cluster.prefixes,
         reachable=other.cluster.prefixes,
         addresses=observed.addresses,
+        cable_device=driver.device,
+        cable_overhead=driver.overhead[4],
     )
     return plan_node(facts)
 
