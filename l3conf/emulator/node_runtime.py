@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from l3conf.emulator.cluster_api import Object
-    from l3conf.emulator.kernel.conntrack import Flow
+    from l3conf.emulator.kernel.flows import Flow
     from l3conf.model.topology import IPAddress, IPFamily, IPNetwork
 
 

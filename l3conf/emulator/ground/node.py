@@ -7,7 +7,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from l3conf.emulator.kernel.conntrack import forget_flows
+from l3conf.emulator.kernel.flows import forget_flows
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.node_runtime import PodNetwork
 from l3conf.model.topology import IPFamily
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from l3conf.emulator.fabric.build import Fabric
     from l3conf.emulator.ground.spawn import SpawnedProcess, Spawner
-    from l3conf.emulator.kernel.conntrack import Flow
+    from l3conf.emulator.kernel.flows import Flow
     from l3conf.emulator.node_runtime import ContainerSpec, RunningProcess
     from l3conf.model.topology import IPAddress, IPNetwork
 

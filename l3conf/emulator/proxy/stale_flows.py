@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from l3conf.emulator.kernel.conntrack import Flow
+    from l3conf.emulator.kernel.flows import Flow
     from l3conf.emulator.proxy.service_ports import ServicePort
     from l3conf.model.topology import IPAddress
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from l3conf.emulator.kernel.conntrack import Flow, forget_flows
+from l3conf.emulator.kernel.flows import Flow, forget_flows
 from l3conf.emulator.proxy.ruleset import ruleset
 from l3conf.emulator.proxy.service_ports import Backend, ServicePort
 from l3conf.emulator.proxy.stale_flows import stale_flows
