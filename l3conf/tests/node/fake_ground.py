@@ -57,6 +57,8 @@ class FakeGround:
         self.processes: list[FakeProcess] = []
         self.executed: list[tuple[str, ...]] = []
         self.rulesets: list[str] = []
+        self.loaded = asyncio.Event()
+        """Set by every ruleset; whoever waits clears it."""
         self.flows: list[Flow] = []
         self.starting: Callable[[ContainerSpec], FakeProcess] = FakeProcess
         self.executing: Callable[[ContainerSpec], int] = lambda _: 0
@@ -108,6 +110,7 @@ class FakeGround:
 
     async def load_ruleset(self, ruleset: str) -> None:
         self.rulesets.append(ruleset)
+        self.loaded.set()
 
     async def forget_flows(self, family: IPFamily, is_stale: Callable[[Flow], bool]) -> None:
         del family
