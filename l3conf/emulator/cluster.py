@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from l3conf.emulator.node.kubelet import Kubelet
 from l3conf.emulator.node.pod_access import ClusterPods
 from l3conf.emulator.node_runtime import Image
 from l3conf.emulator.proxy.kube_proxy import KubeProxy
+from l3conf.emulator.readiness import wait_until_ready
 from l3conf.emulator.workloads.dns import IMAGE as DNS_IMAGE
 from l3conf.emulator.workloads.dns import DNSWorkload
 from l3conf.emulator.workloads.dns_manifests import dns_manifests, dns_service_address
+from l3conf.errors import LabError
 from l3conf.model.addressing import (
     CONTROL_PLANE_OFFSET,
     host,
@@ -102,7 +105,7 @@ class EmulatedCluster:
             kubelet.start()
         for proxy in self._proxies:
             proxy.start()
-        for manifest in dns_manifests(self.spec.service_cidrs[0]):
+        for manifest in dns_manifests(self.spec.service_cidrs):
             self.create(manifest)
 
     def create(self, manifest: dict[str, Any]) -> None:
@@ -110,6 +113,15 @@ class EmulatedCluster:
         group = manifest["apiVersion"].rpartition("/")[0]
         plural = f"{manifest['kind'].lower()}s"
         self.api.create(f"{plural}.{group}" if group else plural, manifest)
+
+    async def ready(self, timeout: float) -> None:  # noqa: ASYNC109 - names who lags
+        """Wait until nodes and pods are Ready and every node's rules say what the API says; ``LabError`` if not."""
+        await wait_until_ready(self.api, {node.name for node in self.nodes}, timeout=timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.gather(*(proxy.synced.wait() for proxy in self._proxies))
+        except TimeoutError:
+            raise LabError(f"a kube-proxy did not settle within {timeout:.0f} s", where=self.spec.name) from None
 
     async def stop(self) -> None:
         """End the API's connections; everything else ends with the lab's process."""

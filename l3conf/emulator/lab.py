@@ -27,8 +27,7 @@ from l3conf.emulator.fabric.build import Fabric
 from l3conf.emulator.ground.spawn import Spawner
 from l3conf.emulator.ground.state import CONTROL_SOCKET, FACTS, INSIDE
 from l3conf.emulator.node_runtime import Image
-from l3conf.emulator.readiness import wait_until_ready
-from l3conf.model.addressing import BROKER_OFFSET, wan_addresses
+from l3conf.model.addressing import BROKER_OFFSET, broker_address, wan_addresses
 from l3conf.probes.manifests import probe_manifests
 from l3conf.probes.prober import Prober
 from l3conf.probes.workload import ProbeWorkload
@@ -91,12 +90,7 @@ class _Lab:
                     cluster.create(manifest)
             await self._serve_probes_on_hosts(prober, fabric)
             self._tell(stage="pods")
-            await asyncio.gather(
-                *(
-                    wait_until_ready(cluster.api, {node.name for node in cluster.nodes}, timeout=READY_TIMEOUT)
-                    for cluster in clusters.values()
-                )
-            )
+            await asyncio.gather(*(cluster.ready(READY_TIMEOUT) for cluster in clusters.values()))
             calls = LabCalls(name=self._request.name, clusters=clusters, fabric=fabric, prober=prober, spawner=spawner)
             ControlServer(INSIDE / CONTROL_SOCKET, calls.methods()).start()
             self._write_facts(clusters, broker)
@@ -153,7 +147,7 @@ class _Lab:
         temporary.rename(INSIDE / FACTS)  # readers see all of it or nothing
 
     def _member_server(self) -> str:
-        address = wan_addresses(self._topology, BROKER_OFFSET)[0]
+        address = broker_address(self._topology)
         return f"https://[{address}]:{API_PORT}" if ":" in str(address) else f"https://{address}:{API_PORT}"
 
 

@@ -40,6 +40,14 @@ def wan_addresses(topology: Topology, offset: int) -> tuple[IPAddress, ...]:
     return tuple(host(cidr, offset) for cidr in topology.wan_cidrs)
 
 
+def broker_address(topology: Topology) -> IPAddress:
+    """Return where members find the broker: of a family that every site has, if the WAN has such a one."""
+    addresses = wan_addresses(topology, BROKER_OFFSET)
+    families = [{IPFamily.of(cidr) for cidr in cluster.node_cidrs} for cluster in topology.clusters]
+    shared = (address for address in addresses if all(IPFamily.of(address) in lan for lan in families))
+    return next(shared, addresses[0])
+
+
 def site_router_offset(topology: Topology, cluster: ClusterSpec) -> int:
     """Return the offset of a cluster's site router on the WAN."""
     return FIRST_SITE_OFFSET + topology.clusters.index(cluster)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from l3conf.emulator.apiserver import errors
 from l3conf.emulator.apiserver.admission import Change, Passive
 from l3conf.emulator.apiserver.schemas.field_error import invalid
+from l3conf.emulator.apiserver.service_families import HEADLESS, choose_families
+from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,7 +97,7 @@ class ServiceAddresses(Passive):
 
     def _owned(self, service: Object) -> list[tuple[IPAddress, AddressRange]]:
         texts = (service.get("spec") or {}).get("clusterIPs") or ()
-        addresses = [ipaddress.ip_address(text) for text in texts if text != "None"]
+        addresses = [ipaddress.ip_address(text) for text in texts if text != HEADLESS]
         return [(a, r) for a in addresses for r in self._ranges if a in r.network]
 
     def _choose_addresses(self, change: Change, spec: dict[str, Any], old: dict[str, Any]) -> None:
@@ -104,29 +106,30 @@ class ServiceAddresses(Passive):
             _refuse(change, [invalid("spec.clusterIPs", asked, "first value must match `clusterIP`")])
         if asked != (old.get("clusterIPs") or []):
             _refuse(change, self._problems(change, asked))
-        chosen = asked or self._new_addresses(change)
-        spec["clusterIP"], spec["clusterIPs"] = chosen[0], list(chosen)
-        families = [f"IPv{r.network.version}" for r in self._ranges[: max(1, len(chosen))]]
-        if chosen[0] != "None":
-            families = [f"IPv{ipaddress.ip_address(text).version}" for text in chosen]
-        spec["ipFamilies"] = spec.get("ipFamilies") or families
-        spec["ipFamilyPolicy"] = spec.get("ipFamilyPolicy") or "SingleStack"
+        configured = [IPFamily.of(owner.network).value for owner in self._ranges]
+        choice = choose_families(spec, old, asked, configured)
+        if isinstance(choice, list):
+            raise errors.invalid("Service", change.new["metadata"]["name"], choice)
+        chosen = [HEADLESS] if asked[:1] == [HEADLESS] else self._addresses(choice.families, asked)
+        spec["clusterIP"], spec["clusterIPs"] = chosen[0], chosen
+        spec["ipFamilies"], spec["ipFamilyPolicy"] = list(choice.families), choice.policy
 
-    def _new_addresses(self, change: Change) -> list[str]:
-        families = change.new["spec"].get("ipFamilies") or []
-        ranges = [r for r in self._ranges if not families or f"IPv{r.network.version}" in families]
-        wanted = (
-            len(ranges) if change.new["spec"].get("ipFamilyPolicy") in {"PreferDualStack", "RequireDualStack"} else 1
-        )
-        free = [owner.free() for owner in ranges[:wanted]]
-        if not free or None in free:
+    def _addresses(self, families: Sequence[str], asked: Sequence[str]) -> list[str]:
+        """Return an address for each family: the one asked for, else a free one."""
+        known = {IPFamily.of(ipaddress.ip_address(text)).value: text for text in asked}
+        chosen = [known.get(family) or self._free(family) for family in families]
+        if not chosen or "" in chosen:
             raise errors.internal("failed to allocate a serviceIP: range is full")
-        return [str(address) for address in free]
+        return chosen
+
+    def _free(self, family: str) -> str:
+        owner = next(owner for owner in self._ranges if IPFamily.of(owner.network).value == family)
+        return str(owner.free() or "")
 
     def _problems(self, change: Change, asked: Sequence[str]) -> Iterable[FieldError]:
         metadata = change.new["metadata"]
         for index, text in enumerate(asked):
-            if text != "None" and (why := self._unusable(text, (metadata.get("namespace", ""), metadata["name"]))):
+            if text != HEADLESS and (why := self._unusable(text, (metadata.get("namespace", ""), metadata["name"]))):
                 yield invalid(f"spec.clusterIPs[{index}]", text if "valid IP" in why else list(asked), why)
 
     def _unusable(self, text: str, name: tuple[str, str]) -> str:

@@ -8,6 +8,8 @@ from l3conf.emulator.workloads.dns import IMAGE, PORT
 from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from l3conf.emulator.cluster_api import Object
     from l3conf.model.topology import IPAddress, IPNetwork
 
@@ -22,22 +24,23 @@ def dns_service_address(service_cidr: IPNetwork) -> IPAddress:
     return service_cidr.network_address + SERVICE_OFFSET
 
 
-def dns_manifests(service_cidr: IPNetwork) -> tuple[Object, ...]:
-    """Return Service and Deployment, ready to be created."""
-    return _service(service_cidr), _deployment()
+def dns_manifests(service_cidrs: Sequence[IPNetwork]) -> tuple[Object, ...]:
+    """Return Service, of all families that the cluster's Services have, and Deployment, ready to be created."""
+    return _service(service_cidrs), _deployment()
 
 
-def _service(service_cidr: IPNetwork) -> Object:
-    address = str(dns_service_address(service_cidr))
+def _service(service_cidrs: Sequence[IPNetwork]) -> Object:
+    addresses = [str(dns_service_address(cidr)) for cidr in service_cidrs]
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "kube-dns", "namespace": _NAMESPACE, "labels": _LABELS},
         "spec": {
             "selector": _LABELS,
-            "clusterIP": address,
-            "clusterIPs": [address],
-            "ipFamilies": [IPFamily.of(service_cidr).value],
+            "clusterIP": addresses[0],
+            "clusterIPs": addresses,
+            "ipFamilies": [IPFamily.of(cidr).value for cidr in service_cidrs],
+            "ipFamilyPolicy": "PreferDualStack",
             "ports": [
                 {"name": "dns", "port": PORT, "protocol": "UDP", "targetPort": PORT},
                 {"name": "dns-tcp", "port": PORT, "protocol": "TCP", "targetPort": PORT},

@@ -14,9 +14,9 @@ from l3conf.emulator.fabric.elements import FabricPlan, NamespacePlan, mac_of
 from l3conf.emulator.fabric.plan import plan_fabric
 from l3conf.emulator.fabric.plugins.pod_bridge import bridged_pod
 from l3conf.errors import InvalidFileError
-from l3conf.model.addressing import pod_ranges
-from l3conf.model.topology import IPAddress, IPNetwork, Topology
-from l3conf.tests.fabric.topologies import cluster, pair
+from l3conf.model.addressing import broker_address, pod_ranges
+from l3conf.model.topology import IPAddress, IPNetwork, NetworkPlugin, Topology
+from l3conf.tests.fabric.topologies import cluster, pair, six_only
 
 topologies = st.builds(
     lambda nodes, dual: Topology(
@@ -158,3 +158,11 @@ def test_macs_are_local_unicast_and_differ_with_the_address() -> None:
     macs = [mac_of(ip_address(text)) for text in ("10.1.0.2", "10.2.0.2", "10.1.0.3", "fd00::2", "fd00::3")]
     assert all(mac[0] & 0b11 == 0b10 and len(mac) == 6 for mac in macs)
     assert all(one != other for one, other in combinations(macs, 2))
+
+
+def test_members_find_the_broker_in_a_family_that_every_site_has() -> None:
+    both = pair(dual=True)
+    six = six_only(NetworkPlugin.BRIDGE).clusters
+    assert str(broker_address(both)) == "192.0.2.2"
+    assert str(broker_address(dataclasses.replace(both, clusters=six))) == "2001:db8::2"
+    assert str(broker_address(dataclasses.replace(both, clusters=(both.clusters[0], six[1])))) == "2001:db8::2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 import dns.message
@@ -24,7 +24,7 @@ NAME = "kube-dns.kube-system.svc.cluster.local."
 
 async def _serve() -> tuple[APIServer, DNSWorkload, DNSServer, list[str]]:
     server = APIServer("east", service_cidrs=[RANGE], addresses=[IPv4Address("172.16.1.2")])
-    for manifest in dns_manifests(RANGE):
+    for manifest in dns_manifests([RANGE]):
         resource = {"Service": "services", "Deployment": "deployments.apps"}[manifest["kind"]]
         server.api.create(resource, manifest)
     workload, lines = DNSWorkload(server.api), list[str]()
@@ -94,3 +94,9 @@ def test_new_services_are_answered_at_once() -> None:
         workload.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_the_dns_service_has_an_address_in_every_service_range() -> None:
+    spec = dns_manifests([RANGE, IPv6Network("fd11:1::/112")])[0]["spec"]
+    assert spec["clusterIPs"] == ["10.101.0.10", "fd11:1::a"]
+    assert spec["ipFamilies"] == ["IPv4", "IPv6"]
