@@ -1,4 +1,7 @@
-"""``python -m reference_impl gateway|route-agent|cleanup|wireguard``: the programs of the DaemonSets."""
+"""``python -m reference_impl gateway|route-agent|cleanup|wireguard``: the programs of the DaemonSets.
+
+``show`` is for people and their scripts.
+"""
 
 from __future__ import annotations
 
@@ -103,10 +106,33 @@ async def _until_terminated(program: Callable[[AsyncExitStack], Awaitable[None]]
             _LOG.info("terminated; the data plane stays as it is")
 
 
+def _show(arguments: list[str]) -> int:
+    """Print what a member says of its connections; 0 if all is well."""
+    from reference_impl.agents.show import parse, show  # noqa: PLC0415 - for people, not for agents
+
+    options = parse(arguments)
+
+    async def look() -> tuple[str, bool]:
+        async with AsyncExitStack() as resources:
+            api = KubeAPI.from_file(options.kubeconfig, options.context)
+            resources.push_async_callback(api.close)
+            return await show(api, as_json=options.output == "json")
+
+    try:
+        text, well = asyncio.run(look())
+    except APIError as error:
+        sys.stderr.write(f"show: {error}\n")
+        return 1
+    sys.stdout.write(text)
+    return 0 if well else 1
+
+
 def main(arguments: list[str]) -> int:
     """Run one agent; exit code 2 for wrong usage, 1 for what an operator must mend."""
+    if arguments[:1] == ["show"]:
+        return _show(arguments[1:])
     if len(arguments) != 1 or arguments[0] not in PROGRAMS:
-        sys.stderr.write(f"usage: python -m reference_impl {'|'.join(PROGRAMS)}\n")
+        sys.stderr.write(f"usage: python -m reference_impl {'|'.join(PROGRAMS)}|show\n")
         return _USAGE
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)

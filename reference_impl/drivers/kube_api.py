@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import yaml
-from lightkube import ApiError, AsyncClient, ConfigError, KubeConfig
+from lightkube import ApiError, AsyncClient, ConfigError, KubeConfig, SingleConfig
 from lightkube.config.models import Cluster, User
 from lightkube.core.resource import ApiInfo, NamespacedSubResource, ResourceDef
 from lightkube.generic_resource import Generic, create_global_resource, create_namespaced_resource
@@ -50,7 +50,7 @@ def _type(resource: Resource) -> Any:  # noqa: ANN401 - lightkube makes the clas
 class KubeAPI:
     """One API server, over one HTTP client."""
 
-    def __init__(self, config: KubeConfig) -> None:
+    def __init__(self, config: KubeConfig | SingleConfig) -> None:
         # lightkube's overloads distinguish typed resources; ours are generic and chosen at run time.
         self._client: Any = AsyncClient(config, field_manager=MANAGED_BY, trust_env=False)
 
@@ -60,10 +60,12 @@ class KubeAPI:
         return cls(KubeConfig.from_service_account())
 
     @classmethod
-    def from_file(cls, path: Path) -> KubeAPI:
-        """Reach what a kubeconfig's current context names; ``APIError`` if the file does not say that."""
+    def from_file(cls, path: Path, context: str = "") -> KubeAPI:
+        """Reach what a kubeconfig's context (the current one) names; ``APIError`` if the file does not say that."""
         try:
-            return cls(KubeConfig.from_file(path))
+            config = KubeConfig.from_file(path)
+            chosen = config.get(context_name=context) if context else None
+            return cls(chosen or config)
         except (ConfigError, OSError, LookupError, TypeError, ValueError, yaml.YAMLError) as error:
             raise APIError(f"kubeconfig {path}: {type(error).__name__}: {error}") from None
 
