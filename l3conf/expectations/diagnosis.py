@@ -81,8 +81,10 @@ def _echo(name: str, place: str, destination: IPAddress) -> tuple[str, Probe]:
 
 
 def _node_address(cluster: ClusterSpec, node: str, family: IPFamily) -> IPAddress:
+    """Return a node's address on its LAN: of the family, or of the one that carries it."""
     index = next(index for index, spec in enumerate(cluster.nodes) if spec.name == node)
-    return next(a for a in addressing.node_addresses(cluster, index) if IPFamily.of(a) is family)
+    own = addressing.node_addresses(cluster, index)
+    return next((address for address in own if IPFamily.of(address) is family), own[0])
 
 
 def _routes(lab: Lab, client: Pod, server: Pod, family: IPFamily) -> list[str]:

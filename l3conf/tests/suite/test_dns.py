@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from l3conf.model.topology import IPFamily
 from l3conf.plugin.dns import addresses, query
 
 
@@ -23,6 +24,14 @@ def answer(*found: str, compressed: bool = True) -> bytes:
 def test_a_records_are_read_in_any_spelling_of_their_names(*, compressed: bool) -> None:
     found = addresses(answer("10.101.0.12", "10.101.0.11", compressed=compressed))
     assert found == [IPv4Address("10.101.0.11"), IPv4Address("10.101.0.12")]
+
+
+def test_ipv6_addresses_are_asked_for_and_read() -> None:
+    asked = query("probe.svc", IPFamily.IPV6)
+    record = b"\xc0\x0c" + struct.pack("!HHIH", 28, 1, 30, 16) + IPv6Address("fd11:1::c").packed
+    message = struct.pack("!HHHHHH", 1, 0x8180, 1, 1, 0, 0) + asked[12:] + record
+    assert asked[-4:] == b"\x00\x1c\x00\x01"
+    assert addresses(message) == [IPv6Address("fd11:1::c")]
 
 
 def test_a_query_has_one_question_with_length_prefixed_labels() -> None:
