@@ -144,7 +144,7 @@ class KernelControl:
         """Return the device's state."""
         try:
             with closing(WireGuard()) as netlink:
-                return _device_state(netlink.info(self._device))
+                return device_state(netlink.info(self._device))
         except (NetlinkError, OSError) as error:
             raise KernelError(f"WireGuard in the kernel: {error}") from error
 
@@ -181,7 +181,7 @@ class KernelControl:
             raise KernelError(f"WireGuard in the kernel: {os.strerror(code)}") from None
 
 
-def _device_state(messages: Any) -> DeviceState:  # noqa: ANN401 - pyroute2 is untyped
+def device_state(messages: Any) -> DeviceState:  # noqa: ANN401 - pyroute2 is untyped
     """Put the parts of a dump together: a device with many peers comes in several messages."""
     private_key: bytes | None = None
     port = 0
@@ -210,7 +210,7 @@ def _joined(first: PeerState, more: PeerState) -> PeerState:
 def _peer_state(entry: Any) -> PeerState:  # noqa: ANN401 - pyroute2 is untyped
     endpoint, handshake = entry.get("WGPEER_A_ENDPOINT"), entry.get("WGPEER_A_LAST_HANDSHAKE_TIME")
     return PeerState(
-        public_key=bytes(entry.get("WGPEER_A_PUBLIC_KEY")["value"]).decode(),
+        public_key=bytes(entry.get("WGPEER_A_PUBLIC_KEY")).decode(),
         allowed=frozenset(ip_network(item["addr"]) for item in entry.get("WGPEER_A_ALLOWEDIPS") or ()),
         endpoint=(ip_address(endpoint["addr"]), endpoint["port"]) if endpoint else None,
         keepalive=entry.get("WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL") or 0,
