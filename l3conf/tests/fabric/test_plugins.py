@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.capture.pcap import read_pcap
+from l3conf.capture.session import Capture
 from l3conf.emulator.fabric.build import Fabric, PodRequest
 from l3conf.emulator.fabric.plugins.registry import PLUGINS
 from l3conf.emulator.kernel.links import add_address
@@ -30,6 +32,7 @@ every_plugin = pytest.mark.parametrize("plugin", list(NetworkPlugin), ids=lambda
 WAN = (ip_address("192.0.2.3"), ip_address("2001:db8::3"))
 """The outsider."""
 SIOCGIFMTU = 0x8921
+UDP = 17
 SPOKEN_FOR = ip_address("198.51.100.7")
 """An address that nothing in the lab has: for links of an implementation to come."""
 
@@ -150,6 +153,17 @@ def test_no_pod_reaches_another_cluster_by_itself(plugin: NetworkPlugin) -> None
         pod, _ = fabric.add_pod("east", "east-1", "a")
         _, [remote] = fabric.add_pod("west", "west-1", "b")
         assert error_of(pod, remote) == errno.ENETUNREACH
+
+
+@sandboxed
+def test_a_capture_of_the_wan_shows_ipv6_between_sites_once(tmp_path: Path) -> None:
+    with Fabric.build(six_only(NetworkPlugin.BRIDGE)) as fabric:
+        east, west = fabric.namespace("east@east-1"), fabric.namespace("west@west-1")
+        with Capture(fabric.namespace("wan"), "wan", tmp_path / "wan.pcap") as capture:
+            assert seen_as(east, west, ip_address("fd01:2::a")) == "fd01:1::a"
+    with capture.path.open("rb") as stream:
+        frames = [frame.data for frame in read_pcap(stream)]
+    assert [data[62:] for data in frames if data[12:14] == b"\x86\xdd" and data[20] == UDP] == [b"ping", b"pong"]
 
 
 @sandboxed
