@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l3conf.cli.lab_fault import fault
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -178,6 +180,9 @@ def cut(source: str, destination: str, name: str | None, seconds: float | None) 
         except KeyboardInterrupt:
             click.echo(err=True)
         control.call("heal", {"source": source, "destination": destination})
+
+
+lab.add_command(fault)
 
 
 @lab.command()

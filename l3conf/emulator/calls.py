@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from l3conf.capture.session import Capture
+from l3conf.emulator.fabric.inflict import Faults
 from l3conf.emulator.fabric.plan import WAN, WAN_BRIDGE
+from l3conf.emulator.fault_calls import FaultCalls
 from l3conf.emulator.ground.state import INSIDE
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.readiness import is_ready
@@ -64,6 +66,7 @@ class LabCalls:
             "run": self.run,
             "exec": self.exec,
             "status": self.status,
+            **FaultCalls(Faults(self.fabric), self.prober).methods(),
         }
 
     async def probe(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from l3conf.model.faults import Fault
     from l3conf.model.topology import Topology
     from l3conf.observation import Observation, Probe, Sighting
 
@@ -31,9 +32,15 @@ class Capability(enum.Enum):
     """What a lab may be able to do beyond the Kubernetes API."""
 
     RAW_PACKETS = "raw-packets"
-    """Send packets with a forged source from ``@outsider``."""
+    """Send packets with a forged source from ``@outsider``, and packets of any content from any place."""
     WAN_FAULTS = "wan-faults"
     """Cut the path between two sites, by direction."""
+    PATH_QUALITY = "path-quality"
+    """Lose, limit and delay what passes between two sites, by direction."""
+    NAT_FAULTS = "nat-faults"
+    """Rebind and reboot sites' NATs and change their public addresses."""
+    NODE_FAULTS = "node-faults"
+    """Take a node's link down, and set its rp_filter from outside."""
     WAN_CAPTURE = "wan-capture"
     """Capture on the wide-area network."""
     NODE_STATE = "node-state"
@@ -76,6 +83,15 @@ class Lab(Protocol):
 
         One direction only. A site is a cluster's name or ``broker``.
         """
+
+    def fault(self, fault: Fault) -> AbstractContextManager[None]:
+        """Let a fault be in force while the context is open; everything is as before when it is left.
+
+        ``NATRebinding`` is over when the context has been entered. ``LabError`` if the fault cannot be.
+        """
+
+    def inject(self, place: str, packets: Sequence[bytes]) -> None:
+        """Emit complete IP packets from a place, in order, whatever their source."""
 
     def capture(self, where: str) -> AbstractContextManager[Path]:
         """Write a pcap of ``where`` (``wan``, ``<cluster>@<node>``, a pod place) while the context is open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import platform
 import shutil
 import tempfile
@@ -16,11 +17,13 @@ from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
 from l3conf.emulator.ground.state import read_facts
 from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
 from l3conf.labs.base import Capability, ClusterAccess
+from l3conf.model.faults import fault_to_json
 from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from l3conf.model.faults import Fault
     from l3conf.model.implementation import EmulatedImage
     from l3conf.model.topology import Topology
     from l3conf.observation import Observation, Probe, Sighting
@@ -145,6 +148,20 @@ class EmulatedLab:
             yield
         finally:
             self._call("heal", direction)
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Iterator[None]:
+        """Let a fault be in force; a crash of this process ends it too."""
+        started = self._call("fault.start", {"fault": fault_to_json(fault)})
+        try:
+            yield
+        finally:
+            self._call("fault.stop", {"id": started["id"]})
+
+    def inject(self, place: str, packets: Sequence[bytes]) -> None:
+        """Emit complete IP packets from a place, in order."""
+        encoded = [base64.b64encode(packet).decode() for packet in packets]
+        self._call("inject", {"place": place, "packets": encoded})
 
     @contextmanager
     def capture(self, where: str) -> Iterator[Path]:

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 from l3conf.errors import LabError
 from l3conf.labs.base import Capability, ClusterAccess
 from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, pod_ranges, wan_addresses
+from l3conf.model.faults import Cut, Loss
 from l3conf.observation import Observation, Outcome, Probe, Protocol, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from l3conf.model.faults import Fault
     from l3conf.model.topology import IPAddress, Topology
 
 OUTSIDER = "@outsider"
@@ -83,6 +85,10 @@ class FakeLab:
         self.commands: dict[tuple[str, ...], tuple[int, str, str]] = {}
         """What ``run`` answers, by argv."""
         self._wrongs: list[tuple[Wrong, Callable[[Probe], bool]]] = []
+        self.faults: list[Fault] = []
+        """Faults in force."""
+        self.injected: list[tuple[str, bytes]] = []
+        """Packets that were injected, with the place each left from."""
         self._cuts: list[tuple[str, str]] = []
         self._seen: list[Sighting] = []
         self._random = random.Random(seed)  # noqa: S311 - which backend answers
@@ -116,6 +122,30 @@ class FakeLab:
             yield
         finally:
             self._cuts.remove((source, destination))
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Iterator[None]:
+        """Have a fault in force: a cut, and losses by chance, meet probes; of the others ``faults`` keeps a record."""
+        self.faults.append(fault)
+        try:
+            yield
+        finally:
+            self.faults.remove(fault)
+
+    def inject(self, place: str, packets: Sequence[bytes]) -> None:
+        """Keep a record of packets in ``injected``."""
+        if place not in self.hosts:
+            raise LabError("there is no such place", where=place)
+        self.injected += [(place, packet) for packet in packets]
+
+    def _is_lost(self, source: str, destination: str) -> bool:
+        """Say whether what goes from one site to another is lost this time."""
+        shares = [
+            fault.share if isinstance(fault, Loss) else 1.0
+            for fault in self.faults
+            if isinstance(fault, Cut | Loss) and (fault.source, fault.destination) == (source, destination)
+        ]
+        return (source, destination) in self._cuts or any(self._random.random() < share for share in shares)
 
     def describe(self) -> Mapping[str, str]:
         """Say that nothing here is real."""
@@ -165,7 +195,7 @@ class FakeLab:
             self._seen.append(
                 Sighting(place=place, nonce=seen.nonce, source=source, protocol=probe.protocol, time=when)
             )
-        if probe.forged_source or Wrong.ANSWER_LOST in wrongs or (receiver.cluster, sender.cluster) in self._cuts:
+        if probe.forged_source or Wrong.ANSWER_LOST in wrongs or self._is_lost(receiver.cluster, sender.cluster):
             return seen
         outcome = Outcome.CORRUPTED if Wrong.CORRUPTED in wrongs else Outcome.DELIVERED
         if probe.protocol is Protocol.ICMP:
@@ -189,7 +219,7 @@ class FakeLab:
 
     def _arrives(self, probe: Probe, place: str, wrongs: frozenset[Wrong]) -> bool:
         sender, receiver = self.hosts[probe.source], self.hosts[place]
-        if (sender.cluster, receiver.cluster) in self._cuts:
+        if self._is_lost(sender.cluster, receiver.cluster):
             return False
         if Wrong.ADMITTED in wrongs or sender.cluster == receiver.cluster:
             return True

@@ -227,23 +227,31 @@ class Fabric:
 
         A site is a cluster's name, ``broker`` or ``outsider``. The other direction stays as it is.
         """
-        pair = self._ports(source_site, destination_site)
+        pair = self.ports(source_site, destination_site)
         if pair not in self._cuts:
             self.load_ruleset(WAN, faults.cut(*pair))
             self._cuts.add(pair)
 
     def heal(self, source_site: str, destination_site: str) -> None:
         """Undo ``cut``. Idempotent."""
-        pair = self._ports(source_site, destination_site)
+        pair = self.ports(source_site, destination_site)
         if pair in self._cuts:
             self.load_ruleset(WAN, faults.heal(*pair))
             self._cuts.discard(pair)
 
-    def _ports(self, source_site: str, destination_site: str) -> tuple[str, str]:
+    def is_cut(self, ports: tuple[str, str]) -> bool:
+        """Say whether the way from one port of the WAN to another is cut."""
+        return ports in self._cuts
+
+    def ports(self, source_site: str, destination_site: str) -> tuple[str, str]:
+        """Return the WAN's bridge ports of two sites. ``LabError`` names the sites if one is unknown."""
         ports = self.plan.wan_ports
         for site in (source_site, destination_site):
             if site not in ports:
                 raise LabError(f"there is no site {site!r} on the WAN; there is {', '.join(ports)}")
+        if ports[source_site] == ports[destination_site]:
+            what = f"{source_site} and {destination_site} do not meet on the WAN: their public address is the same"
+            raise LabError(what, remedy="choose sites with addresses of their own")
         return ports[source_site], ports[destination_site]
 
     def close(self) -> None:

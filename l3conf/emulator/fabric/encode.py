@@ -51,7 +51,7 @@ def connection(pod: PodNetwork, far: NetworkNamespace) -> list[Request]:
         requests += [answer_for_everyone(port), *_timing(port, families)]
         requests += [set_proxy_delay(port, family, delay_ms=0) for family in families]
     requests += [add_address(address.link, address.interface) for address in pod.port_addresses]
-    return requests + [_route(route) for route in pod.port_routes]
+    return requests + [route_request(route) for route in pod.port_routes]
 
 
 def configuration(plan: NamespacePlan) -> list[Request]:
@@ -62,14 +62,15 @@ def configuration(plan: NamespacePlan) -> list[Request]:
     requests += [add_address(address.link, address.interface) for address in plan.addresses]
     for tunnel in plan.tunnels:
         requests += [set_link(tunnel.index, up=True), *_peers(tunnel)]
-    return requests + [_route(route) for route in plan.routes]
+    return requests + [route_request(route) for route in plan.routes]
 
 
 def _timing(link: int, families: Collection[IPFamily]) -> list[Request]:
     return [set_neighbour_timing(link, family, retransmit_ms=_RETRANSMIT_MS, probes=_PROBES) for family in families]
 
 
-def _route(route: Route) -> Request:
+def route_request(route: Route) -> Request:
+    """Return the request that adds a route."""
     return add_route(
         route.destination,
         gateway=route.via,

@@ -1,0 +1,168 @@
+"""``l3conf lab fault``: break the networks of a running lab, until Ctrl-C or for a while."""
+
+from __future__ import annotations
+
+import functools
+import time
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from l3conf.model.faults import Fault
+
+_FOREVER = 10.0 * 365 * 86400
+
+
+@click.group()
+def fault() -> None:
+    """Break networks of a running lab; everything is as before when the command ends.
+
+    A SITE is a cluster's name, broker or outsider; a path fault meets one direction.
+    """
+
+
+def _lasting(command: Callable[..., list[Fault]]) -> Callable[..., None]:
+    """Turn a function that names faults into a command that holds them."""
+
+    @click.option("--lab", "name", help="Name of the lab, where several run.")
+    @click.option("--seconds", "duration", type=click.FloatRange(min=0.01), help="End after so long; at Ctrl-C else.")
+    @functools.wraps(command)
+    def run(name: str | None, duration: float | None, **arguments: Any) -> None:  # noqa: ANN401 - click's own
+        _hold(command(**arguments), name, duration)
+
+    return run
+
+
+def _hold(faults: list[Fault], name: str | None, duration: float | None) -> None:
+    from l3conf.emulator.control.client import ControlClient  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.emulator.ground.state import find_lab  # noqa: PLC0415
+    from l3conf.model.faults import fault_to_json  # noqa: PLC0415
+
+    with ControlClient(find_lab(name)) as control:
+        started = [control.call("fault.start", {"fault": fault_to_json(each)})["id"] for each in faults]
+        click.echo(f"in force{'' if duration else '; end with Ctrl-C'}", err=True)
+        try:
+            time.sleep(duration or _FOREVER)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+        for number in reversed(started):
+            control.call("fault.stop", {"id": number})
+
+
+@fault.command("cut")
+@click.argument("source", metavar="SITE")
+@click.argument("destination", metavar="SITE")
+@_lasting
+def cut(source: str, destination: str) -> list[Fault]:
+    """Let nothing pass from one site to another."""
+    from l3conf.model.faults import Cut  # noqa: PLC0415
+
+    return [Cut(source=source, destination=destination)]
+
+
+@fault.command()
+@click.argument("one", metavar="SITE")
+@click.argument("other", metavar="SITE", default="broker")
+@_lasting
+def partition(one: str, other: str) -> list[Fault]:
+    """Cut both directions between two sites; between a site and the broker by default."""
+    from l3conf.model.faults import Cut  # noqa: PLC0415
+
+    return [Cut(source=one, destination=other), Cut(source=other, destination=one)]
+
+
+@fault.command()
+@click.argument("source", metavar="SITE")
+@click.argument("destination", metavar="SITE")
+@click.argument("percent", type=click.FloatRange(0, 100))
+@_lasting
+def loss(source: str, destination: str, percent: float) -> list[Fault]:
+    """Lose PERCENT of the packets from one site to another."""
+    from l3conf.model.faults import Loss  # noqa: PLC0415
+
+    return [Loss(source=source, destination=destination, share=percent / 100)]
+
+
+@fault.command()
+@click.argument("source", metavar="SITE")
+@click.argument("destination", metavar="SITE")
+@click.argument("bytes_per_second", type=click.IntRange(min=1))
+@_lasting
+def rate(source: str, destination: str, bytes_per_second: int) -> list[Fault]:
+    """Drop what exceeds a rate from one site to another."""
+    from l3conf.model.faults import RateLimit  # noqa: PLC0415
+
+    return [RateLimit(source=source, destination=destination, bytes_per_second=bytes_per_second)]
+
+
+@fault.command()
+@click.argument("source", metavar="SITE")
+@click.argument("destination", metavar="SITE")
+@click.argument("milliseconds", type=click.FloatRange(0, 10_000))
+@_lasting
+def delay(source: str, destination: str, milliseconds: float) -> list[Fault]:
+    """Hold back everything from one site to another."""
+    from l3conf.model.faults import Delay  # noqa: PLC0415
+
+    return [Delay(source=source, destination=destination, seconds=milliseconds / 1000)]
+
+
+@fault.command("nat-rebind")
+@click.argument("site")
+@click.option("--lab", "name", help="Name of the lab, where several run.")
+def nat_rebind(site: str, name: str | None) -> None:
+    """Make a site's NAT forget its mappings and choose other ports."""
+    from l3conf.model.faults import NATRebinding  # noqa: PLC0415
+
+    _hold([NATRebinding(site=site)], name, 0.01)
+
+
+@fault.command("nat-reboot")
+@click.argument("site")
+@_lasting
+def nat_reboot(site: str) -> list[Fault]:
+    """Stop a site's router; it comes back without its mappings."""
+    from l3conf.model.faults import NATReboot  # noqa: PLC0415
+
+    return [NATReboot(site=site)]
+
+
+@fault.command()
+@click.argument("site")
+@click.argument("new")
+@_lasting
+def address(site: str, new: str) -> list[Fault]:
+    """Give a site with NAT another public address, a free one of the WAN."""
+    from l3conf.model.faults import AddressChange  # noqa: PLC0415
+
+    try:
+        return [AddressChange(site=site, address=IPv4Address(new))]
+    except ValueError:
+        raise click.BadParameter(f"{new!r} is not an IPv4 address", param_hint="NEW") from None
+
+
+@fault.command()
+@click.argument("cluster")
+@click.argument("node")
+@_lasting
+def link(cluster: str, node: str) -> list[Fault]:
+    """Take the carrier from a node's uplink."""
+    from l3conf.model.faults import LinkDown  # noqa: PLC0415
+
+    return [LinkDown(cluster=cluster, node=node)]
+
+
+@fault.command("rp-filter")
+@click.argument("cluster")
+@click.argument("node")
+@click.argument("mode", type=click.IntRange(0, 2))
+@_lasting
+def rp_filter(cluster: str, node: str, mode: int) -> list[Fault]:
+    """Set rp_filter of all of a node's links, as network managers do."""
+    from l3conf.model.faults import ReversePathFilter  # noqa: PLC0415
+
+    return [ReversePathFilter(cluster=cluster, node=node, mode=mode)]

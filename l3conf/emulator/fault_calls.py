@@ -1,0 +1,69 @@
+"""Faults and injected packets behind the control socket: what a caller began ends when it hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from l3conf.errors import LabError, UserError
+from l3conf.model.faults import fault_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from l3conf.emulator.control.server import Connection, Method
+    from l3conf.emulator.fabric.inflict import Faults
+    from l3conf.model.faults import Fault
+    from l3conf.probes.prober import Prober
+
+
+@dataclass(slots=True)
+class FaultCalls:
+    """Methods by name, on the faults of one lab."""
+
+    faults: Faults
+    prober: Prober
+    _ends: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def methods(self) -> dict[str, Method]:
+        """Return what the control server calls."""
+        return {"fault.start": self.start, "fault.stop": self.stop, "inject": self.inject}
+
+    async def start(self, connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:
+        """Begin a fault that lasts until ``stop``, or until the caller hangs up; answer its number."""
+        try:
+            fault = fault_from_json(params["fault"])
+        except (TypeError, ValueError) as error:
+            raise UserError(f"no such fault: {error}") from None
+        end = await self._begin(fault)
+        number = next(self._numbers)
+        self._ends[number] = end
+        connection.on_close.append(end)
+        return {"id": number}
+
+    async def _begin(self, fault: Fault) -> Callable[[], Awaitable[None]]:
+        """Begin a fault as a whole: a caller that hangs up meanwhile leaves none of it behind."""
+        beginning = asyncio.ensure_future(self.faults.begin(fault))
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await (await beginning)()
+            raise
+
+    async def stop(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> None:
+        """End a fault."""
+        end = self._ends.pop(int(params["id"]), None)
+        if end is None:
+            raise LabError(f"there is no fault {params['id']} to end")
+        await end()
+
+    async def inject(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:
+        """Emit complete IP packets from a place, in order; answer how many."""
+        packets = [base64.b64decode(packet) for packet in params["packets"]]
+        for packet in packets:
+            await self.prober.raw(params["place"], packet)
+        return {"packets": len(packets)}

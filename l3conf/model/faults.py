@@ -1,0 +1,127 @@
+"""Faults of the networks between clusters, as values: what a lab can do to a path, a NAT or a node while it runs.
+
+A site is a cluster's name, ``broker`` or ``outsider``. Sites behind one public address share one path.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """One direction between two sites."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut(Path):
+    """Nothing passes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss(Path):
+    """A share of the packets is lost, each by itself."""
+
+    share: float
+    """From 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit(Path):
+    """What exceeds a rate is dropped, once a second's worth of it has passed at once."""
+
+    bytes_per_second: int
+    """Octets of IP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay(Path):
+    """Every packet arrives later; order is kept."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NATRebinding:
+    """A site's NAT forgets its mappings and chooses other ports from now on. Over as soon as it has begun."""
+
+    site: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NATReboot:
+    """A site's router passes nothing; when the fault ends it is up again, with other mappings."""
+
+    site: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChange:
+    """A site with NAT has another public address, and none of its old mappings."""
+
+    site: str
+    address: IPv4Address
+    """A free address of the WAN."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDown:
+    """A node's uplink has no carrier."""
+
+    cluster: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversePathFilter:
+    """Something sets rp_filter of all of a node's links, as network managers do, whatever it was before.
+
+    When the fault ends, only what is still as it was set goes back.
+    """
+
+    cluster: str
+    node: str
+    mode: int
+    """0 off, 1 strict, 2 loose (RFC 3704)."""
+
+
+Fault: TypeAlias = (
+    Cut | Loss | RateLimit | Delay | NATRebinding | NATReboot | AddressChange | LinkDown | ReversePathFilter
+)
+
+_KINDS: dict[str, type[Any]] = {
+    "cut": Cut,
+    "loss": Loss,
+    "rate-limit": RateLimit,
+    "delay": Delay,
+    "nat-rebinding": NATRebinding,
+    "nat-reboot": NATReboot,
+    "address-change": AddressChange,
+    "link-down": LinkDown,
+    "reverse-path-filter": ReversePathFilter,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def fault_to_json(fault: Fault) -> dict[str, Any]:
+    """Return a fault as JSON data."""
+    data = dataclasses.asdict(fault)
+    return {"kind": _NAMES[type(fault)], **data, **({"address": str(data["address"])} if "address" in data else {})}
+
+
+def fault_from_json(data: dict[str, Any]) -> Fault:
+    """Return the fault that ``fault_to_json`` wrote; ``ValueError`` or ``TypeError`` for anything else."""
+    kind = _KINDS.get(data.get("kind", ""))
+    if kind is None:
+        raise ValueError(f"there is no fault {data.get('kind')!r}; there is {', '.join(_KINDS)}")
+    values = {key: value for key, value in data.items() if key != "kind"}
+    if "address" in values:
+        values["address"] = IPv4Address(values["address"])
+    fault: Fault = kind(**values)
+    return fault
