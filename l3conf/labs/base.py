@@ -8,8 +8,8 @@ A *place* is where a probe can start or be received, as a string:
 
 * ``<cluster>/<namespace>/<pod>``: a probe pod (a pod of the probe image);
 * ``<cluster>@<node>``: a node's own network namespace;
-* ``@outsider``: the host on the WAN that belongs to no cluster. It has ordinary IP routes to every site's
-  LAN and, through the site router, to the pod ranges behind it.
+* ``@outsider``: the host on the WAN that belongs to no cluster. It has ordinary IP routes to every LAN that
+  is not behind NAT and, through the site router, to the pod ranges behind it.
 """
 
 from __future__ import annotations

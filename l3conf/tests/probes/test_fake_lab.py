@@ -10,6 +10,7 @@ import pytest
 from l3conf.errors import LabError
 from l3conf.labs.base import Lab
 from l3conf.labs.fake import OUTSIDER, FakeLab, Wrong
+from l3conf.model.faults import Cut, Loss
 from l3conf.model.topology import ClusterSpec, NodeSpec, Topology
 from l3conf.observation import Observation, Outcome, Probe, Protocol
 
@@ -126,3 +127,21 @@ def test_a_cut_takes_one_direction(lab: FakeLab) -> None:
         back = across(lab)
     assert (there.outcome, back.outcome) == (Outcome.TIMEOUT, Outcome.TIMEOUT)
     assert (lab.sightings(WEST, [there.nonce]), len(lab.sightings(WEST, [back.nonce]))) == ([], 1)
+
+
+def test_losses_and_cuts_are_faults_of_one_direction_too(lab: FakeLab) -> None:
+    with lab.fault(Loss(source="east", destination="west", share=0.5)):
+        outcomes = [across(lab).outcome for _ in range(200)]
+    assert 50 < outcomes.count(Outcome.TIMEOUT) < 150
+    with lab.fault(Cut(source="west", destination="east")):
+        there = across(lab)
+    assert there.outcome is Outcome.TIMEOUT
+    assert len(lab.sightings(WEST, [there.nonce])) == 1
+    assert (across(lab).outcome, lab.faults) == (Outcome.DELIVERED, [])
+
+
+def test_injected_packets_are_on_record_with_their_place(lab: FakeLab) -> None:
+    lab.inject(OUTSIDER, [b"one", b"two"])
+    assert lab.injected == [(OUTSIDER, b"one"), (OUTSIDER, b"two")]
+    with pytest.raises(LabError, match="no such place"):
+        lab.inject("nowhere", [b"three"])
