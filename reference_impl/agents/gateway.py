@@ -152,7 +152,9 @@ class GatewayAgent:
             hostname=here.name,
             subnets=cluster.prefixes,
             private_ip=here.underlay,
-            health_check_ip=address_within(observed.addresses, cluster.pod_cidrs),
+            health_check_ip=address_within(
+                observed.addresses, cluster.pod_cidrs, min((prefix.version for prefix in cluster.pod_cidrs), default=4)
+            ),
             nat_enabled=self._settings.nat_enabled,
             backend=self._driver.backend,
             port=self._driver.port,

@@ -9,6 +9,7 @@ stays unique in the overlay.
 from __future__ import annotations
 
 import hashlib
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,20 @@ def tunnel_mac(underlay: IPAddress) -> str:
         digest = hashlib.sha256(underlay.packed).digest()
         octets = bytes([(digest[0] & 0xFC) | _LOCAL_UNICAST]) + digest[1:6]
     return ":".join(f"{octet:02x}" for octet in octets)
+
+
+def next_hop(underlay: IPAddress, version: int) -> IPAddress:
+    """Return what a route to inner packets of ``version`` names as next hop: the far end of the tunnel there.
+
+    IPv4: the underlay address itself. IPv6: the link-local address that belongs to the tunnel's MAC (RFC 4291),
+    because the kernel refuses a next hop that it knows on another link, as hosts of one LAN know each other; it
+    also serves where the underlay is IPv4.
+    """
+    if version == 4:  # noqa: PLR2004 - the IP version number
+        return underlay
+    mac = bytes.fromhex(tunnel_mac(underlay).replace(":", ""))
+    interface = bytes([mac[0] ^ _LOCAL_UNICAST]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+    return IPv6Address(b"\xfe\x80" + bytes(6) + interface)
 
 
 def address_within(

@@ -30,7 +30,7 @@ from reference_impl.names import (
     NODE_VNI,
     VXLAN_OVERHEAD,
 )
-from reference_impl.planner.addresses import address_within, tunnel_mac, underlay_mtu
+from reference_impl.planner.addresses import address_within, next_hop, tunnel_mac, underlay_mtu
 from reference_impl.planner.rulesets import node_ruleset
 from reference_impl.state import (
     Direction,
@@ -102,7 +102,7 @@ def plan_node(facts: NodeFacts) -> KernelState:
     hosts = _tunnel_hosts(facts)
     return KernelState(
         links=frozenset([_link(facts.node.underlay, mtu)]),
-        neighbours=frozenset(Neighbour(device=NODE_DEVICE, address=host, mac=tunnel_mac(host)) for host in hosts),
+        neighbours=frozenset(_neighbours(facts, hosts)),
         forwarding=frozenset(
             ForwardingEntry(device=NODE_DEVICE, mac=tunnel_mac(host), destination=host, port=NODE_PORT)
             for host in hosts
@@ -131,6 +131,16 @@ def _tunnel_hosts(facts: NodeFacts) -> tuple[IPAddress, ...]:
     return (facts.gateway,) if facts.gateway is not None else ()
 
 
+def _neighbours(facts: NodeFacts, hosts: Iterable[IPAddress]) -> Iterable[Neighbour]:
+    """Return the far end of every tunnel under each name that a route can have for it."""
+    versions = {prefix.version for prefix in (*facts.known, *facts.own.pod_cidrs)}
+    return (
+        Neighbour(device=NODE_DEVICE, address=next_hop(host, version), mac=tunnel_mac(host))
+        for host in hosts
+        for version in versions
+    )
+
+
 def _floor(known: Iterable[IPNetwork]) -> Iterable[Route]:
     """Make a member's prefix without a way unreachable: it must not leak to the default route."""
     return (Route(destination=prefix, metric=FLOOR_METRIC, kind=RouteKind.UNREACHABLE) for prefix in known)
@@ -144,7 +154,7 @@ def _to_gateway(facts: NodeFacts) -> Sequence[Route]:
             destination=prefix,
             metric=NODE_METRIC,
             device=NODE_DEVICE,
-            via=facts.gateway,
+            via=next_hop(facts.gateway, prefix.version),
             source=address_within(facts.addresses, facts.own.pod_cidrs, prefix.version),
         )
         for prefix in facts.reachable
@@ -154,7 +164,12 @@ def _to_gateway(facts: NodeFacts) -> Sequence[Route]:
 def _to_nodes(facts: NodeFacts) -> Sequence[Route]:
     """From the cable to pods of other nodes. The own slice is not here: the main table has its bridge."""
     return [
-        Route(destination=pod_range, metric=NODE_METRIC, device=NODE_DEVICE, via=node.underlay)
+        Route(
+            destination=pod_range,
+            metric=NODE_METRIC,
+            device=NODE_DEVICE,
+            via=next_hop(node.underlay, pod_range.version),
+        )
         for node in facts.others
         for pod_range in node.pod_ranges
     ]
