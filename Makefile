@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/report
 
-.PHONY: help setup packages certify test lint types layers unit teeth bench soak clean
+.PHONY: help setup packages witnesses certify test lint types layers unit teeth bench soak clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 packages:  ## Install or name the missing Debian packages
 	@./.ci/debian-packages
+
+witnesses:  ## Also those of the tests
+	@./.ci/debian-packages tests
 
 $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
@@ -33,7 +36,7 @@ types: setup  ## mypy, strict
 layers: setup  ## import-linter contracts
 	@$(BIN)/lint-imports
 
-unit: setup  ## Unit and integration tests
+unit: witnesses setup  ## Unit and integration tests
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
 teeth: setup  ## Every mutant must be caught by its rows

@@ -7,6 +7,7 @@ it everything in its pid namespace. Should supervisor or gate be killed, the ker
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -124,6 +125,7 @@ def _run_emulator(request: LaunchRequest, host_sockets: dict[str, socket.socket]
         spawner = fork_spawner(keep)
         from l3conf.emulator.lab import run_lab  # noqa: PLC0415 - after the spawner was forked off small
 
+        gc.freeze()  # what was imported stays: no collection needs to look at it again
         code = run_lab(request, host_sockets, spawner, lambda **news: tell(status, **news))
     except L3confError as error:
         kind = "prerequisite" if isinstance(error, UserError) else "lab"

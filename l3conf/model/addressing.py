@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from l3conf.model.topology import IPAddress, IPFamily, IPNetwork
@@ -30,7 +31,7 @@ POD_SLICE_LENGTH = {IPFamily.IPV4: 24, IPFamily.IPV6: 64}
 
 def host(network: IPNetwork, offset: int) -> IPAddress:
     """Return the address at ``offset`` in ``network``; ``ValueError`` if it lies outside."""
-    if offset >= network.num_addresses:
+    if offset >> (network.max_prefixlen - network.prefixlen):
         raise ValueError(f"{network} has no room for host number {offset}")
     return network.network_address + offset
 
@@ -63,6 +64,7 @@ def pod_ranges(cluster: ClusterSpec, node_index: int) -> tuple[IPNetwork, ...]:
     return tuple(_slice(cidr, node_index, len(cluster.nodes)) for cidr in cluster.pod_cidrs)
 
 
+@functools.cache
 def _slice(cidr: IPNetwork, index: int, count: int) -> IPNetwork:
     """Cut ``cidr`` for ``count`` nodes; smaller slices where the usual length would not give enough."""
     length = max(POD_SLICE_LENGTH[IPFamily.of(cidr)], cidr.prefixlen)

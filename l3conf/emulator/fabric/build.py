@@ -8,34 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import functools
 import socket
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric import faults
+from l3conf.emulator.fabric.creation import Creation
 from l3conf.emulator.fabric.encode import configuration, connection, links
 from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric
 from l3conf.emulator.fabric.plugins.registry import PLUGINS
 from l3conf.emulator.fabric.pods import PodOffsets
 from l3conf.emulator.fabric.refusals import explained
-from l3conf.emulator.fabric.sysctls import SysctlWriter, sysctls_of
+from l3conf.emulator.fabric.sysctls import SysctlWriter
 from l3conf.emulator.kernel import nftables
 from l3conf.emulator.kernel.links import set_link
-from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.kernel.netlink import NetlinkError, RouteSocket
 from l3conf.errors import LabError
 from l3conf.model.addressing import pod_ranges
 from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from l3conf.emulator.fabric.elements import FabricPlan, NamespacePlan
+    from l3conf.emulator.fabric.elements import FabricPlan
     from l3conf.emulator.fabric.plugins.protocol import PodNetwork
-    from l3conf.emulator.kernel.request import Request
+    from l3conf.emulator.kernel.namespaces import NetworkNamespace
     from l3conf.model.topology import ClusterSpec, IPAddress, Topology
 
 _LISTEN_BACKLOG = 128
@@ -53,7 +53,6 @@ class PodRequest:
 @dataclass(frozen=True, slots=True)
 class _Pod:
     request: PodRequest
-    namespace: NetworkNamespace
     addresses: tuple[IPAddress, ...]
     offset: int
     port_index: int
@@ -76,6 +75,7 @@ class Fabric:
         self._namespaces: dict[str, NetworkNamespace] = {}
         self._nodes: dict[str, _Node] = {}
         self._pods: dict[str, _Pod] = {}
+        self._pod_namespaces: dict[str, NetworkNamespace] = {}
         self._cuts: set[tuple[str, str]] = set()
         self._sysctls = SysctlWriter()
 
@@ -93,25 +93,13 @@ class Fabric:
 
     def _build(self) -> None:
         plans = self.plan.namespaces.values()
-        for plan in plans:
-            self._namespaces[plan.key] = self._create(plan)
-        for plan in plans:  # a cable needs both namespaces, a route needs its cable
-            self._execute(plan.key, links(plan, self._namespaces))
-        for plan in plans:
-            self._execute(plan.key, configuration(plan))
-        for plan in plans:
-            if plan.ruleset:
-                self.load_ruleset(plan.key, plan.ruleset)
-        self.load_ruleset(WAN, faults.BASE)
+        with Creation(self._sysctls, self._namespaces) as creation:
+            creation.create(plans)
+            for plan in plans:  # a cable needs both namespaces, a route needs its cable
+                creation.execute(plan.key, links(plan, self._namespaces))
+            for plan in plans:
+                creation.execute(plan.key, configuration(plan))
         self._adopt_nodes()
-
-    def _execute(self, key: str, requests: Sequence[Request]) -> None:
-        if requests:
-            with RouteSocket(self._namespaces[key]) as route:
-                route.execute(requests)
-
-    def _create(self, plan: NamespacePlan) -> NetworkNamespace:
-        return NetworkNamespace.create(functools.partial(self._sysctls.write, sysctls_of(plan)))
 
     def _adopt_nodes(self) -> None:
         for cluster in self.topology.clusters:
@@ -137,42 +125,40 @@ class Fabric:
             # By uid: a pod asked for twice in one call is one pod.
             missing = {request.uid: request for request in requests if request.uid not in self._pods}
             self._connect(missing.values())
-        return [(self._pods[request.uid].namespace, self._pods[request.uid].addresses) for request in requests]
+        return [(self._pod_namespaces[request.uid], self._pods[request.uid].addresses) for request in requests]
 
     def _connect(self, requests: Iterable[PodRequest]) -> None:
-        plugged: dict[str, list[Request]] = {}
-        plans = []
+        placed: dict[str, list[PodNetwork]] = {}
         try:
             for request in requests:
                 key = node_key(request.cluster, request.node)
-                network = self._place(request, key)
-                plans.append(network.namespace)
-                far = self._pods[request.uid].namespace
-                plugged.setdefault(key, []).extend(connection(network, far))
-            for key, batch in plugged.items():
-                self._nodes[key].route.execute(batch)
-            for plan in plans:
-                with RouteSocket(self._pods[plan.key].namespace) as route:
-                    route.execute(configuration(plan))
+                placed.setdefault(key, []).append(self._place(request, key))
+            self._plug(placed)
         except BaseException:
-            for plan in plans:
-                self._forget(plan.key)
+            for pod in chain.from_iterable(placed.values()):
+                self._forget(pod.namespace.key)
             raise
 
     def _place(self, request: PodRequest, key: str) -> PodNetwork:
-        """Choose a pod's addresses and make its namespace."""
+        """Choose a pod's addresses."""
         self.namespace(key)  # names what there is, if the node is unknown
         node = self._nodes[key]
         offset = node.offsets.take()
         network = PLUGINS[node.cluster.plugin].pod_network(node.cluster, node.index, offset, request.uid)
         addresses = tuple(address.interface.ip for address in network.namespace.addresses)
-        try:
-            namespace = self._create(network.namespace)
-        except BaseException:
-            node.offsets.give_back(offset)
-            raise
-        self._pods[request.uid] = _Pod(request, namespace, addresses, offset, network.cable.port_index)
+        self._pods[request.uid] = _Pod(request, addresses, offset, network.cable.port_index)
         return network
+
+    def _plug(self, placed: Mapping[str, Sequence[PodNetwork]]) -> None:
+        """Make the pods' namespaces and connect them, with one send per node and one per pod."""
+        pods = tuple(chain.from_iterable(placed.values()))
+        with Creation(self._sysctls, self._pod_namespaces) as creation:
+            creation.create(pod.namespace for pod in pods)
+            for key, here in placed.items():
+                plugged = (connection(pod, self._pod_namespaces[pod.namespace.key]) for pod in here)
+                self._nodes[key].route.execute(list(chain.from_iterable(plugged)))
+            for pod in pods:
+                creation.execute(pod.namespace.key, configuration(pod.namespace))
 
     def remove_pod(self, uid: str) -> None:
         """Disconnect a pod at once and let go of its namespace. Idempotent.
@@ -194,7 +180,9 @@ class Fabric:
 
     def _forget(self, uid: str) -> None:
         pod = self._pods.pop(uid)
-        pod.namespace.close()
+        namespace = self._pod_namespaces.pop(uid, None)
+        if namespace is not None:
+            namespace.close()
         self._nodes[node_key(pod.request.cluster, pod.request.node)].offsets.give_back(pod.offset)
 
     def listen(self, key: str, address: IPAddress, port: int) -> socket.socket:
@@ -258,10 +246,11 @@ class Fabric:
         """Let go of everything; the kernel takes it down in its own time. Idempotent."""
         for node in self._nodes.values():
             node.route.close()
-        for namespace in (*(pod.namespace for pod in self._pods.values()), *self._namespaces.values()):
+        for namespace in (*self._pod_namespaces.values(), *self._namespaces.values()):
             namespace.close()
         self._nodes.clear()
         self._pods.clear()
+        self._pod_namespaces.clear()
         self._namespaces.clear()
 
     def __enter__(self) -> Self:

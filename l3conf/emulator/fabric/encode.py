@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.kernel.links import (
@@ -69,6 +70,7 @@ def _timing(link: int, families: Collection[IPFamily]) -> list[Request]:
     return [set_neighbour_timing(link, family, retransmit_ms=_RETRANSMIT_MS, probes=_PROBES) for family in families]
 
 
+@functools.lru_cache(maxsize=4096)
 def route_request(route: Route) -> Request:
     """Return the request that adds a route."""
     return add_route(

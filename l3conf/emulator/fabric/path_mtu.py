@@ -38,6 +38,8 @@ def with_link_sizes(topology: Topology, plan: FabricPlan) -> FabricPlan:
 
 def _sized(plan: NamespacePlan, lan_mtu: int | None, access: Mapping[str, int]) -> NamespacePlan:
     """Size the bridge and cables of a LAN, and on the WAN those of the sites' access links."""
+    if lan_mtu is None and plan.key != WAN:
+        return plan
 
     def of(link: Bridge | Cable, mtu: int | None) -> int:
         return link.mtu if mtu is None else min(link.mtu, mtu)
@@ -52,6 +54,8 @@ def _sized(plan: NamespacePlan, lan_mtu: int | None, access: Mapping[str, int]) 
 
 def _warned(plan: NamespacePlan, small: Mapping[IPAddress, int]) -> NamespacePlan:
     """Put the size of a small access link on the routes of its neighbours on the WAN."""
+    if not small:
+        return plan
     own = {address.interface.ip for address in plan.addresses}
     near = {
         address: mtu

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from l3conf.emulator.fabric import faults
 from l3conf.emulator.fabric.elements import (
     BRIDGE,
     EVERYTHING,
@@ -118,7 +119,7 @@ def _wan(topology: Topology) -> NamespacePlan:
         cables=tuple(cables),
         addresses=addresses,
         routes=(*_routes_to_lans(topology), *_dead_end(topology)),
-        ruleset=_refusal(topology),
+        ruleset=_refusal(topology) + faults.BASE,
     )
 
 

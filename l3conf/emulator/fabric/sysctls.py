@@ -6,8 +6,10 @@ may forward, filter by reverse path or rate-limit ICMP.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from l3conf.model.topology import IPFamily
@@ -32,37 +34,49 @@ _OPTIONAL = ("ipv6", "bridge")
 """Directories that some kernels lack; there is nothing to set then."""
 
 
-def sysctls_of(plan: NamespacePlan) -> dict[str, str]:
+def sysctls_of(plan: NamespacePlan) -> Mapping[str, str]:
     """Return the settings of a namespace by path below /proc/sys/net, in the order in which they are written."""
-    forwarding, reverse_path = "1" if plan.forwarding else "0", "1" if plan.strict_reverse_path else "0"
+    return _sysctls(plan.families, forwarding=plan.forwarding, strict_reverse_path=plan.strict_reverse_path)
+
+
+@functools.cache
+def _sysctls(families: frozenset[IPFamily], *, forwarding: bool, strict_reverse_path: bool) -> Mapping[str, str]:
+    forward, reverse_path = "1" if forwarding else "0", "1" if strict_reverse_path else "0"
     settings = {
-        "ipv4/ip_forward": forwarding,  # first: writing it resets other settings to their defaults
+        "ipv4/ip_forward": forward,  # first: writing it resets other settings to their defaults
         "ipv4/conf/all/rp_filter": reverse_path,
         "ipv4/conf/default/rp_filter": reverse_path,
         "ipv4/icmp_ratemask": "0",  # no ICMP error is rate-limited: traceroute and PTB rows count them
         "ipv4/ping_group_range": "0 0",  # the lab's user namespace has group 0 only
     }
-    if plan.forwarding:
+    if forwarding:
         settings |= _FORWARDERS
-    if IPFamily.IPV6 not in plan.families:
-        return settings | {"ipv6/conf/all/disable_ipv6": "1"}
+    if IPFamily.IPV6 not in families:
+        return MappingProxyType(settings | {"ipv6/conf/all/disable_ipv6": "1"})
     quiet = {f"ipv6/conf/{scope}/{name}": "0" for scope in ("all", "default") for name in ("accept_ra", "accept_dad")}
-    return settings | {"ipv6/conf/all/forwarding": forwarding, "ipv6/icmp/ratelimit": "0"} | quiet
+    return MappingProxyType(settings | {"ipv6/conf/all/forwarding": forward, "ipv6/icmp/ratelimit": "0"} | quiet)
 
 
 class SysctlWriter:
     """Writes settings in the calling thread's namespace, skipping those that every new namespace already has."""
 
-    __slots__ = ("_inherited",)
+    __slots__ = ("_inherited", "_missing")
 
     def __init__(self) -> None:
         self._inherited: dict[str, str] = {}
+        self._missing: dict[int, tuple[Mapping[str, str], list[tuple[str, bytes]]]] = {}
 
     def write(self, settings: Mapping[str, str]) -> None:
         """Bring a *new* namespace to ``settings``."""
-        for path, value in settings.items():
-            if self._initial(path) not in (value, None):
-                _write(f"{ROOT}/{path}", value)
+        known = self._missing.get(id(settings))
+        if known is None:  # keeps settings, whose id stays theirs
+            known = self._missing[id(settings)] = (settings, self._differences(settings))
+        for path, value in known[1]:
+            _write(path, value)
+
+    def _differences(self, settings: Mapping[str, str]) -> list[tuple[str, bytes]]:
+        differing = (path for path, value in settings.items() if self._initial(path) not in (value, None))
+        return [(f"{ROOT}/{path}", settings[path].encode()) for path in differing]
 
     def _initial(self, path: str) -> str | None:
         """Return what a new namespace starts with; asked of the first one, the same for all."""
@@ -73,9 +87,9 @@ class SysctlWriter:
         return self._inherited[path] or None
 
 
-def _write(path: str, value: str) -> None:
+def _write(path: str, value: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(fd, value.encode())
+        os.write(fd, value)
     finally:
         os.close(fd)

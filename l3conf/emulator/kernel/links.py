@@ -6,6 +6,7 @@ Interface indices are chosen by the caller, not learnt, so a whole namespace can
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ def add_bridge(name: str, index: int, *, mac: bytes | None = None, mtu: int = 15
     """Make a bridge, up, without spanning tree."""
     body = _LINK.pack(0, 0, index, _IFF_UP, _IFF_UP) + text(_IFLA_IFNAME, name) + u32(_IFLA_MTU, mtu) + _mac(mac)
     body += nested(_IFLA_LINKINFO, attribute(_IFLA_INFO_KIND, b"bridge"))
-    return Request(_NEWLINK, CREATE, body, f"add bridge {name}")
+    return Request(_NEWLINK, CREATE, body, "add bridge {}", (name,))
 
 
 def add_veth(
@@ -72,28 +73,29 @@ def add_veth(
         body += u32(_IFLA_MASTER, master)
     pair = nested(_IFLA_INFO_DATA, nested(_VETH_INFO_PEER, far))
     body += _ONE_QUEUE + nested(_IFLA_LINKINFO, attribute(_IFLA_INFO_KIND, b"veth"), pair)
-    return Request(_NEWLINK, CREATE, body, f"add veth {name} with peer {peer.name}")
+    return Request(_NEWLINK, CREATE, body, "add veth {} with peer {}", (name, peer.name))
 
 
+@functools.cache
 def set_link(index: int, *, up: bool | None = None, mtu: int | None = None, mac: bytes | None = None) -> Request:
     """Change a link; what is None stays as it is."""
     change = 0 if up is None else _IFF_UP
     body = _LINK.pack(0, 0, index, change if up else 0, change) + _mac(mac)
     if mtu is not None:
         body += u32(_IFLA_MTU, mtu)
-    return Request(_SETLINK, 0, body, f"set link {index} up={up} mtu={mtu}")
+    return Request(_SETLINK, 0, body, "set link {} up={} mtu={}", (index, up, mtu))
 
 
 def answer_for_everyone(index: int) -> Request:
     """Make a link answer ARP requests for whatever this host has a route to (proxy ARP)."""
     settings = nested(_AF_INET, nested(_IFLA_INET_CONF, u32(_DEVCONF_PROXY_ARP, 1)))
     body = _LINK.pack(0, 0, index, 0, 0) + nested(_IFLA_AF_SPEC, settings)
-    return Request(_SETLINK, 0, body, f"set proxy ARP on link {index}")
+    return Request(_SETLINK, 0, body, "set proxy ARP on link {}", (index,))
 
 
 def delete_link(index: int) -> Request:
     """Remove a link; the other end of a veth pair goes with it."""
-    return Request(_DELLINK, 0, _LINK.pack(0, 0, index, 0, 0), f"delete link {index}")
+    return Request(_DELLINK, 0, _LINK.pack(0, 0, index, 0, 0), "delete link {}", (index,))
 
 
 def add_address(index: int, interface: IPv4Interface | IPv6Interface) -> Request:
@@ -102,14 +104,14 @@ def add_address(index: int, interface: IPv4Interface | IPv6Interface) -> Request
     flags = _IFA_F_NODAD if interface.version == 6 else 0  # noqa: PLR2004 - the IP version number
     body = _ADDRESS.pack(FAMILY[interface.version], interface.network.prefixlen, flags, 0, index)
     body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
-    return Request(_NEWADDR, CREATE, body, f"add address {interface} to link {index}")
+    return Request(_NEWADDR, CREATE, body, "add address {} to link {}", (interface, index))
 
 
 def delete_address(index: int, interface: IPv4Interface | IPv6Interface) -> Request:
     """Remove an address."""
     body = _ADDRESS.pack(FAMILY[interface.version], interface.network.prefixlen, 0, 0, index)
     body += attribute(_IFA_LOCAL, interface.ip.packed)
-    return Request(_DELADDR, 0, body, f"delete address {interface} from link {index}")
+    return Request(_DELADDR, 0, body, "delete address {} from link {}", (interface, index))
 
 
 def _mac(mac: bytes | None) -> bytes:

@@ -29,7 +29,7 @@ from l3conf.emulator.kernel.syscalls import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -43,6 +43,7 @@ __all__ = [
     "CLONE_NEWUSER",
     "CLONE_NEWUTS",
     "NetworkNamespace",
+    "away",
     "mount",
     "pivot_root",
     "prctl_pdeathsig",
@@ -53,6 +54,16 @@ __all__ = [
 
 _OWN = "/proc/thread-self/ns/net"
 """setns and unshare are per thread: /proc/self would name the main thread's namespace."""
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Let the calling thread go from namespace to namespace, and bring it home. Never ``await`` or ``yield`` inside."""
+    with NetworkNamespace.current() as home:
+        try:
+            yield
+        finally:
+            setns(home.fd, CLONE_NEWNET)
 
 
 class NetworkNamespace:
@@ -72,16 +83,16 @@ class NetworkNamespace:
         return cls(os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
 
     @classmethod
-    def create(cls, prepare: Callable[[], None] | None = None) -> Self:
-        """Make a new, empty namespace and call ``prepare`` in it; the calling thread ends in its own again."""
-        with cls.current() as home:
-            unshare(CLONE_NEWNET)
-            try:
-                if prepare is not None:
-                    prepare()
-                return cls.current()
-            finally:
-                setns(home.fd, CLONE_NEWNET)
+    def create(cls) -> Self:
+        """Make a new, empty namespace; the calling thread ends in its own again."""
+        with away():
+            return cls.unshared()
+
+    @classmethod
+    def unshared(cls) -> Self:
+        """Make a new, empty namespace and leave the calling thread in it: for use within ``away``."""
+        unshare(CLONE_NEWNET)
+        return cls.current()
 
     @property
     def path(self) -> str:
@@ -91,12 +102,9 @@ class NetworkNamespace:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Move the calling thread into this namespace and back. Never ``await`` or ``yield`` to others inside."""
-        with NetworkNamespace.current() as home:
+        with away():
             setns(self.fd, CLONE_NEWNET)
-            try:
-                yield
-            finally:
-                setns(home.fd, CLONE_NEWNET)
+            yield
 
     def socket(self, family: int, type: int, proto: int = 0) -> socket.socket:  # noqa: A002 - as socket.socket has it
         """Open a socket that lives in this namespace for good, wherever its users run."""

@@ -33,6 +33,8 @@ _ERRNO = struct.Struct("=i")
 _QUOTED_HEADER = 4 + _HEADER.size
 """struct nlmsgerr with NETLINK_CAP_ACK: the error number and the header of the refused request."""
 
+_ANSWER_SIZE = 8192
+"""Bytes of the largest answer: netlink cuts what it says to a page or two (NLMSG_GOODSIZE)."""
 _SEND_LIMIT = 64 * 1024
 """Bytes per send, well below the default socket buffer of 208 KiB."""
 
@@ -51,12 +53,17 @@ class NetlinkError(OSError):
 class RouteSocket:
     """rtnetlink of one namespace. Not for use by several threads at once."""
 
-    __slots__ = ("_acknowledge_all", "_socket")
+    __slots__ = ("_acknowledge_all", "_answer", "_socket")
 
-    def __init__(self, namespace: NetworkNamespace, *, acknowledge_all: bool = False) -> None:
-        """With ``acknowledge_all`` every request is a send of its own: slower, for debugging."""
-        self._socket = namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE)
+    def __init__(self, namespace: NetworkNamespace | None = None, *, acknowledge_all: bool = False) -> None:
+        """Without a namespace, open it in the one that the calling thread is in.
+
+        With ``acknowledge_all`` every request is a send of its own: slower, for debugging.
+        """
+        opened = socket.socket if namespace is None else namespace.socket
+        self._socket = opened(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE)
         self._acknowledge_all = acknowledge_all
+        self._answer = bytearray(_ANSWER_SIZE)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
 
@@ -85,12 +92,13 @@ class RouteSocket:
         """Read up to the answer to message ``last``; return the first failure. Never waits: it is there already."""
         first: NetlinkError | None = None
         while True:
-            data = self._socket.recv(1 << 16, socket.MSG_DONTWAIT)
+            data = self._answer
+            end = self._socket.recv_into(data, 0, socket.MSG_DONTWAIT)
             offset = 0
-            while offset < len(data):
+            while offset < end:
                 length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
                 if kind == _NLMSG_ERROR:
-                    body = data[offset + _HEADER.size : offset + length]
+                    body = bytes(data[offset + _HEADER.size : offset + length])
                     number = -_ERRNO.unpack_from(body)[0]
                     if number and first is None:
                         first = NetlinkError(

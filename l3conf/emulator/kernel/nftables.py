@@ -44,10 +44,26 @@ def load_ruleset(namespace: NetworkNamespace, text: str) -> None:
     raise RulesetError(f"nftables refused a ruleset: {reason}\n{text}")
 
 
+class _Library(ctypes.PyDLL):
+    """libnftables. Only the call that waits for the kernel lets go of the interpreter lock.
+
+    To let go for microseconds costs more than they do: the thread would queue for the lock again each time.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.nft_run_cmd_from_buffer = ctypes.CDLL(name).nft_run_cmd_from_buffer
+
+
+def require() -> None:
+    """Load the library now rather than with the first ruleset. Raises ``MissingPrerequisiteError`` without it."""
+    _library()
+
+
 @functools.cache
-def _library() -> ctypes.CDLL:
+def _library() -> _Library:
     try:
-        library = ctypes.CDLL(_LIBRARY)
+        library = _Library(_LIBRARY)
     except OSError as error:
         what = f"{_LIBRARY} cannot be loaded: {error}"
         raise MissingPrerequisiteError(what, remedy="install the package nftables") from error

@@ -20,5 +20,11 @@ class Request:
     flags: int
     """NLM_F_* beyond REQUEST and ACK."""
     body: bytes
-    what: str
-    """The request in words, for errors."""
+    words: str
+    """The request in words, with a ``{}`` for each of ``about``."""
+    about: tuple[object, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """The request in words, for errors. Said only when asked: printing an address costs as much as a message."""
+        return self.words.format(*self.about)

@@ -6,6 +6,7 @@ Pure, like ``links``.
 from __future__ import annotations
 
 import enum
+import functools
 import struct
 from typing import TYPE_CHECKING
 
@@ -80,8 +81,8 @@ def add_route(
         body += u32(_RTA_PRIORITY, metric)
     if mtu is not None:
         body += nested(_RTA_METRICS, u32(_RTAX_MTU, mtu))
-    what = f"add {kind.name.lower()} route {destination} via {gateway} link {link} table {table}"
-    return Request(_NEWROUTE, CREATE, body, what)
+    about = (kind.name.lower(), destination, gateway, link, table)
+    return Request(_NEWROUTE, CREATE, body, "add {} route {} via {} link {} table {}", about)
 
 
 def delete_route(destination: IPNetwork, *, table: int = MAIN_TABLE) -> Request:
@@ -89,7 +90,7 @@ def delete_route(destination: IPNetwork, *, table: int = MAIN_TABLE) -> Request:
     version = FAMILY[destination.version]
     header = _ROUTE.pack(version, destination.prefixlen, 0, 0, min(table, 255), 0, _SCOPE_NOWHERE, 0, 0)
     body = header + _prefix(_RTA_DST, destination) + u32(_RTA_TABLE, table)
-    return Request(_DELROUTE, 0, body, f"delete route {destination} from table {table}")
+    return Request(_DELROUTE, 0, body, "delete route {} from table {}", (destination, table))
 
 
 def add_neighbour(link: int, address: IPAddress, mac: bytes, *, permanent: bool = True) -> Request:
@@ -97,22 +98,23 @@ def add_neighbour(link: int, address: IPAddress, mac: bytes, *, permanent: bool 
     state = _NUD_PERMANENT if permanent else _NUD_REACHABLE
     body = _NEIGHBOUR.pack(FAMILY[address.version], link, state, 0, 0)
     body += attribute(_NDA_DST, address.packed) + attribute(_NDA_LLADDR, mac)
-    return Request(_NEWNEIGH, REPLACE, body, f"add neighbour {address} at {mac.hex(':')} on link {link}")
+    return Request(_NEWNEIGH, REPLACE, body, "add neighbour {} at {} on link {}", (address, mac.hex(":"), link))
 
 
 def delete_neighbour(link: int, address: IPAddress) -> Request:
     """Make the kernel forget a neighbour."""
     body = _NEIGHBOUR.pack(FAMILY[address.version], link, 0, 0, 0) + attribute(_NDA_DST, address.packed)
-    return Request(_DELNEIGH, 0, body, f"delete neighbour {address} on link {link}")
+    return Request(_DELNEIGH, 0, body, "delete neighbour {} on link {}", (address, link))
 
 
+@functools.cache
 def set_neighbour_timing(link: int, family: IPFamily, *, retransmit_ms: int, probes: int) -> Request:
     """Set how often and how many times an unanswered ARP or neighbour solicitation is sent on a link."""
     cache, number = _NEIGHBOUR_CACHE[family]
     timing = u64(_NDTPA_RETRANS_TIME, retransmit_ms) + u32(_NDTPA_MCAST_PROBES, probes)
     parameters = nested(_NDTA_PARMS, u32(_NDTPA_IFINDEX, link), timing)
     body = _FAMILY_ONLY.pack(number) + text(_NDTA_NAME, cache) + parameters
-    return Request(_SETNEIGHTBL, 0, body, f"set {cache} timing of link {link}")
+    return Request(_SETNEIGHTBL, 0, body, "set {} timing of link {}", (cache, link))
 
 
 def set_proxy_delay(link: int, family: IPFamily, *, delay_ms: int) -> Request:
@@ -120,7 +122,7 @@ def set_proxy_delay(link: int, family: IPFamily, *, delay_ms: int) -> Request:
     cache, number = _NEIGHBOUR_CACHE[family]
     parameters = nested(_NDTA_PARMS, u32(_NDTPA_IFINDEX, link), u64(_NDTPA_PROXY_DELAY, delay_ms))
     body = _FAMILY_ONLY.pack(number) + text(_NDTA_NAME, cache) + parameters
-    return Request(_SETNEIGHTBL, 0, body, f"set {cache} proxy delay of link {link}")
+    return Request(_SETNEIGHTBL, 0, body, "set {} proxy delay of link {}", (cache, link))
 
 
 def add_rule(
@@ -134,13 +136,13 @@ def add_rule(
 ) -> Request:
     """Add a policy rule that looks ``table`` up for what matches."""
     body = _rule(priority, version, table, source, destination, mark)
-    return Request(_NEWRULE, CREATE, body, f"add IPv{version} rule {priority} table {table}")
+    return Request(_NEWRULE, CREATE, body, "add IPv{} rule {} table {}", (version, priority, table))
 
 
 def delete_rule(priority: int, *, version: int, table: int) -> Request:
     """Remove the policy rule of that priority and table."""
     body = _rule(priority, version, table, None, None, None)
-    return Request(_DELRULE, 0, body, f"delete IPv{version} rule {priority} table {table}")
+    return Request(_DELRULE, 0, body, "delete IPv{} rule {} table {}", (version, priority, table))
 
 
 def _rule(

@@ -36,11 +36,11 @@ def add_vxlan(name: str, index: int, *, vni: int, port: int, local: IPAddress, m
     data = u32(_ID, vni) + attribute(_LEARNING, b"\0") + attribute(_PORT, port.to_bytes(2, "big"))
     data += attribute(_LOCAL[local.version], local.packed)
     body += nested(_IFLA_LINKINFO, attribute(_IFLA_INFO_KIND, b"vxlan"), nested(_IFLA_INFO_DATA, data))
-    return Request(_NEWLINK, CREATE, body, f"add vxlan {name} from {local}")
+    return Request(_NEWLINK, CREATE, body, "add vxlan {} from {}", (name, local))
 
 
 def add_forwarding(link: int, mac: bytes, destination: IPAddress) -> Request:
     """Tell a VXLAN device which underlay address a MAC is behind."""
     body = _NEIGHBOUR.pack(_AF_BRIDGE, link, _NUD_PERMANENT, _NTF_SELF, 0)
     body += attribute(_NDA_DST, destination.packed) + attribute(_NDA_LLADDR, mac)
-    return Request(_NEWNEIGH, CREATE, body, f"add forwarding of {mac.hex(':')} to {destination} on link {link}")
+    return Request(_NEWNEIGH, CREATE, body, "add forwarding of {} to {} on link {}", (mac.hex(":"), destination, link))

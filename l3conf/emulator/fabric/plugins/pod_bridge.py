@@ -17,7 +17,6 @@ from l3conf.emulator.fabric.elements import (
     Bridge,
     Cable,
     NamespacePlan,
-    Route,
     alone,
     default_route,
     mac_of,
@@ -58,11 +57,10 @@ def bridged_pod(slices: Sequence[IPNetwork], offset: int, uid: str, *, mtu: int 
         mtu=mtu,
     )
     gateways = [host(slice_, GATEWAY_OFFSET) for slice_ in slices]
-    reachable = (Route(destination=alone(gateway), link=UPLINK) for gateway in gateways)
     namespace = NamespacePlan(
         key=uid,
         families=frozenset(IPFamily.of(slice_) for slice_ in slices),
         addresses=tuple(Address(link=UPLINK, interface=on_link(alone(address), 0)) for address in own),
-        routes=(*reachable, *(default_route(gateway) for gateway in gateways)),
+        routes=tuple(default_route(gateway, UPLINK) for gateway in gateways),
     )
     return PodNetwork(cable=cable, namespace=namespace)

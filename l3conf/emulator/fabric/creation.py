@@ -1,0 +1,78 @@
+"""New namespaces, each with its settings and a route socket, and their rulesets loaded meanwhile.
+
+Namespaces and links are made under one lock of the kernel (RTNL), so a second thread would gain nothing; nftables
+does not take that lock, so rulesets are loaded beside them, in a thread of their own.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from l3conf.emulator.fabric.sysctls import sysctls_of
+from l3conf.emulator.kernel import nftables
+from l3conf.emulator.kernel.namespaces import NetworkNamespace, away
+from l3conf.emulator.kernel.netlink import RouteSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+    from concurrent.futures import Future
+    from types import TracebackType
+    from typing import Self
+
+    from l3conf.emulator.fabric.elements import NamespacePlan
+    from l3conf.emulator.fabric.sysctls import SysctlWriter
+    from l3conf.emulator.kernel.request import Request
+
+
+class Creation:
+    """Namespaces in the making. When the context ends, all rules are loaded and the route sockets not kept are closed.
+
+    A ruleset that the kernel refuses is raised at the end, unless something else was.
+    """
+
+    __slots__ = ("_loading", "_made", "_opened", "_routes", "_sysctls")
+
+    def __init__(self, sysctls: SysctlWriter, made: MutableMapping[str, NetworkNamespace]) -> None:
+        """Put namespaces into ``made`` by the keys of their plans; the caller owns them."""
+        self._sysctls = sysctls
+        self._made = made
+        self._routes: dict[str, RouteSocket] = {}
+        self._opened = ExitStack()
+        self._loading: list[Future[None]] = []
+
+    def create(self, plans: Iterable[NamespacePlan]) -> None:
+        """Make namespaces, with settings and rules, but no links."""
+        plans = tuple(plans)
+        with away():
+            for plan in plans:
+                self._made[plan.key] = NetworkNamespace.unshared()
+                self._sysctls.write(sysctls_of(plan))
+                self._routes[plan.key] = self._opened.enter_context(RouteSocket())
+        ruled = [plan for plan in plans if plan.ruleset]
+        if ruled:
+            loader = self._opened.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="rulesets"))
+            self._loading.append(loader.submit(self._load, ruled))
+
+    def _load(self, plans: Iterable[NamespacePlan]) -> None:
+        for plan in plans:
+            nftables.load_ruleset(self._made[plan.key], plan.ruleset)
+
+    def execute(self, key: str, requests: list[Request]) -> None:
+        """Carry out requests in a namespace that was made here."""
+        self._routes[key].execute(requests)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._opened.close()
+        if error is None:
+            for loaded in self._loading:
+                loaded.result()
