@@ -50,14 +50,10 @@ class Creation:
                 self._made[plan.key] = NetworkNamespace.unshared()
                 self._sysctls.write(sysctls_of(plan))
                 self._routes[plan.key] = self._opened.enter_context(RouteSocket())
-        ruled = [plan for plan in plans if plan.ruleset]
-        if ruled:
+        rulesets = [(self._made[plan.key], plan.ruleset) for plan in plans if plan.ruleset]
+        if rulesets:
             loader = self._opened.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="rulesets"))
-            self._loading.append(loader.submit(self._load, ruled))
-
-    def _load(self, plans: Iterable[NamespacePlan]) -> None:
-        for plan in plans:
-            nftables.load_ruleset(self._made[plan.key], plan.ruleset)
+            self._loading.append(loader.submit(nftables.load_rulesets, rulesets))
 
     def execute(self, key: str, requests: list[Request]) -> None:
         """Carry out requests in a namespace that was made here."""

@@ -11,9 +11,12 @@ import functools
 import threading
 from typing import TYPE_CHECKING
 
+from l3conf.emulator.kernel.namespaces import CLONE_NEWNET, away, setns
 from l3conf.errors import LabError, MissingPrerequisiteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
 
 _LIBRARY = "libnftables.so.1"
@@ -29,18 +32,30 @@ class RulesetError(LabError):
 
 def load_ruleset(namespace: NetworkNamespace, text: str) -> None:
     """Carry out ``text`` (``nft -f`` syntax) in a namespace, all or nothing. Any thread may call."""
+    load_rulesets([(namespace, text)])
+
+
+def load_rulesets(rulesets: Iterable[tuple[NetworkNamespace, str]]) -> None:
+    """Carry out texts, each in its namespace and all or nothing; end with the first that is refused."""
     library = _library()
-    with _one_at_a_time, namespace.entered():
-        # The context opens its netlink socket here, in the namespace.
-        context = library.nft_ctx_new(0)
-        try:
-            library.nft_ctx_buffer_error(context)
-            library.nft_ctx_buffer_output(context)
-            if library.nft_run_cmd_from_buffer(context, text.encode()) == 0:
-                return
-            reason = library.nft_ctx_get_error_buffer(context).decode(errors="replace").strip()
-        finally:
-            library.nft_ctx_free(context)
+    with away():  # one journey through all: each hand-over of the interpreter lock costs more than it allows
+        for namespace, text in rulesets:
+            setns(namespace.fd, CLONE_NEWNET)
+            with _one_at_a_time:
+                _load(library, text)
+
+
+def _load(library: _Library, text: str) -> None:
+    # The context opens its netlink socket here, in the namespace of the thread.
+    context = library.nft_ctx_new(0)
+    try:
+        library.nft_ctx_buffer_error(context)
+        library.nft_ctx_buffer_output(context)
+        if library.nft_run_cmd_from_buffer(context, text.encode()) == 0:
+            return
+        reason = library.nft_ctx_get_error_buffer(context).decode(errors="replace").strip()
+    finally:
+        library.nft_ctx_free(context)
     raise RulesetError(f"nftables refused a ruleset: {reason}\n{text}")
 
 
