@@ -63,14 +63,27 @@ def teeth(implementation: Path, only: tuple[str, ...], seed: int | None, *, as_j
 def _trials(
     implementation: Path, mutants: tuple[Mutant, ...], rows: tuple[str, ...], nulls: dict[str, Path]
 ) -> list[Trial]:
-    """Return all trials, the longest first, so that none of them runs alone in the end."""
+    """Return all trials, the longest first, so that none of them runs alone in the end.
+
+    Every variant of the implementation has a control of its own, with the rows of its mutants.
+    """
     from l3conf.teeth.matrix import CONTROL  # noqa: PLC0415
     from l3conf.teeth.trials import Trial  # noqa: PLC0415
 
+    variants: dict[Path, dict[str, None]] = {}
+    for one in mutants:
+        variants.setdefault(one.implementation, {}).update(dict.fromkeys(one.kills))
     return [
-        Trial(name=CONTROL, implementation=implementation, rows=rows),
+        *(
+            Trial(
+                name=CONTROL if path == implementation else f"{CONTROL} {path.stem}",
+                implementation=path,
+                rows=tuple(own),
+            )
+            for path, own in variants.items()
+        ),
         *(Trial(name=name, implementation=path, rows=rows) for name, path in nulls.items()),
-        *(Trial(name=one.name, implementation=implementation, rows=one.kills, env=one.env) for one in mutants),
+        *(Trial(name=one.name, implementation=one.implementation, rows=one.kills, env=one.env) for one in mutants),
     ]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
 from l3conf.expectations.reachability import Reachability
+from l3conf.model.public_addresses import is_hidden
 from l3conf.model.topology import IPFamily
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
@@ -88,8 +89,14 @@ class FurnishedLab:
 
     def local_traffic(self) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
+        family = self.families[0]
+        hidden = {
+            cluster.name
+            for cluster in self.topology.clusters
+            if family is IPFamily.IPV4 and is_hidden(self.topology, cluster)
+        }
         table = local_traffic.observe(
-            self.harness, self.pods.all, self.services, self.nodes, self.outsider, self.families[0]
+            self.harness, self.pods.all, self.services, self.nodes, self.outsider, family, hidden=hidden
         )
         for cluster, api in self.apis.items():
             server, pod = dns.server_of(api), self.pods.of(cluster)[-1]

@@ -15,7 +15,7 @@ from l3conf.expectations.places import Pod, Service
 from l3conf.observation import Observation, Outcome, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Node, Outsider
@@ -35,9 +35,14 @@ def observe(
     nodes: Sequence[Node],
     outsider: Outsider,
     family: IPFamily,
+    *,
+    hidden: Container[str] = (),
 ) -> LocalTraffic:
-    """Send the whole set and return the table. ``LabError`` for faults of the harness."""
-    flows = list(_flows(pods, services, nodes, outsider, family))
+    """Send the whole set and return the table. ``LabError`` for faults of the harness.
+
+    ``hidden`` names the clusters behind NAT: nobody outside can begin a flow to their pods.
+    """
+    flows = list(_flows(pods, services, nodes, outsider, family, hidden))
     table: LocalTraffic = {}
     open_ = flows
     for _ in range(_ROUNDS):
@@ -84,6 +89,7 @@ def _flows(
     nodes: Sequence[Node],
     outsider: Outsider,
     family: IPFamily,
+    hidden: Container[str],
 ) -> Iterator[Flow]:
     yield from _inside(pods, services, family)
     # TCP, each time from a new port: the source that outsiders and nodes see is then decided anew every time.
@@ -94,7 +100,7 @@ def _flows(
     places: list[Client] = [*pods, *nodes]
     for place, protocol in product(places, (Protocol.TCP, Protocol.ICMP)):
         yield Flow(client=place, server=outsider, protocol=protocol, family=family)
-    for pod in pods:
+    for pod in (pod for pod in pods if pod.site.cluster not in hidden):
         yield Flow(client=outsider, server=pod, protocol=Protocol.TCP, family=family)
 
 

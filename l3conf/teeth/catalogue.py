@@ -19,6 +19,7 @@ CATALOGUE = Path("mutants/catalogue.yaml")
 """Where an implementation keeps its mutants, beside its file."""
 NULL_IMPLEMENTATIONS = Path(__file__).parent / "null_implementations"
 _FIELDS = {"name", "breaks", "kills", "env"}
+_OPTIONAL = {"implementation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Mutant:
     """Rows that must notice."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables of the hooks that throw the switch."""
+    implementation: Path = Path("impl.yaml")
+    """The implementation file whose hooks these are; a mutant may need features that only a variant has."""
 
 
 def load_mutants(implementation: Path) -> tuple[Mutant, ...]:
@@ -46,7 +49,7 @@ def load_mutants(implementation: Path) -> tuple[Mutant, ...]:
         raise InvalidFileError(f"is no YAML: {error}", where=str(path)) from error
     if not isinstance(entries, list):
         raise InvalidFileError("is no list of mutants", where=str(path))
-    mutants = tuple(_mutant(path, entry) for entry in entries)
+    mutants = tuple(_mutant(path, implementation, entry) for entry in entries)
     names = [mutant.name for mutant in mutants]
     if len(set(names)) < len(names):
         raise InvalidFileError("two mutants have one name", where=str(path))
@@ -68,8 +71,8 @@ def choose(mutants: Sequence[Mutant], names: Sequence[str]) -> tuple[Mutant, ...
     return tuple(by_name[name] for name in names) if names else tuple(mutants)
 
 
-def _mutant(path: Path, entry: Any) -> Mutant:  # noqa: ANN401 - whatever the file holds
-    if not isinstance(entry, dict) or set(entry) != _FIELDS:
+def _mutant(path: Path, implementation: Path, entry: Any) -> Mutant:  # noqa: ANN401 - whatever the file holds
+    if not isinstance(entry, dict) or set(entry) - _OPTIONAL != _FIELDS:
         raise InvalidFileError(f"{entry!r} is no mutant", where=str(path), remedy=f"give {', '.join(sorted(_FIELDS))}")
     try:
         kills = tuple(find_requirement(row).id for row in entry["kills"])
@@ -78,4 +81,5 @@ def _mutant(path: Path, entry: Any) -> Mutant:  # noqa: ANN401 - whatever the fi
     if not kills:
         raise InvalidFileError(f"mutant {entry['name']} kills nothing", where=str(path), remedy="name a row")
     env = {str(name): str(value) for name, value in entry["env"].items()}
-    return Mutant(name=entry["name"], breaks=entry["breaks"], kills=kills, env=env)
+    variant = path.parent.parent / entry["implementation"] if "implementation" in entry else implementation
+    return Mutant(name=entry["name"], breaks=entry["breaks"], kills=kills, env=env, implementation=variant)

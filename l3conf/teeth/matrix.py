@@ -108,7 +108,7 @@ def judge(
 ) -> Matrix:
     """Judge all trials; ``rows`` are those that the control had to pass."""
     by_name = {result.name: result for result in results}
-    control = by_name.get(CONTROL) or TrialResult(name=CONTROL, verdicts={}, messages={}, seconds=0.0)
+    control = _joined([result for name, result in by_name.items() if name.partition(" ")[0] == CONTROL])
     verdicts = {row: control.verdicts.get(row, Verdict.NOT_RUN) for row in rows}
     return Matrix(
         mutants=tuple(mutants),
@@ -121,6 +121,19 @@ def judge(
         nulls=tuple(nulls),
         results=by_name,
     )
+
+
+def _joined(controls: Sequence[TrialResult]) -> TrialResult:
+    """Return the controls of all variants as one: a row passes if it passes in each that tried it."""
+    verdicts: dict[str, Verdict] = {}
+    messages: dict[str, str] = {}
+    for control in controls:
+        for row, verdict in control.verdicts.items():
+            if verdicts.get(row, Verdict.PASS) is Verdict.PASS:
+                verdicts[row] = verdict
+                messages[row] = control.messages.get(row, "")
+    seconds = sum(control.seconds for control in controls)
+    return TrialResult(name=CONTROL, verdicts=verdicts, messages=messages, seconds=seconds)
 
 
 def bite_of(verdict: Verdict) -> Bite:

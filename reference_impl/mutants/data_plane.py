@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, NODE_DEVICE, NODE_METRIC, NODE_TABLE
+from reference_impl.names import CABLE_DEVICE, CABLE_PORT, CABLE_TABLE, NODE_DEVICE, NODE_METRIC, NODE_TABLE
 from reference_impl.state import Chain, Direction, KernelState, Rule
 
 if TYPE_CHECKING:
@@ -102,6 +102,12 @@ def suppress_too_big(plan: KernelState) -> KernelState:
     """Tell nobody that a packet was too big, and leave MSS alone."""
     rules = ("icmp type destination-unreachable icmp code frag-needed counter drop",)
     return _with_chain(_without_rules(plan, "clamp"), NODE_TABLE, "mutant", "output", rules)
+
+
+def drop_outside_cables(match: str) -> Callable[[KernelState], KernelState]:
+    """Drop what matches of the cables' own packets, as they come in from the underlay."""
+    rule = f"udp dport {CABLE_PORT} {match} counter drop"
+    return lambda plan: _with_chain(plan, CABLE_TABLE, "mutant", "input", (rule,))
 
 
 def _with_chain(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference_impl.mutants import Mutant, data_plane, leftovers, words
+from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "outside-not-masqueraded": Mutant(kernel=data_plane.keep_source_everywhere),
     "large-packets-lost": Mutant(kernel=data_plane.drop_large),
     "too-big-not-told": Mutant(kernel=data_plane.suppress_too_big),
+    "published-address-only": Mutant(kernel=data_plane.drop_outside_cables("ip saddr != @peers_v4")),
+    "published-port-only": Mutant(kernel=data_plane.drop_outside_cables(f"udp sport != {CABLE_PORT}")),
     "residue-device": Mutant(operations=leftovers.keep_devices),
     "residue-rules": Mutant(operations=leftovers.keep_rules),
     "residue-table": Mutant(operations=leftovers.keep_tables),

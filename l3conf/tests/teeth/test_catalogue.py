@@ -25,6 +25,13 @@ def test_a_catalogue_becomes_mutants(tmp_path: Path) -> None:
     assert (mutant.name, mutant.kills, mutant.env) == ("m", ("L3-F5",), {"SWITCH": "m"})
 
 
+def test_a_mutant_may_belong_to_a_variant_of_the_implementation(tmp_path: Path) -> None:
+    text = "- {name: m, breaks: it, kills: [f5], env: {}, implementation: other.yaml}\n"
+    text += "- {name: n, breaks: it, kills: [f5], env: {}}"
+    mutants = load_mutants(write(tmp_path, text))
+    assert [mutant.implementation.name for mutant in mutants] == ["other.yaml", "impl.yaml"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -16,7 +16,10 @@ from reference_impl.state import KernelState, Link, Route, Rule, Ruleset
 from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint, node_facts
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
-ROWS = {f"L3-{row}" for row in ("A1", "A2", "B8", "C1", "E1", "E2", "F1", "F2", "F3", "F5", "F7", "F8", "M1", "M2")}
+ROWS = {
+    f"L3-{row}"
+    for row in ("A1", "A2", "B8", "C1", "E1", "E2", "F1", "F2", "F3", "F5", "F7", "F8", "I1", "I2", "M1", "M2")
+}
 
 
 def _kernel_plans() -> list[KernelState]:
