@@ -26,7 +26,7 @@ Object = dict[str, Any]
 """A Kubernetes object as JSON."""
 
 GROUP = "/apis/submariner.io/v1"
-_MERGE_PATCH = "application/merge-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
 _PLURALS = {
     "Namespace": ("/api/v1", "namespaces"),
     "Pod": ("/api/v1", "pods"),
@@ -119,7 +119,7 @@ class ClusterAPI:
         path, name = collection_path(obj), obj["metadata"]["name"]
         answer = self.request("POST", path, body=obj)
         if answer.status == HTTP_CONFLICT:
-            answer = self.request("PATCH", f"{path}/{name}", body=obj, content_type=_MERGE_PATCH)
+            answer = self.request("PATCH", f"{path}/{name}", body=obj, content_type=MERGE_PATCH)
         if not answer.ok:
             raise LabError(f"{obj['kind']} {name} was refused ({answer.status}): {answer.message}", where=self.name)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
 CONNECTED = "connected"
 ACTIVE = "active"
+UPDATE_TIMESTAMP = "update-timestamp"
+"""Annotation of a Gateway: Unix seconds of its agent's last report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,10 @@ class Connection:
     """Cluster id of the other end."""
     status: str
     message: str
+    reported: int = 0
+    """Unix seconds of the gateway's last report; 0 if it gives none."""
+    entry: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The entry as it stands in the object."""
 
     def __str__(self) -> str:
         """Return the connection as one line."""
@@ -36,11 +43,47 @@ def connections(gateways: Iterable[Mapping[str, Any]]) -> list[Connection]:
             peer=str(entry.get("endpoint", {}).get("cluster_id", "")),
             status=str(entry.get("status", "")),
             message=str(entry.get("statusMessage", "")),
+            reported=reported_at(gateway),
+            entry=entry,
         )
         for gateway in gateways
         if (gateway.get("status") or {}).get("haStatus") == ACTIVE
         for entry in gateway["status"].get("connections") or []
     ]
+
+
+def latest_connections(gateways: Iterable[Mapping[str, Any]]) -> dict[str, Connection]:
+    """Return one connection a peer: what the gateway says that reported last, as long as two call themselves active."""
+    return {one.peer: one for one in sorted(connections(gateways), key=lambda one: one.reported)}
+
+
+def reported_at(gateway: Mapping[str, Any]) -> int:
+    """Return the Unix seconds in a Gateway's ``update-timestamp``; 0 if there are none."""
+    text = str((gateway["metadata"].get("annotations") or {}).get(UPDATE_TIMESTAMP, ""))
+    return int(text) if text.isdecimal() else 0
+
+
+def not_agreed(gateways: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Return a line for every pair of members of which one is not connected, or means another gateway (L3-E9).
+
+    ``gateways`` holds each member's Gateway objects.
+    """
+    lines = []
+    said = {member: latest_connections(objects) for member, objects in gateways.items()}
+    for member, peer in itertools.permutations(gateways, 2):
+        there = said[member].get(peer)
+        if there is None or there.status != CONNECTED:
+            lines.append(f"{member} says of {peer}: {there or 'nothing'}")
+            continue
+        meant = str(there.entry["endpoint"].get("private_ip", ""))
+        actual = {
+            str((gateway.get("status") or {}).get("localEndpoint", {}).get("private_ip", ""))
+            for gateway in gateways[peer]
+            if (gateway.get("status") or {}).get("haStatus") == ACTIVE
+        }
+        if meant not in actual:
+            lines.append(f"{member} means {peer}'s gateway at {meant}, but {', '.join(sorted(actual))} is active there")
+    return lines
 
 
 def status_lines(cluster: str, gateways: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -9,8 +9,9 @@ import pytest
 
 from l3conf import oracle
 from l3conf.observation import Protocol
-from l3conf.plugin import exchange, local_traffic, residue
+from l3conf.plugin import exchange, gateways, local_traffic, residue
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
 from l3conf.plugin.gateways import connections
 from l3conf.plugin.inventory import installed_objects
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from l3conf.oracle import Table
+    from l3conf.plugin.formation import Formation
     from l3conf.plugin.furnished import Snapshot
     from l3conf.plugin.membership import Membership
     from l3conf.plugin.outage import Outage
@@ -77,6 +79,10 @@ class Lab(FurnishedLab):
             self._outages[key] = Once(lambda: watch_outage(self, source, destination))
         return self._outages[key]()
 
+    def formed_again(self, member: str, *, cut: tuple[str, str] | None = None) -> Formation:
+        """Let a member leave and join again, with one direction cut for a while, and return what was said."""
+        return watch_formation(self, member, cut)
+
     def departed(self, cluster: str) -> Departure:
         """Take a cluster out of the set, once, and return what there was of it and when it had left."""
         if cluster not in self._departures:
@@ -97,6 +103,12 @@ class Lab(FurnishedLab):
         self.harness.wait(what, condition, within, started=since)
 
     # What members know of each other.
+
+    def not_agreed(self) -> list[str]:
+        """Return the pairs of members that do not say the same of the connection between them."""
+        return gateways.not_agreed(
+            {member: self.apis[member].items(f"{GROUP}/gateways") for member in self.members.joined}
+        )
 
     def not_learnt(self) -> list[str]:
         """Return what members do not know of the others."""

@@ -42,8 +42,12 @@ class Membership:
         self.hooks.check_canary(self._request(), canary, timeout=self.budgets.get("T_canary"))
         self._call(Verb.DEPLOY)
         for cluster in self.ground.topology.clusters:
-            self._call(Verb.JOIN, cluster.name)
-            self.joined.append(cluster.name)
+            self.join(cluster.name)
+
+    def join(self, cluster: str) -> None:
+        """Make a cluster that left a member again; wait for nothing."""
+        self._call(Verb.JOIN, cluster)
+        self.joined.append(cluster)
         self.joined_at = time.monotonic()
 
     def leave(self, cluster: str) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,29 +15,18 @@ from typing import TYPE_CHECKING
 from l3conf.errors import LabError
 from l3conf.expectations.flow import Flow
 from l3conf.observation import Outcome, Protocol
-from l3conf.plugin.cluster_api import GROUP, follow
-from l3conf.plugin.gateways import CONNECTED, connections
+from l3conf.plugin.gateways import CONNECTED
+from l3conf.plugin.status_watch import Report, StatusWatch
 from l3conf.wait import LATE_WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from l3conf.plugin.cluster_api import Object
     from l3conf.plugin.lab import Lab
 
 _PERIOD = 0.1
 """Seconds between two rounds of probes: the resolution of the packets' timeline."""
 _PATIENCE = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What one cluster's active gateway said of its connection to the other, from a moment on."""
-
-    time: float
-    cluster: str
-    status: str
-    """``connected``, ``connecting``, ``error``; empty while nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +81,11 @@ class Outage:
         crossed = [trip.time for trip in self.round_trips if trip.delivered and trip.time >= self.healed_at]
         return crossed[0] - self.healed_at if crossed else math.inf
 
+    @property
+    def disagreement(self) -> float:
+        """The longest time in seconds, from the cut on, for which only one end said ``connected``."""
+        return disagreement(self.reports, self.ends, since=self.cut_at, until=self.ended_at)
+
     def stale_claims(self, fresh: float) -> list[str]:
         """Return a line for every time in which ``connected`` rested on no round trip of the last ``fresh`` seconds."""
         return [
@@ -100,6 +93,18 @@ class Outage:
             f" more than {fresh:g} s after the last delivery"
             for cluster, begin, end in stale_claims(self.reports, self.round_trips, fresh=fresh, until=self.ended_at)
         ]
+
+
+def disagreement(reports: Iterable[Report], ends: tuple[str, str], *, since: float, until: float) -> float:
+    """Return the longest time, in seconds, for which one end said ``connected`` and the other did not."""
+    said = dict.fromkeys(ends, "")
+    longest, begin = 0.0, math.inf
+    for report in sorted(reports, key=lambda report: report.time):
+        longest = max(longest, report.time - max(begin, since))
+        said[report.cluster] = report.status
+        differ = len({status == CONNECTED for status in said.values()}) > 1
+        begin = min(begin, report.time) if differ else math.inf
+    return max(longest, until - max(begin, since))
 
 
 def stale_claims(
@@ -145,8 +150,8 @@ def _uncovered(begin: float, end: float, delivered: Sequence[float], fresh: floa
 def watch_outage(lab: Lab, source: str, destination: str) -> Outage:
     """Cut ``source -> destination``, watch, heal, watch. ``LabError`` if the cut let packets through."""
     budgets = lab.harness.budgets
-    recorder = _Recorder(lab, source, destination)
-    with recorder:
+    with StatusWatch(lab, (source, destination)) as watch:
+        recorder = _Recorder(lab, watch, source, destination)
         recorder.until(lambda: recorder.says_connected and recorder.delivering, budgets.get("T_recover"))
         with lab.cut(source, destination):
             cut_at = time.monotonic()
@@ -170,48 +175,30 @@ def watch_outage(lab: Lab, source: str, destination: str) -> Outage:
 
 
 class _Recorder:
-    """Records both timelines: status by watches in threads of their own, packets by the caller's ``until``."""
+    """Records both timelines: status by a watch, packets by the caller's ``until``."""
 
-    def __init__(self, lab: Lab, source: str, destination: str) -> None:
-        self.reports: list[Report] = []
+    def __init__(self, lab: Lab, watch: StatusWatch, source: str, destination: str) -> None:
         self.round_trips: list[RoundTrip] = []
         self._lab = lab
-        self._peers = {source: destination, destination: source}
-        self._latest: dict[str, str] = {}
-        self._objects: dict[tuple[str, str], Object] = {}
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._apis = [lab.open_api(cluster) for cluster in self._peers]
-        family = lab.families[0]
+        self._watch = watch
+        self._pairs = ((source, destination), (destination, source))
         client, server = lab.pods.one_in_each(source, destination)
-        self._flow = Flow(client=client, server=server, protocol=Protocol.UDP, family=family)
+        self._flow = Flow(client=client, server=server, protocol=Protocol.UDP, family=lab.families[0])
 
-    def __enter__(self) -> None:
-        for api in self._apis:
-            cluster = api.name
-
-            def seen(moment: float, kind: str, obj: Object, cluster: str = cluster) -> None:
-                self._status_seen(cluster, moment, kind, obj)
-
-            self._threads.append(follow(api, f"{GROUP}/gateways", seen, self._stop))
-
-    def __exit__(self, *_exception: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        for api in self._apis:
-            api.close()
+    @property
+    def reports(self) -> list[Report]:
+        """What the two ends said of each other."""
+        return [report for report in self._watch.reports if (report.cluster, report.peer) in self._pairs]
 
     @property
     def says_connected(self) -> bool:
         """Whether both ends say that they are connected."""
-        return all(self._latest.get(cluster) == CONNECTED for cluster in self._peers)
+        return self._watch.says_connected(*self._pairs)
 
     @property
     def says_lost(self) -> bool:
         """Whether neither end says that it is connected."""
-        return all(self._latest.get(cluster) != CONNECTED for cluster in self._peers)
+        return not any(self._watch.says_connected(pair) for pair in self._pairs)
 
     @property
     def delivering(self) -> bool:
@@ -227,19 +214,4 @@ class _Recorder:
             self.round_trips.append(RoundTrip(began, seen.outcome is Outcome.DELIVERED))
             if done():
                 return
-            self._stop.wait(max(0.0, began + _PERIOD - time.monotonic()))
-
-    def _status_seen(self, cluster: str, moment: float, kind: str, obj: Object) -> None:
-        """Record what a Gateway object says of the peer, when that changes."""
-        with self._lock:
-            key = (cluster, obj["metadata"]["name"])
-            if kind == "DELETED":
-                self._objects.pop(key, None)
-            else:
-                self._objects[key] = obj
-            gateways = [one for (owner, _), one in self._objects.items() if owner == cluster]
-            status = next((one.status for one in connections(gateways) if one.peer == self._peers[cluster]), "")
-            if status != self._latest.get(cluster):
-                self._latest[cluster] = status
-                self.reports.append(Report(moment, cluster, status))
-                self._lab.run.note(f"status in {cluster}: {self._peers[cluster]} {status or 'not mentioned'}")
+            self._watch.stopped.wait(max(0.0, began + _PERIOD - time.monotonic()))

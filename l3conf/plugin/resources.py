@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from l3conf.expectations.places import NAMESPACE
-from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.cluster_api import GROUP, MERGE_PATCH
 from l3conf.plugin.samples import PLURALS
 
 if TYPE_CHECKING:
@@ -52,6 +52,29 @@ class Resources:
     def try_to_create(self, obj: Object) -> Answer:
         """Return what the server says to an object without keeping it (server-side dry run)."""
         return self.api.request("POST", self._path(obj["kind"]), body=obj, dryRun="All")
+
+    def own_objects(self) -> list[Object]:
+        """Return the member's own Cluster and Endpoints, as its implementation published them.
+
+        ``AssertionError`` if there is no Cluster or no Endpoint.
+        """
+        found = {
+            kind: [
+                {**obj, "kind": kind}
+                for obj in self.api.items(f"{GROUP}/{PLURALS[kind]}")
+                if obj["spec"].get("cluster_id") == self.api.name
+            ]
+            for kind in ("Cluster", "Endpoint")
+        }
+        missing = [kind for kind, objects in found.items() if not objects]
+        assert not missing, f"{self.api.name} has published no {' and no '.join(missing)} of its own"  # noqa: S101
+        return [obj for objects in found.values() for obj in objects]
+
+    def try_to_patch(self, obj: Object, patch: Object) -> Answer:
+        """Return what the server says to a merge patch (RFC 7396) of an object without keeping it (dry run)."""
+        metadata = obj["metadata"]
+        path = f"{GROUP}/namespaces/{metadata['namespace']}/{PLURALS[obj['kind']]}/{metadata['name']}"
+        return self.api.request("PATCH", path, body=patch, content_type=MERGE_PATCH, dryRun="All")
 
     def round_trip(self, obj: Object) -> Object:
         """Create an object, read it back, delete it, and return what was read. ``AssertionError`` if refused."""

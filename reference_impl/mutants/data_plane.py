@@ -45,6 +45,12 @@ def drop_new_from_cable(plan: KernelState) -> KernelState:
     return _with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
 
 
+def demand_priming(plan: KernelState) -> KernelState:
+    """Lose the first bytes that are sent into a cable."""
+    rule = f'oifname "{CABLE_DEVICE}" quota until 4096 bytes drop'
+    return _with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,))
+
+
 def forget_services(plan: KernelState) -> KernelState:
     """Route only the last prefix of each member: its pods (subnets are services, then pods)."""
     pods: dict[tuple[IPAddress, int], Route] = {}

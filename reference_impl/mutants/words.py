@@ -58,6 +58,19 @@ def remember_connections() -> Callable[[Object], Object]:
     return status_of
 
 
+def remember_at_one_end() -> Callable[[Object], Object]:
+    """Say connected about everybody who ever was, but only in clusters that come before their peers."""
+    remembered = remember_connections()
+
+    def status_of(status: Object) -> Object:
+        own = (status.get("localEndpoint") or {}).get("cluster_id", "")
+        peers = [(entry.get("endpoint") or {}).get("cluster_id", "") for entry in status.get("connections") or []]
+        claimed = remembered(status)
+        return claimed if all(own < peer for peer in peers) else status
+
+    return status_of
+
+
 def _entries(status: Object) -> list[Object]:
     return [*(status.get("connections") or []), *(status.get("remoteEndpoints") or [])]
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l3conf.plugin.outage import Outage, Report, RoundTrip, stale_claims
+from l3conf.plugin.outage import Outage, RoundTrip, disagreement, stale_claims
+from l3conf.plugin.status_watch import Report
 
 FRESH = 2.0
 TIMES = st.floats(min_value=0, max_value=20, allow_nan=False)
@@ -141,3 +142,21 @@ def test_a_claim_from_before_the_cut_counts_for_the_time_after_it() -> None:
 @pytest.mark.parametrize("until", [0.0, 30.0])
 def test_no_reports_make_no_claims(until: float) -> None:
     assert stale_claims([], [RoundTrip(1, delivered=True)], fresh=1, until=until) == []
+
+
+ENDS = ("east", "west")
+
+
+def test_ends_that_change_together_never_disagree() -> None:
+    reports = [Report(float(time), end, said) for time, said in ((0, "connected"), (5, "error")) for end in ENDS]
+    assert disagreement(reports, ENDS, since=0, until=9) == 0
+
+
+def test_a_disagreement_lasts_until_the_other_end_follows() -> None:
+    both = [Report(0.0, end, "connected") for end in ENDS]
+    reports = [*both, Report(3.0, "east", "error"), Report(7.0, "west", "connecting")]
+    assert disagreement(reports, ENDS, since=0, until=9) == pytest.approx(4)
+
+
+def test_a_disagreement_that_never_ends_is_followed_until_the_end() -> None:
+    assert disagreement([Report(1.0, "east", "connected")], ENDS, since=2, until=9) == pytest.approx(7)
