@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l3conf.expectations import Pod, Service, every, icmp, tcp, udp
+from l3conf.expectations import Pod, Service, Stream, every, icmp, tcp, udp
 from l3conf.labs.base import Capability
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
@@ -25,6 +25,7 @@ __all__ = [
     "Protocol",
     "SeenAs",
     "Service",
+    "Stream",
     "Via",
     "across_clusters",
     "every",

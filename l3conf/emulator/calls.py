@@ -16,6 +16,7 @@ from l3conf.capture.session import Capture
 from l3conf.emulator.fabric.inflict import Faults
 from l3conf.emulator.fabric.plan import WAN, WAN_BRIDGE
 from l3conf.emulator.fault_calls import FaultCalls
+from l3conf.emulator.flow_calls import FlowCalls
 from l3conf.emulator.ground.state import INSIDE
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.readiness import is_ready
@@ -66,6 +67,7 @@ class LabCalls:
             "run": self.run,
             "exec": self.exec,
             "status": self.status,
+            **FlowCalls(self.prober).methods(),
             **FaultCalls(Faults(self.fabric), self.prober).methods(),
         }
 

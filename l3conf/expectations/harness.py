@@ -35,6 +35,11 @@ class Harness:
     status: Callable[[str], Sequence[str]] = lambda _cluster: ()
     """Lines on the connections that a cluster's API reports, for diagnoses."""
 
+    note: Callable[[str], None] = lambda _line: None
+    """Adds a line to the run's timeline."""
+    keep: Callable[[str, str], None] = lambda _name, _text: None
+    """Keeps a file, by name and text, as evidence of the test that runs."""
+
     def send(self, probes: Sequence[Probe]) -> list[Observation]:
         """Send all probes at once, in a seeded order, and answer in theirs.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from l3conf.continuity import FlowRecord, NumberedFlow
     from l3conf.model.faults import Fault
     from l3conf.model.topology import Topology
     from l3conf.observation import Observation, Probe, Sighting
@@ -58,6 +59,16 @@ class ClusterAccess:
     """``https://address:port`` at which *pods and nodes of other clusters* reach this API; broker only."""
 
 
+class FlowReader(Protocol):
+    """Numbered flows under way."""
+
+    def __call__(self) -> list[FlowRecord]:
+        """Return what both ends have recorded so far, in the order of the flows."""
+
+    def stop(self) -> None:
+        """Emit nothing more; what is under way is still recorded. Idempotent."""
+
+
 @runtime_checkable
 class Lab(Protocol):
     """A running cluster set."""
@@ -77,6 +88,9 @@ class Lab(Protocol):
 
     def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
         """Return what the receiver at ``place`` saw of these nonces. ``LabError`` if nothing listens there."""
+
+    def flows(self, flows: Sequence[NumberedFlow]) -> AbstractContextManager[FlowReader]:
+        """Send numbered flows while the context is open; their records are gone when it is left."""
 
     def cut(self, source: str, destination: str) -> AbstractContextManager[None]:
         """Drop everything that site ``source`` sends to site ``destination`` while the context is open.

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from l3conf.continuity import FlowRecord, Series
 from l3conf.emulator.control.client import ControlClient
 from l3conf.emulator.ground.isolate import check_namespaces
 from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
@@ -18,11 +19,14 @@ from l3conf.emulator.ground.state import read_facts
 from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
 from l3conf.labs.base import Capability, ClusterAccess
 from l3conf.model.faults import fault_to_json
+from l3conf.probes.flow_messages import flow_to_json, record_from_json
 from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from l3conf.continuity import NumberedFlow
+    from l3conf.labs.base import FlowReader
     from l3conf.model.faults import Fault
     from l3conf.model.implementation import EmulatedImage
     from l3conf.model.topology import Topology
@@ -56,6 +60,26 @@ def check_packages() -> None:
     if missing:
         remedy = f"install them with: apt-get install {' '.join(missing)}"
         raise MissingPrerequisiteError(f"missing Debian packages: {', '.join(missing)}", remedy=remedy)
+
+
+class _Flows:
+    """Flows of one context (``labs.base.FlowReader``)."""
+
+    def __init__(self, flows: Sequence[NumberedFlow], call: Callable[..., Any]) -> None:
+        self._records = [FlowRecord(flow=flow, emitted=Series(), received=Series()) for flow in flows]
+        self._ids = [flow.id for flow in flows]
+        self._call = call
+
+    def __call__(self) -> list[FlowRecord]:
+        news = self._call("flows.read", {"positions": [record.position for record in self._records]})
+        self._records = [
+            known.then(record_from_json(known.flow, new)) for known, new in zip(self._records, news, strict=True)
+        ]
+        return list(self._records)
+
+    def stop(self) -> None:
+        """Emit nothing more."""
+        self._call("flows.stop", {"ids": self._ids})
 
 
 class EmulatedLab:
@@ -138,6 +162,15 @@ class EmulatedLab:
         """Return what the receiver at ``place`` saw of these nonces."""
         answers = self._call("sightings", {"place": place, "nonces": list(nonces)})
         return [sighting_from_json(answer) for answer in answers]
+
+    @contextmanager
+    def flows(self, flows: Sequence[NumberedFlow]) -> Iterator[FlowReader]:
+        """Send numbered flows; a crash of this process ends them too."""
+        self._call("flows.start", {"flows": [flow_to_json(flow) for flow in flows]})
+        try:
+            yield _Flows(flows, self._call)
+        finally:
+            self._call("flows.forget", {"ids": [flow.id for flow in flows]})
 
     @contextmanager
     def cut(self, source: str, destination: str) -> Iterator[None]:

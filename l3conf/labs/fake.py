@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
 from l3conf.labs.base import Capability, ClusterAccess
+from l3conf.labs.fake_flows import FakeFlow, FakeReader, Fate
 from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, pod_ranges, wan_addresses
 from l3conf.model.faults import Cut, Loss
 from l3conf.observation import Observation, Outcome, Probe, Protocol, Sighting
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from l3conf.continuity import NumberedFlow
+    from l3conf.labs.base import FlowReader
     from l3conf.model.faults import Fault
     from l3conf.model.topology import IPAddress, Topology
 
@@ -53,6 +56,22 @@ class Wrong(enum.Enum):
     DEAD = "the receiver does not run: no answer, and nobody to ask for sightings"
     NOT_EMITTED = "the sender's kernel has no route"
     HARNESS = "the probe could not be sent at all"
+    DOUBLED = "packets of numbered flows arrive twice"
+    OVERTAKEN = "packets of numbered flows arrive after their successors"
+    SILENT = "senders of numbered flows emit nothing, and nobody stopped them"
+    OVERFLOWN = "receivers of numbered flows do not keep up"
+
+
+_FATES = {
+    Wrong.LOST: Fate.LOST,
+    Wrong.DEAF: Fate.LOST,
+    Wrong.DEAD: Fate.LOST,
+    Wrong.NOT_EMITTED: Fate.REFUSED,
+    Wrong.DOUBLED: Fate.DOUBLED,
+    Wrong.OVERTAKEN: Fate.OVERTAKEN,
+    Wrong.SILENT: Fate.LEFT_OUT,
+    Wrong.OVERFLOWN: Fate.OVERFLOWS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +89,8 @@ class FakeLab:
 
     kind = "fake"
 
-    def __init__(self, topology: Topology, *, seed: int = 0) -> None:
+    def __init__(self, topology: Topology, *, seed: int = 0, now: Callable[[], float] = time.monotonic) -> None:
+        """``now`` is the clock by which numbered flows run."""
         self.topology = topology
         self.capabilities = frozenset(Capability) - {Capability.WAN_CAPTURE}
         self.clusters: Mapping[str, ClusterAccess] = {c.name: _access(c.name) for c in topology.clusters}
@@ -90,6 +110,8 @@ class FakeLab:
         self.injected: list[tuple[str, bytes]] = []
         """Packets that were injected, with the place each left from."""
         self._cuts: list[tuple[str, str]] = []
+        self._now = now
+        self._flows: list[FakeFlow] = []
         self._seen: list[Sighting] = []
         self._random = random.Random(seed)  # noqa: S311 - which backend answers
 
@@ -97,10 +119,12 @@ class FakeLab:
     def wrong(self, what: Wrong, when: Callable[[Probe], bool] = lambda _: True) -> Iterator[None]:
         """Break one thing for the probes that ``when`` picks."""
         entry = (what, when)
+        self._advance()
         self._wrongs.append(entry)
         try:
             yield
         finally:
+            self._advance()
             self._wrongs.remove(entry)
 
     def probe(self, probes: Sequence[Probe]) -> list[Observation]:
@@ -115,21 +139,35 @@ class FakeLab:
         return [each for each in self._seen if each.place == place and each.nonce in nonces]
 
     @contextmanager
+    def flows(self, flows: Sequence[NumberedFlow]) -> Iterator[FlowReader]:
+        """Run numbered flows by this lab's clock."""
+        running = [FakeFlow(flow, self._now()) for flow in flows]
+        self._flows += running
+        try:
+            yield FakeReader(running, self._advance)
+        finally:
+            self._flows = [flow for flow in self._flows if flow not in running]
+
+    @contextmanager
     def cut(self, source: str, destination: str) -> Iterator[None]:
         """Drop everything from one site to another."""
+        self._advance()
         self._cuts.append((source, destination))
         try:
             yield
         finally:
+            self._advance()
             self._cuts.remove((source, destination))
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:
         """Have a fault in force: a cut, and losses by chance, meet probes; of the others ``faults`` keeps a record."""
+        self._advance()
         self.faults.append(fault)
         try:
             yield
         finally:
+            self._advance()
             self.faults.remove(fault)
 
     def inject(self, place: str, packets: Sequence[bytes]) -> None:
@@ -137,6 +175,21 @@ class FakeLab:
         if place not in self.hosts:
             raise LabError("there is no such place", where=place)
         self.injected += [(place, packet) for packet in packets]
+
+    def _advance(self) -> None:
+        """Decide on all packets of flows that were due until now."""
+        for flow in self._flows:
+            flow.advance(self._now(), self._fate)
+
+    def _fate(self, flow: NumberedFlow) -> Fate:
+        probe = Probe(source=flow.source, destination=flow.destination, port=flow.port, size=flow.size)
+        wrongs = frozenset(what for what, when in self._wrongs if when(probe))
+        for wrong, fate in _FATES.items():
+            if wrong in wrongs:
+                return fate
+        place = self._receiver(flow.destination)
+        arrives = place in flow.receivers and self._arrives(probe, place, wrongs)
+        return Fate.ARRIVES if arrives else Fate.LOST
 
     def _is_lost(self, source: str, destination: str) -> bool:
         """Say whether what goes from one site to another is lost this time."""

@@ -48,6 +48,8 @@ def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], messag
     writer = _Writer(run.options.output, _folder(test), time.monotonic() + run.options.budgets.get("T_gather"))
     writer.text("message.txt", lambda: message)
     writer.text("replay.txt", lambda: replay_line(run, rows))
+    for attached, text in run.attachments.items():
+        writer.text(attached, lambda text=text: text)  # type: ignore[misc]
     for lab in labs:
         name = lab.topology.name
         writer.json(f"{name}/lab.json", lambda lab=lab: dict(lab.ground.describe()))  # type: ignore[misc]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from l3conf.errors import LabError
 from l3conf.expectations.reachability import Reachability
 from l3conf.model.public_addresses import is_hidden
+from l3conf.expectations.streams import Stream
 from l3conf.model.topology import IPFamily
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
@@ -21,10 +22,11 @@ from l3conf.plugin.resources import Resources
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from l3conf.expectations import Node, Outsider, Service
     from l3conf.expectations.harness import Harness
+    from l3conf.expectations.places import Client, Server
     from l3conf.labs.base import Lab as Ground
     from l3conf.model.topology import Topology
     from l3conf.oracle import Table
@@ -86,6 +88,20 @@ class FurnishedLab:
     def reachability(self, table: Table) -> Reachability:
         """Return an expectation about the cells of a table."""
         return Reachability(self.harness, table, {pod.site: pod for pod in self.pods.all}, self.services)
+
+    def stream(
+        self,
+        pairs: Iterable[tuple[Client, Server]],
+        *,
+        rate: float = 100.0,
+        family: IPFamily | None = None,
+        size: int = 64,
+    ) -> Stream:
+        """Return numbered flows, one a pair, that run while the context of the result is open (``Stream``).
+
+        ``family`` defaults to the first that all clusters have; ``rate`` is in packets a second and flow.
+        """
+        return Stream(self.harness, pairs, rate=rate, family=family or self.families[0], size=size)
 
     def local_traffic(self) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""

@@ -112,6 +112,8 @@ class LabPool:
             budgets=self._run.options.budgets,
             record=self._run.waited,
             random=self._run.random(name),
+            note=self._run.note,
+            keep=self._run.keep,
         )
         lab = self._furnish(name, ground, harness)
         self._run.note(f"lab {name}: bare after {time.monotonic() - began:.2f} s")

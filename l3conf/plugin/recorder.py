@@ -63,6 +63,7 @@ class Recorder:
         if not rows_of(item):
             return
         self._run.measured.clear()
+        self._run.attachments.clear()
         self._run.note(f"test {test_id(item)}")
         for row in requirements_of(item):
             if not row.core and row.feature not in self._run.implementation.features:

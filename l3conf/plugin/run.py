@@ -53,6 +53,8 @@ class Run:
     timeline: list[Moment] = field(default_factory=list)
     measured: dict[str, float] = field(default_factory=dict)
     """Of the test that runs now: the longest wait by budget."""
+    attachments: dict[str, str] = field(default_factory=dict)
+    """Of the test that runs now: texts that go into its evidence, by file name."""
     _implementation: Implementation | None = None
     _writer: EventWriter | None = None
     _scratch: Path | None = None
@@ -94,6 +96,12 @@ class Run:
     def note(self, text: str) -> None:
         """Add a line to the timeline."""
         self.timeline.append(Moment(time.monotonic(), text))
+
+    def keep(self, name: str, text: str) -> None:
+        """Keep a text as evidence, should the test that runs now fail; a name that is taken gets a number."""
+        stem, _, suffix = name.partition(".")
+        number = sum(other.partition(".")[0].rstrip("-0123456789") == stem for other in self.attachments)
+        self.attachments[f"{stem}-{number + 1}.{suffix}"] = text
 
     def waited(self, waited: Waited) -> None:
         """Record what a wait measured."""

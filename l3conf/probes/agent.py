@@ -6,8 +6,13 @@
     python -m l3conf.probes.agent run                probes as a JSON list on stdin, observations on stdout
     python -m l3conf.probes.agent sightings          nonces as a JSON list on stdin, sightings on stdout
     python -m l3conf.probes.agent raw                complete IP packets as a JSON list of base64 strings on stdin
+    python -m l3conf.probes.agent start-flows        numbered flows as a JSON list on stdin; sent if they begin here,
+                                                     expected if they end here
+    python -m l3conf.probes.agent flows              positions as a JSON list on stdin, records of this end on stdout
+    python -m l3conf.probes.agent stop-flows         identities as a JSON list on stdin
+    python -m l3conf.probes.agent forget-flows       likewise
 
-The latter three are for ``kubectl exec -i``; they reach the server through a Unix socket, so that sender and
+All but the first are for ``kubectl exec -i``; they reach the server through a Unix socket, so that sender and
 receiver of a pod are one process with one memory, as in a lab. ``L3CONF_PROBE_SOCKET`` names the socket,
 ``L3CONF_PLACE`` the place (``<cluster>/<namespace>/<pod>``); shapes are those of ``probes.messages``.
 
@@ -22,6 +27,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from l3conf.errors import L3confError, LabError, UserError
@@ -38,7 +44,9 @@ _MARGIN = 30.0
 """Seconds beyond the longest probe that a command waits for the server."""
 _EXIT_BAD_INPUT = 3
 _TERMINATED = 128 + signal.SIGTERM
-_VERBS = "serve, run, sightings or raw"
+_FLOW_VERBS = MappingProxyType({"start-flows": "flows", "stop-flows": "ids", "forget-flows": "ids"})
+"""Verbs without an answer, and what the list on stdin is."""
+_VERBS = "serve, run, sightings, raw, start-flows, flows, stop-flows or forget-flows"
 
 
 def main(arguments: list[str]) -> int:
@@ -54,6 +62,10 @@ def main(arguments: list[str]) -> int:
             case ["raw"]:
                 for packet in _list_on_stdin():
                     _ask(_socket_path(), "raw", place=_place(), packet=packet)
+            case ["flows"]:
+                _print(_ask(_socket_path(), "flows", positions=_list_on_stdin()))
+            case [verb] if verb in _FLOW_VERBS:
+                _ask(_socket_path(), verb.replace("-", "_"), _MARGIN, **{_FLOW_VERBS[verb]: _list_on_stdin()})
             case _:
                 raise UserError(f"one of {_VERBS} is expected", where="python -m l3conf.probes.agent")
     except L3confError as error:

@@ -4,16 +4,20 @@ A frame is four bytes of length, big-endian, and that much JSON. A request is ``
 ``{"id", "result"}`` or ``{"id", "error": {"what", "where", "remedy"}}``. Replies come in the order in which the
 work ends: a long batch holds up nothing that was asked after it.
 
-========== ================================== ===============
-do         with                               result
-========== ================================== ===============
-hello                                         {"pid"}
-add_place  place, namespace (a path), serve   null
-rm_place   place                              null
-run        probes                             observations
-sightings  place, nonces                      sightings
-raw        place, packet (base64)             null
-========== ================================== ===============
+============ ================================== ===============
+do           with                               result
+============ ================================== ===============
+hello                                           {"pid"}
+add_place    place, namespace (a path), serve   null
+rm_place     place                              null
+run          probes                             observations
+sightings    place, nonces                      sightings
+raw          place, packet (base64)             null
+start_flows  flows (``flow_messages``)          null
+stop_flows   ids                                null
+flows        positions                          records
+forget_flows ids                                null
+============ ================================== ===============
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.errors import L3confError, LabError
-from l3conf.probes import messages
+from l3conf.probes import flow_messages, messages
 from l3conf.probes.poller import READ, WRITE
 
 if TYPE_CHECKING:
@@ -160,6 +164,15 @@ def perform(engine: Engine, request: Mapping[str, Any]) -> object:
             return [messages.sighting_to_json(each) for each in seen]
         case "raw":
             engine.raw(request["place"], _packet(request["packet"]))
+        case "start_flows":
+            engine.flows.start([flow_messages.flow_from_json(each) for each in request["flows"]])
+        case "stop_flows":
+            engine.flows.stop(request["ids"])
+        case "flows":
+            positions = flow_messages.positions_from_json(request["positions"])
+            return [flow_messages.record_to_json(each) for each in engine.flows.records(positions)]
+        case "forget_flows":
+            engine.flows.forget(request["ids"])
         case unknown:
             raise ValueError(f"there is nothing like {unknown!r} to do")
     return None

@@ -19,6 +19,7 @@ from l3conf.probes import icmp_errors, packets, sockets, wire
 from l3conf.probes.datagrams import text_of
 from l3conf.probes.flights import GRACE, Batch, Flight, Flights, flaw_of
 from l3conf.probes.icmp_errors import PacketError
+from l3conf.probes.numbered import NumberedFlows
 from l3conf.probes.places import Entrance, Place
 from l3conf.probes.poller import Poller
 from l3conf.probes.streams import Stream
@@ -47,6 +48,8 @@ class Engine:
         self._entrance = Entrance()
         self._flights = Flights()
         self._places: dict[str, Place] = {}
+        self.flows = NumberedFlows(self._places)
+        """Numbered flows; they run while the engine is stepped."""
         self._datagrams: deque[Flight] = deque()
         self._streams: deque[Flight] = deque()
         self._open_streams = 0
@@ -61,7 +64,7 @@ class Engine:
             if namespace is not None:
                 namespace.close()
             raise LabError("there is a place of that name already", where=name)
-        place = Place(name, namespace, self._entrance, self.poller, self._flights)
+        place = Place(name, namespace, self._entrance, self.poller, self._flights, self.flows.arrivals)
         try:
             if serve:
                 place.serve()
@@ -77,6 +80,7 @@ class Engine:
             return
         for flight in self._flights.sent_by(name):
             self._flights.failed(flight, PacketError(Outcome.HARNESS_ERROR, detail=f"place {name} was removed"))
+        self.flows.place_removed(name)
         place.close()
 
     def run(self, probes: Sequence[Probe], done: Callable[[list[Observation]], None]) -> None:
@@ -115,6 +119,7 @@ class Engine:
 
     def step(self, wait: float = _IDLE_WAIT) -> None:
         """Emit what is due, wait up to ``wait`` seconds for something to happen, handle it, end what is overdue."""
+        self.flows.emit_due()
         queued = len(self._datagrams) + len(self._streams)
         self._emit(self._datagrams, self._emit_datagram)
         self._emit(self._streams, self._emit_stream)
@@ -126,6 +131,7 @@ class Engine:
 
     def close(self) -> None:
         """Close every place. Probes under way end as HARNESS_ERROR. Idempotent."""
+        self.flows.close()
         for name in list(self._places):
             self.remove_place(name)
         self._entrance.close()
@@ -134,8 +140,8 @@ class Engine:
     def _patience(self, wait: float) -> float:
         if self._datagrams:
             wait = min(wait, _FULL_WAIT)
-        deadline = self._flights.next_deadline()
-        return wait if deadline is None else max(0.0, min(wait, deadline - time.monotonic()))
+        moments = [each for each in (self._flights.next_deadline(), self.flows.next_due()) if each is not None]
+        return max(0.0, min(wait, min(moments) - time.monotonic())) if moments else wait
 
     def _emit(self, queue: deque[Flight], emit: Callable[[Flight], bool]) -> None:
         budget = _BURST_BYTES

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from l3conf.probes.flights import Flights
+    from l3conf.probes.numbered import ArrivalLog
     from l3conf.probes.poller import Poller
     from l3conf.probes.sockets import FamilyOptions
 
@@ -55,6 +56,7 @@ class Place:
         entrance: Entrance,
         poller: Poller,
         flights: Flights,
+        arrivals: ArrivalLog,
     ) -> None:
         """``namespace`` becomes this object's own to close."""
         self.name = name
@@ -64,6 +66,7 @@ class Place:
         self._entrance = entrance
         self._poller = poller
         self._flights = flights
+        self._arrivals = arrivals
         self._server: Server | None = None
         self._clients: dict[tuple[Protocol, FamilyOptions], DatagramClient] = {}
         self._raw: dict[FamilyOptions, socket.socket] = {}
@@ -71,7 +74,7 @@ class Place:
     def serve(self) -> None:
         """Start the server. ``OSError`` if its ports are taken."""
         with self.entered():
-            self._server = Server(self.name, self._poller, self.log)
+            self._server = Server(self.name, self._poller, self.log, self._arrivals)
         self.serving = True
 
     def client(self, probe: Probe, options: FamilyOptions) -> DatagramClient:
@@ -91,6 +94,11 @@ class Place:
         """Return a new TCP socket."""
         with self.entered():
             return sockets.tcp_client(options, probe.ttl)
+
+    def numbered(self, options: FamilyOptions) -> socket.socket:
+        """Return a new UDP socket for one numbered flow: a source port of its own."""
+        with self.entered():
+            return sockets.numbered_sender(options)
 
     def raw(self, options: FamilyOptions) -> socket.socket:
         """Return the socket for complete IP packets. ``PermissionError`` without CAP_NET_RAW."""

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import l3conf
 from l3conf.errors import LabGoneError
-from l3conf.probes import control, messages
+from l3conf.probes import control, flow_messages, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
+    from l3conf.continuity import NumberedFlow, Position
     from l3conf.observation import Observation, Probe, Sighting
 
 START_TIMEOUT = 10.0
@@ -117,6 +118,23 @@ class Prober:
     async def raw(self, place: str, packet: bytes) -> None:
         """Emit a complete IP packet from ``place``."""
         await self._request("raw", place=place, packet=base64.b64encode(packet).decode())
+
+    async def start_flows(self, flows: Sequence[NumberedFlow]) -> None:
+        """Send numbered flows, and note what arrives of them, until ``stop_flows``. ``LabError`` if one cannot be."""
+        await self._request("start_flows", flows=[flow_messages.flow_to_json(flow) for flow in flows])
+
+    async def stop_flows(self, ids: Sequence[str]) -> None:
+        """Emit nothing more of these flows; what is under way is still noted. Idempotent."""
+        await self._request("stop_flows", ids=list(ids))
+
+    async def flow_records(self, positions: Sequence[Position]) -> list[dict[str, Any]]:
+        """Return what both ends have recorded beyond these positions (``flow_messages.record_from_json``)."""
+        values: list[dict[str, Any]] = await self._request("flows", positions=positions)
+        return values
+
+    async def forget_flows(self, ids: Sequence[str]) -> None:
+        """Stop flows and drop their records. Idempotent."""
+        await self._request("forget_flows", ids=list(ids))
 
     async def wait_gone(self) -> None:
         """Wait until the process has ended, however that came about."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from l3conf.probes.poller import READ, WRITE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from l3conf.probes.numbered import ArrivalLog
     from l3conf.probes.poller import Poller
     from l3conf.probes.sightings import SightingLog
     from l3conf.probes.sockets import FamilyOptions
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 _READS_PER_TURN = 128
 _LARGEST = 1 << 16
 _READ_SIZE = 1 << 18
-_CONTROL = 64
+_CONTROL = 96
+"""Bytes: packet info of either family, and a count of dropped datagrams."""
+_COUNT = struct.Struct("=I")
 _IDLE = 60.0
 """Seconds after which a connection that never finished is closed."""
 _MOST_CONNECTIONS = 2048
@@ -36,8 +40,10 @@ class Server:
     Raises ``OSError`` if a port is taken.
     """
 
-    def __init__(self, place: str, poller: Poller, log: SightingLog) -> None:
+    def __init__(self, place: str, poller: Poller, log: SightingLog, arrivals: ArrivalLog) -> None:
+        self._place = place
         self._name = place.encode()
+        self._arrivals = arrivals
         self._poller = poller
         self._log = log
         self._connections: dict[Connection, None] = {}
@@ -79,12 +85,17 @@ class Server:
 
     def _datagrams(self, sock: socket.socket, options: FamilyOptions) -> Callable[[int], None]:
         record, name, level, packet_info = self._log.record, self._name, options.level, options.packet_info
+        numbered, place = self._arrivals.record, self._place
 
         def answer(_events: int) -> None:
             for _ in range(_READS_PER_TURN):
                 try:
                     data, control, _, source = sock.recvmsg(_LARGEST, _CONTROL)
+                    if len(control) > 1:
+                        control = self._without_overflow(control)
                     query = wire.decode(data)
+                    if query is not None and query.kind == wire.NUMBERED and query.intact:
+                        numbered(query.nonce, wire.number_of(data), place)
                     if query is None or query.kind != wire.QUERY:
                         continue
                     record(query.nonce, source[0], Protocol.UDP)
@@ -99,6 +110,13 @@ class Server:
                         return
 
         return answer
+
+    def _without_overflow(self, control: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+        """Note how many datagrams the socket has dropped; return the other control messages."""
+        for level, kind, data in control:
+            if (level, kind) == (socket.SOL_SOCKET, sockets.RXQ_OVFL):
+                self._arrivals.overflow(self._place, _COUNT.unpack(data)[0])
+        return [each for each in control if each[0] != socket.SOL_SOCKET]
 
     def _watch(self, sock: socket.socket, options: FamilyOptions) -> None:
         for _ in range(_READS_PER_TURN):

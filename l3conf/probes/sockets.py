@@ -20,6 +20,8 @@ _PMTUDISC_DONT = 0
 _PMTUDISC_DO = 2
 _SO_RCVBUFFORCE = 33
 _SO_SNDBUFFORCE = 32
+RXQ_OVFL = 40
+"""SO_RXQ_OVFL: a control message with how many datagrams the socket has dropped, once there are any (socket(7))."""
 _SOL_RAW = 255
 _BUFFER = 4 << 20
 """Bytes of socket buffer asked for: a burst must never be lost in the harness itself."""
@@ -92,6 +94,7 @@ def udp_server(options: FamilyOptions, port: int = PORT) -> socket.socket:
     """Open a UDP socket on every address of the current namespace that learns which of them was addressed."""
     sock = _bound(options, socket.SOCK_DGRAM, port)
     sock.setsockopt(options.level, options.receive_packet_info, 1)
+    sock.setsockopt(socket.SOL_SOCKET, RXQ_OVFL, 1)
     # A large answer may be fragmented on its way, as the query may: the prober asked for a size, not for DF.
     sock.setsockopt(options.level, options.mtu_discover, _PMTUDISC_DONT)
     _enlarge(sock)
@@ -119,6 +122,13 @@ def udp_client(options: FamilyOptions, *, ttl: int | None = None, dont_fragment:
     """Open an unbound UDP socket that queues ICMP errors."""
     sock = socket.socket(options.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     _prepare_client(sock, options, ttl, dont_fragment=dont_fragment)
+    return sock
+
+
+def numbered_sender(options: FamilyOptions) -> socket.socket:
+    """Open an unbound UDP socket to which ICMP errors are no errors: what they say is told by what is missing."""
+    sock = socket.socket(options.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    sock.setsockopt(options.level, options.mtu_discover, _PMTUDISC_DONT)
     return sock
 
 

@@ -2,9 +2,10 @@
 
 ::
 
-    head    magic 4 | version 1 | kind 1 | flags 2 | nonce 8 | length 4 | crc32 4           (24 bytes)
-    answer  head | family 1 | pad 1 | port 2 | place length 2 | source address 16 | place | filler
-    query   head | filler
+    head      magic 4 | version 1 | kind 1 | flags 2 | nonce 8 | length 4 | crc32 4           (24 bytes)
+    answer    head | family 1 | pad 1 | port 2 | place length 2 | source address 16 | place | filler
+    query     head | filler
+    numbered  head | number 8 | filler       one of a flow (``continuity``), never answered; the nonce is the flow's
 
 Numbers are in network byte order. ``length`` is that of the whole message, so that a stream can be cut into
 messages and a truncated datagram is noticed; ``crc32`` covers everything but itself. The filler hangs on the
@@ -33,6 +34,8 @@ MAX_PLACE = 512
 
 QUERY = 1
 ANSWER = 2
+NUMBERED = 3
+_KINDS = frozenset({QUERY, ANSWER, NUMBERED})
 FLAG_QUERY_DAMAGED = 1
 """In an answer: the query arrived with this nonce, but not intact."""
 
@@ -42,6 +45,7 @@ _START = struct.Struct("!5sBH8sI")
 _CRC = struct.Struct("!I")
 _HEAD = struct.Struct("!5sBH8sII")
 _REPORT = struct.Struct("!BxHH16s")
+_NUMBER = struct.Struct("!Q")
 
 HEAD_SIZE = _HEAD.size
 MIN_SIZE = HEAD_SIZE
@@ -56,7 +60,7 @@ class Message(NamedTuple):
     """A query or answer as received. A tuple and not a dataclass: one is made for every packet."""
 
     kind: int
-    """``QUERY`` or ``ANSWER``."""
+    """``QUERY``, ``ANSWER`` or ``NUMBERED``."""
     nonce: bytes
     intact: bool
     """Whether length and checksum hold. If not, the fields below say nothing."""
@@ -86,14 +90,27 @@ def encode_answer(query: Message, size: int, source: str, port: int, place: byte
     return _seal(ANSWER, flags, query.nonce, total, head + _filler(query.nonce, total - HEAD_SIZE - len(head)))
 
 
+def encode_numbered(flow: bytes, number: int, size: int) -> bytes:
+    """Return the datagram of a flow with that number, of ``size`` bytes (``continuity.SMALLEST`` or more)."""
+    body = _NUMBER.pack(number)
+    return _seal(NUMBERED, 0, flow, size, body + _filler(flow, size - HEAD_SIZE - len(body)))
+
+
+def number_of(data: bytes | bytearray) -> int:
+    """Return the number of an intact numbered datagram."""
+    return int(_NUMBER.unpack_from(data, HEAD_SIZE)[0])
+
+
 def decode(data: bytes | bytearray) -> Message | None:
     """Read one whole message; None if it is not one of ours. Never raises, whatever the bytes are."""
     if len(data) < HEAD_SIZE:
         return None
     magic, kind, flags, nonce, length, checksum = _HEAD.unpack_from(data)
-    if magic != _MAGIC or kind not in (QUERY, ANSWER):
+    if magic != _MAGIC or kind not in _KINDS:
         return None
     intact = length == len(data) and crc32(data[HEAD_SIZE:], crc32(data[: _START.size])) == checksum
+    if kind == NUMBERED:
+        return Message(kind, nonce, intact and len(data) >= HEAD_SIZE + _NUMBER.size)
     if kind == QUERY or not intact:
         return Message(kind, nonce, intact)
     return _answer(nonce, flags, data)

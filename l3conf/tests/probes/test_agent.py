@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from l3conf.continuity import NumberedFlow, Position, continuity
 from l3conf.observation import Outcome, Protocol
-from l3conf.probes import messages, packets, wire
+from l3conf.probes import flow_messages, messages, packets, wire
 from l3conf.tests.probes.ground import A, B, Ground, probe, routed_pair
 from l3conf.tests.sandbox import sandboxed
 
@@ -122,6 +124,25 @@ def test_raw_packets_are_emitted_from_the_pod(tmp_path: Path) -> None:
 
 
 @sandboxed
+def test_each_end_of_a_flow_is_recorded_by_its_own_pod(tmp_path: Path) -> None:
+    flow = NumberedFlow(id="5e" * 8, source="a", destination=B, port=wire.PORT, receivers=("b",))
+    with agent_at_a(tmp_path) as pod:
+        pod.ground.engine.flows.start([flow])  # b's end: it has no place a, so it only receives
+        pod.ask("start-flows", [flow_messages.flow_to_json(flow)])
+        pod.ask("run", [messages.probe_to_json(probe())])
+        pod.ask("stop-flows", [flow.id])
+        (here,) = pod.ask("flows", [Position(flow.id)])
+        (there,) = pod.ground.engine.flows.records([Position(flow.id)])
+        sent = flow_messages.record_from_json(flow, here)
+        assert len(sent.received) == len(there.emitted) == 0
+        whole = replace(there, emitted=sent.emitted)
+        assert len(whole.received) > 0
+        assert continuity(whole).lost == 0
+        pod.ask("forget-flows", [flow.id])
+        assert pod.exec("flows", [Position(flow.id)]).returncode == 1
+
+
+@sandboxed
 def test_sigterm_ends_the_server_and_removes_its_socket(tmp_path: Path) -> None:
     with agent_at_a(tmp_path) as pod:
         pod.server.send_signal(signal.SIGTERM)
@@ -143,7 +164,7 @@ def test_sigterm_ends_the_server_and_removes_its_socket(tmp_path: Path) -> None:
         ("run", '[{"source": "a", "destination": "10.0.0.1", "timeout": "soon"}]', 3, "timeout"),
         ("run", '["a"]', 3, "stdin"),
         ("raw", '["?"]', 1, "base64"),
-        ("dance", "[]", 3, "serve, run, sightings or raw"),
+        ("dance", "[]", 3, "serve, run, sightings, raw, start-flows"),
     ],
 )
 @sandboxed

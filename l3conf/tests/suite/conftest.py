@@ -63,7 +63,7 @@ def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
     topology = load_topology(topology_file("two-clusters", pytestconfig.rootpath))
     motion = SlowMotion()
     waited: list[Waited] = []
-    with closing(FakeLab(topology)) as lab:
+    with closing(FakeLab(topology, now=motion.now)) as lab:
         for cluster in topology.clusters:
             for node in cluster.nodes:
                 lab.commands[("ip", "route", "get", str(_pod_address(lab, cluster.name, node.name)))] = (0, "via x", "")
