@@ -206,6 +206,23 @@ _REVIEWS = tuple(
 )
 
 _OTHERS = (
+    Resource(
+        group="admissionregistration.k8s.io",
+        kind="ValidatingAdmissionPolicy",
+        plural="validatingadmissionpolicies",
+        namespaced=False,
+        categories=("api-extensions",),
+        subresources=("status",),
+        counts_generations=True,
+    ),
+    Resource(
+        group="admissionregistration.k8s.io",
+        kind="ValidatingAdmissionPolicyBinding",
+        plural="validatingadmissionpolicybindings",
+        namespaced=False,
+        categories=("api-extensions",),
+        counts_generations=True,
+    ),
     Resource(group="apps", kind="ControllerRevision", plural="controllerrevisions"),
     Resource(
         group="apiextensions.k8s.io",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from l3conf.emulator.apiserver.admission_policies import AdmissionPolicies
 from l3conf.emulator.apiserver.authentication import ADMIN, Authentication
 from l3conf.emulator.apiserver.authorization import Authorization
 from l3conf.emulator.apiserver.certificates import make_authority, make_server, server_context
@@ -68,6 +69,7 @@ class APIServer:
             service_addresses,
             PodServiceAccount(self._store),
             TokenSecrets(self._store, self._tokens, self.ca_pem),
+            AdmissionPolicies(self._store),
         ]
         self.api: ClusterAPI = LocalAPI(self._registry, self._verbs)
         for namespace in FROM_THE_START:

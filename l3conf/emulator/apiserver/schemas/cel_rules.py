@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _RULES = "x-kubernetes-validations"
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(\w+)\s*,")
 _OLD = "oldSelf"
+_SELVES = frozenset({"self", _OLD})
 _ABSENT = object()
 """No old value to compare with, which is not the same as an old null."""
 
@@ -71,8 +72,11 @@ def compile_rule(rule: Mapping[str, Any]) -> Rule:
 
 
 @functools.lru_cache(maxsize=1024)
-def compiled(source: str) -> Program:
-    """Compile an expression and check that it calls and reads only what exists; RuleError otherwise."""
+def compiled(source: str, known: frozenset[str] = _SELVES) -> Program:
+    """Compile an expression and check that it calls and reads only what exists; RuleError otherwise.
+
+    ``known`` names the variables that it will find.
+    """
     import cel  # noqa: PLC0415  # 140 ms, and most schemas have no rules
 
     if not source.strip():
@@ -84,7 +88,7 @@ def compiled(source: str) -> Program:
     functions = {name for name in program.functions() if name.isidentifier()}
     variables = set(program.variables()) - set(_BOUND.findall(source))
     strays = functions - cel_library.FUNCTIONS.keys() - _STANDARD_FUNCTIONS
-    strays |= variables - {"self", _OLD} - cel_library.LIBRARIES.keys() - _STANDARD_VARIABLES
+    strays |= variables - known - cel_library.LIBRARIES.keys() - _STANDARD_VARIABLES
     if strays:
         names = ", ".join(f"'{name}'" for name in sorted(strays))
         raise RuleError(f"compilation failed: ERROR: undeclared reference to {names} (in container '')")
