@@ -13,6 +13,9 @@ API_VERSION: Final = "v1"
 MEMBER_NAMESPACE: Final = "submariner-operator"
 BROKER_NAMESPACE: Final = "submariner-k8s-broker"
 
+BROKER_SECRET: Final = "submariner-broker"  # noqa: S105 - the name of an object
+"""Secret of a member: how it reaches the broker, and as whom."""
+
 CLUSTER_ID_LABEL: Final = "submariner-io/clusterID"
 """On an object that travelled through the broker: the member it belongs to."""
 ORIGIN_LABEL: Final = "submariner-io/originatingNamespace"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from l3conf.errors import LabError
+from l3conf.model.implementation import Verb
 
 if TYPE_CHECKING:
     from l3conf.labs.base import ClusterAccess, Lab
@@ -43,7 +44,9 @@ class HookRequest:
                 "certificateAuthorityData": certificate_authority_data(broker.kubeconfig),
             },
             "clusters": [
-                {**_access(self.lab.clusters[spec.name]), **_shape(spec)} for spec in self.lab.topology.clusters
+                {**_access(self.lab.clusters[spec.name]), **_shape(spec)}
+                for spec in self.lab.topology.clusters
+                if verb != Verb.REVOKE.value or spec.name != self.cluster
             ],
             "cluster": self.cluster or None,
             "version": self.version or None,

@@ -62,8 +62,8 @@ class ClusterAPI:
 
     def __init__(self, name: str, kubeconfig: Path, *, timeout: float) -> None:
         self.name = name
+        self.timeout = timeout
         self._kubeconfig = kubeconfig
-        self._timeout = timeout
         try:
             load: Any = kubernetes_config.new_client_from_config
             self._client = load(config_file=str(kubeconfig))
@@ -177,7 +177,7 @@ class ClusterAPI:
                 url,
                 body=None if body is None else json.dumps(body),
                 headers=headers,
-                timeout=self._timeout,
+                timeout=self.timeout,
                 retries=urllib3.Retry(connect=2, read=False, redirect=0, other=0),
                 preload_content=not stream,
             )

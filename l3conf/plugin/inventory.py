@@ -23,6 +23,8 @@ _INSTALLED = {
     "namespace": "/api/v1/namespaces",
     "customresourcedefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
     "clusterrole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "validatingadmissionpolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "validatingadmissionpolicybinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
     "clusterrolebinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }
 """Cluster-wide objects that an installation adds and its removal must take away (L3-M1)."""

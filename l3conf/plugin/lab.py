@@ -15,6 +15,7 @@ from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
 from l3conf.plugin.gateways import connections
 from l3conf.plugin.inventory import installed_objects
+from l3conf.plugin.member_account import confidential, open_account
 from l3conf.plugin.outage import watch_outage
 from l3conf.plugin.stages import Once
 from l3conf.wait import Pending
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
     from l3conf.plugin.furnished import Snapshot
+    from l3conf.plugin.member_account import MemberAccount
     from l3conf.plugin.membership import Membership
     from l3conf.plugin.outage import Outage
 
@@ -56,6 +58,7 @@ class Lab(FurnishedLab):
     removed: Once[float] = field(init=False)
     """Removes the implementation everywhere; the moment at which the hook had ended."""
     _outages: dict[tuple[str, str], Once[Outage]] = field(init=False, default_factory=dict)
+    _accounts: dict[str, MemberAccount] = field(init=False, default_factory=dict)
     _departures: dict[str, Once[Departure]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -142,6 +145,35 @@ class Lab(FurnishedLab):
             for place, state in self.node_states(*self._others(leaver)).items()
             for line in sorted({*residue.naming(state, ranges)} - {*residue.naming(self.before.nodes[place], ranges)})
         ]
+
+    # What members may do at the broker.
+
+    def account(self, member: str) -> MemberAccount:
+        """Return a member's own credential at the broker; opened once."""
+        if member not in self._accounts:
+            self._accounts[member] = open_account(
+                member,
+                self.members.accesses.get(member),
+                home=self.apis[member],
+                broker=self.broker,
+                admin=self.ground.broker.kubeconfig,
+                target=self.run.scratch / f"{self.topology.name}-{id(self)}-{member}.kubeconfig",
+            )
+        return self._accounts[member]
+
+    @property
+    def rivals(self) -> list[tuple[MemberAccount, str]]:
+        """Every member's account with the name of every other member."""
+        return [
+            (self.account(member), other)
+            for member in self.members.joined
+            for other in self.members.joined
+            if other != member
+        ]
+
+    def secrets_of(self, member: str, *, beside: str) -> dict[str, str]:
+        """Return the values of a cluster's Secrets that another cluster does not have, with whose they are."""
+        return confidential(self.apis[member], beside=self.apis[beside])
 
     # What is not as it was before the implementation.
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from l3conf.adapter import HookRequest, HookUnavailable
+from l3conf.adapter.broker_access import read_broker_access
 from l3conf.model.implementation import Verb
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Mapping
     from pathlib import Path
 
     from l3conf.adapter import HookRunner
+    from l3conf.adapter.broker_access import BrokerAccess
     from l3conf.labs.base import Lab as Ground
     from l3conf.spec.budgets import Budgets
 
@@ -36,6 +39,8 @@ class Membership:
     joined: list[str] = field(default_factory=list)
     joined_at: float = 0.0
     """``time.monotonic`` when the last join hook had ended."""
+    accesses: dict[str, BrokerAccess | None] = field(default_factory=dict)
+    """Where members keep their credentials at the broker, as their join hooks told."""
 
     def install(self, canary: random.Random) -> None:
         """Check the canary, deploy, and join every cluster; then wait for nothing."""
@@ -46,7 +51,7 @@ class Membership:
 
     def join(self, cluster: str) -> None:
         """Make a cluster that left a member again; wait for nothing."""
-        self._call(Verb.JOIN, cluster)
+        self.accesses[cluster] = read_broker_access(self._call(Verb.JOIN, cluster))
         self.joined.append(cluster)
         self.joined_at = time.monotonic()
 
@@ -62,11 +67,12 @@ class Membership:
         self.joined.clear()
         return time.monotonic()
 
-    def _call(self, verb: Verb, cluster: str = "") -> None:
+    def _call(self, verb: Verb, cluster: str = "") -> Mapping[str, Any]:
         timeout = self.budgets.get("T_deploy" if verb is Verb.DEPLOY else "T_hook")
         answer = self.hooks.run(verb, self._request(cluster), timeout=timeout)
         if isinstance(answer, HookUnavailable):
             pytest.skip(answer.reason)
+        return answer.output
 
     def _request(self, cluster: str = "") -> HookRequest:
         return HookRequest(lab=self.ground, work_directory=self.work_directory, cluster=cluster)

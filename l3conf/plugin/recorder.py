@@ -66,8 +66,9 @@ class Recorder:
         self._run.attachments.clear()
         self._run.note(f"test {test_id(item)}")
         for row in requirements_of(item):
-            if not row.core and row.feature not in self._run.implementation.features:
-                pytest.skip(f"{UNSUPPORTED}{row.feature} is not declared")
+            if not self._run.claims.cover(row):
+                missing = f"profile {row.profile} is not claimed" if row.core else f"{row.feature} is not declared"
+                pytest.skip(f"{UNSUPPORTED}{missing}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -16,6 +16,7 @@ import pytest
 from l3conf.report.events import EventWriter, HookCalled
 from l3conf.report.redaction import redact
 from l3conf.spec.files import load_implementation
+from l3conf.verdict import Claims
 
 if TYPE_CHECKING:
     from l3conf.adapter import HookCall
@@ -75,6 +76,11 @@ class Run:
             loaded = load_implementation(self.options.implementation)
             self._implementation = replace(loaded, hook_env={**loaded.hook_env, **self.options.hook_env})
         return self._implementation
+
+    @property
+    def claims(self) -> Claims:
+        """What the implementation says of itself, and so has to prove."""
+        return Claims(profiles=self.implementation.profiles, features=self.implementation.features)
 
     def random(self, purpose: str) -> random.Random:
         """Return a generator that depends on nothing but the seed and the purpose."""

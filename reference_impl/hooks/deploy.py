@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from reference_impl.hooks.cluster import connect
-from reference_impl.hooks.manifests import load
+from reference_impl.hooks.manifests import IDENTITY, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,8 @@ async def deploy(request: HookRequest) -> Object:
         _install(member.name, member.kubeconfig, ("crds", "member/namespace.yaml", "member/rbac.yaml"))
         for member in request.members
     ]
-    await asyncio.gather(_install("broker", request.broker.kubeconfig, ("crds", "broker/namespace.yaml")), *members)
+    broker = _install("broker", request.broker.kubeconfig, ("crds", "broker/namespace.yaml", IDENTITY))
+    await asyncio.gather(broker, *members)
     return {}
 
 

@@ -14,7 +14,7 @@ from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.leave import mark
 from reference_impl.hooks.manifests import account_name, agents, member_access, settings
 from reference_impl.hooks.request import HookError
-from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE, VXLAN_BACKEND
+from reference_impl.names import BROKER_NAMESPACE, BROKER_SECRET, MEMBER_NAMESPACE, VXLAN_BACKEND
 from reference_impl.protocols.objects import endpoint_name
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def join(request: HookRequest) -> Object:
         await cluster.apply(settings({**_settings(member), "cable-driver": driver}, access))
         await mark(cluster, driver)
         await cluster.apply(agents(driver))
-    return {}
+    return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 
 
 async def _credential(broker: HookCluster, cluster: HookCluster, member: Member) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.api import Object
 
+IDENTITY = "broker/identity.yaml"
+"""Binds what members write at the broker to who they are."""
 _DIRECTORY = Path(__file__).parent.parent / "manifests"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where PyYAML has it: the CRDs alone take the Python one a third of a second."""

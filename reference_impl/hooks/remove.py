@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.api import Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.leave import take_out
-from reference_impl.hooks.manifests import load
+from reference_impl.hooks.manifests import IDENTITY, load
 from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ async def remove(request: HookRequest) -> Object:
         _uninstall(member.name, member.kubeconfig, MEMBER_NAMESPACE, ("member/rbac.yaml",))
         for member in request.members
     ]
-    await asyncio.gather(_uninstall("broker", request.broker.kubeconfig, BROKER_NAMESPACE, ()), *uninstallations)
+    await asyncio.gather(
+        _uninstall("broker", request.broker.kubeconfig, BROKER_NAMESPACE, (IDENTITY,)), *uninstallations
+    )
     unclean = {
         member.name: outcome["nodesNotCleaned"]
         for member, outcome in zip(request.members, outcomes, strict=True)

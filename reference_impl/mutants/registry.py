@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.mutants import Mutant, data_plane, leftovers, words
+from reference_impl.mutants import Mutant, data_plane, leftovers, rights, words
 from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ MUTANTS: Mapping[str, Mutant] = {
     "crd-kind-missing": Mutant(manifests=words.without_route_agent_kind),
     "crd-accepts-anything": Mutant(manifests=words.without_schemas),
     "crd-ignores-host-bits": Mutant(manifests=words.without_validations),
+    "one-role-for-all": Mutant(manifests=rights.one_role_for_all),
+    "identity-self-asserted": Mutant(manifests=rights.without_policies),
+    "identity-by-prefix": Mutant(manifests=rights.compare_prefixes),
+    "secrets-readable": Mutant(manifests=rights.readable_secrets),
     "endpoint-not-shared": Mutant(writes=words.withhold_endpoints),
     "always-connected": Mutant(status=words.claim_connections),
     "connected-for-ever": Mutant(status=words.remember_connections()),

@@ -173,3 +173,8 @@ def _alive(pid: int) -> bool:
             return stat.read().rsplit(")", 1)[1].split()[0] not in {"Z", "X"}
     except OSError:
         return os.path.exists(f"/proc/{pid}")  # noqa: PTH110 - procfs
+
+
+def test_a_revocation_gives_no_access_to_the_one_that_is_revoked(request_: HookRequest) -> None:
+    assert request_.to_json("revoke")["cluster"] == "east"
+    assert request_.to_json("revoke")["clusters"] == []

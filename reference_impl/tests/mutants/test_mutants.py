@@ -57,7 +57,7 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.operations(_removals()) != _removals()
         or mutant.status(STATUS) != STATUS
         or mutant.writes(WRITES) != WRITES
-        or mutant.manifests(load("crds")) != load("crds")
+        or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
     )
 
 

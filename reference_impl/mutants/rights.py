@@ -1,0 +1,44 @@
+"""Mutants of who may do what at the broker."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeAlias
+
+Object: TypeAlias = dict[str, Any]
+_POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+
+
+def one_role_for_all(objects: list[Object]) -> list[Object]:
+    """Restrict no right to the member's own names, and judge nothing that it writes."""
+    changed = copy.deepcopy(without_policies(objects))
+    for rule in (rule for obj in changed for rule in obj.get("rules", [])):
+        if "submariner.io" in rule["apiGroups"]:
+            rule.pop("resourceNames", None)
+    return changed
+
+
+def without_policies(objects: list[Object]) -> list[Object]:
+    """Judge nothing that a member writes: what it creates belongs to whom it says."""
+    return [obj for obj in objects if obj["kind"] not in _POLICIES]
+
+
+def compare_prefixes(objects: list[Object]) -> list[Object]:
+    """Take whatever begins with a member's id for its own."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["kind"] == _POLICIES[0]:
+            identity = [one for one in obj["spec"]["validations"] if "metadata.name" not in one["expression"]]
+            for one in identity:
+                one["expression"] = one["expression"].replace(" == variables.member", ".startsWith(variables.member)")
+            obj["spec"]["validations"] = identity
+    return changed
+
+
+def readable_secrets(objects: list[Object]) -> list[Object]:
+    """Let members read all Secrets of the broker's namespace."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["kind"] == "Role" and obj["metadata"]["name"].startswith("submariner-member"):
+            obj["rules"].append({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]})
+    return changed
