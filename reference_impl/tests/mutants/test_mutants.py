@@ -69,7 +69,7 @@ def test_the_catalogue_lists_every_mutant_once() -> None:
 def test_every_demanded_row_that_has_a_scenario_has_a_mutant() -> None:
     killed = {row for entry in CATALOGUE for row in entry["kills"]}
     assert killed <= TRIED
-    assert TRIED & DEMANDED <= killed
+    assert killed >= TRIED & DEMANDED
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry["name"])
