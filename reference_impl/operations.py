@@ -8,8 +8,10 @@ from typing import TypeAlias
 
 from reference_impl.state import (
     ForwardingEntry,
+    HostAddress,
     Link,
     Neighbour,
+    Passage,
     Route,
     Rule,
     Ruleset,
@@ -17,7 +19,9 @@ from reference_impl.state import (
     WireGuardPeer,
 )
 
-Item: TypeAlias = Link | WireGuardLink | WireGuardPeer | Neighbour | ForwardingEntry | Route | Rule | Ruleset
+Item: TypeAlias = (
+    Link | WireGuardLink | HostAddress | WireGuardPeer | Neighbour | ForwardingEntry | Route | Rule | Ruleset | Passage
+)
 
 
 class Verb(enum.Enum):
@@ -40,7 +44,7 @@ class Operation:
         return f"{self.verb.value} {_describe(self.item)}"
 
 
-def _describe(item: Item) -> str:  # noqa: PLR0911 - one for each kind
+def _describe(item: Item) -> str:  # noqa: C901, PLR0911 - one for each kind
     """Return an item as ``ip`` and ``bridge`` would write it, for logs and errors."""
     match item:
         case Link():
@@ -51,6 +55,8 @@ def _describe(item: Item) -> str:  # noqa: PLR0911 - one for each kind
             where = "{}:{}".format(*item.endpoint) if item.endpoint else "as learnt"
             allowed = ",".join(sorted(map(str, item.allowed)))
             return f"peer {item.public_key} allowed {allowed} endpoint {where} dev {item.device}"
+        case HostAddress():
+            return f"addr {item.address} dev {item.device}"
         case Neighbour():
             return f"neigh {item.address} lladdr {item.mac} dev {item.device}"
         case ForwardingEntry():
@@ -62,3 +68,6 @@ def _describe(item: Item) -> str:  # noqa: PLR0911 - one for each kind
             return f"rule {item.direction.value} {item.prefix}"
         case Ruleset():
             return f"table inet {item.table}"
+        case Passage():
+            guard = item.guard
+            return f"rule {guard.family} {guard.table} {guard.chain} {item.side.value} {item.device} accept"

@@ -52,6 +52,14 @@ class WireGuardPeer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostAddress:
+    """An address of the node itself on one of our devices, alone in its prefix."""
+
+    device: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
     """A permanent neighbour entry: the hardware address of a next hop, so that nothing is ever asked by ARP."""
 
@@ -140,16 +148,44 @@ class Ruleset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """A base chain of somebody else's that drops what it forwards unless one of its rules spares it."""
+
+    family: str
+    """As nft names it: ``ip``, ``ip6`` or ``inet``."""
+    table: str
+    chain: str
+
+
+class Side(enum.Enum):
+    """Which device of a forwarded packet a rule looks at; the value is nft's."""
+
+    IN = "iifname"
+    OUT = "oifname"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A rule of ours at the end of a guard's chain that spares what comes out of or goes into a tunnel."""
+
+    guard: Guard
+    side: Side
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KernelState:
     """All that one agent owns in its node's kernel: what is there, or what should be."""
 
     links: frozenset[Link | WireGuardLink] = frozenset()
+    host_addresses: frozenset[HostAddress] = frozenset()
     peers: frozenset[WireGuardPeer] = frozenset()
     neighbours: frozenset[Neighbour] = frozenset()
     forwarding: frozenset[ForwardingEntry] = frozenset()
     routes: frozenset[Route] = frozenset()
     rules: frozenset[Rule] = frozenset()
     ruleset: Ruleset | None = None
+    passages: frozenset[Passage] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +198,8 @@ class Ownership:
     """Its tunnel devices; neighbours, forwarding entries and peers on them are its own too."""
     table: str
     """Its nftables table."""
+    passages: bool = False
+    """Whether it has rules in tables of others; their comments begin with its table's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +220,8 @@ class Observed:
     ruleset_digest: str = ""
     """Digest of the ruleset that was loaded, "" if there is none or it was tampered with."""
     addresses: tuple[InterfaceAddress, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    """Chains of others that would drop what we forward; only for an owner of passages."""
     roaming: frozenset[str] = frozenset()
     """Public keys of WireGuard peers that were heard from lately: where they are is known better in the kernel than
     anywhere else. Their ``endpoint`` above is the one last set by this agent, None if it set none."""

@@ -59,7 +59,8 @@ class Flow:
 
     def __str__(self) -> str:
         """Return the flow as a message names it."""
-        words = [self.protocol.value, f"{self.client} -> {self.server}"]
+        family = [] if self.family is IPFamily.IPV4 else [self.family.value]
+        words = [self.protocol.value, *family, f"{self.client} -> {self.server}"]
         if self.port != PORT and self.protocol is not Protocol.ICMP:
             words.append(f"port {self.port}")
         if self.size != SMALLEST:

@@ -15,7 +15,7 @@ from l3conf.observation import Protocol
 from l3conf.oracle import Via
 from l3conf.plugin import marks
 from l3conf.plugin.caller import follow_caller, tidy_up_for_caller
-from l3conf.plugin.fixtures import POOL, RUN, budgets, fresh_lab, implementation, installed_lab, lab
+from l3conf.plugin.fixtures import POOL, RUN, budgets, fresh_lab, implementation, installed_lab, lab, topology
 from l3conf.plugin.options import add_options, read_options
 from l3conf.plugin.recorder import Recorder
 from l3conf.plugin.run import EVENTS, MAIN_WORKER, Run
@@ -33,9 +33,11 @@ __all__ = [
     "lab",
     "pytest_addoption",
     "pytest_configure",
+    "pytest_generate_tests",
     "pytest_make_parametrize_id",
     "pytest_report_header",
     "pytest_unconfigure",
+    "topology",
 ]
 
 _OPTIONS: pytest.StashKey[RunOptions] = pytest.StashKey()
@@ -65,6 +67,14 @@ def pytest_configure(config: pytest.Config) -> None:
         from l3conf.plugin.distribution import Distribution  # noqa: PLC0415 - needs xdist, which then is there
 
         config.pluginmanager.register(Distribution(options.seed), "l3conf-distribution")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a scenario on each of its topologies, in each family that these have."""
+    if metafunc.definition.get_closest_marker("topology") is not None:
+        from l3conf.plugin.parametrization import parametrize  # noqa: PLC0415 - reads files, for scenarios only
+
+        parametrize(metafunc)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

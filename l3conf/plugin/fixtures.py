@@ -33,23 +33,29 @@ def budgets(request: pytest.FixtureRequest) -> Budgets:
 
 
 @pytest.fixture
-def installed_lab(request: pytest.FixtureRequest) -> Lab:
+def topology(request: pytest.FixtureRequest) -> str:
+    """Return the name of the topology that a test runs on; a parameter where it runs on several."""
+    return topology_of(request.node)
+
+
+@pytest.fixture
+def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab after ``deploy`` and ``join``; whether it connects is not asked."""
-    lab = _pool(request).installed(topology_of(request.node), disturbed=False)
+    lab = _pool(request).installed(topology, disturbed=False)
     return _capable(lab, request)
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest) -> Lab:
+def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab, in which packets were seen to cross between all members. Look, do not disturb."""
-    lab = _pool(request).connected(topology_of(request.node), disturbed=False)
+    lab = _pool(request).connected(topology, disturbed=False)
     return _capable(lab, request)
 
 
 @pytest.fixture
-def fresh_lab(request: pytest.FixtureRequest) -> Lab:
+def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross, and that a test may cut and take apart."""
-    lab = _pool(request).connected(topology_of(request.node), disturbed=True)
+    lab = _pool(request).connected(topology, disturbed=True)
     return _capable(lab, request)
 
 

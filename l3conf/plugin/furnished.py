@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
 from l3conf.expectations.reachability import Reachability
-from l3conf.model.public_addresses import is_hidden
 from l3conf.expectations.streams import Stream
+from l3conf.model.public_addresses import is_hidden
 from l3conf.model.topology import IPFamily
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
@@ -45,7 +45,7 @@ class Snapshot:
     nodes: NodeStates
     objects: Mapping[str, frozenset[str]]
     """Cluster-wide objects by cluster, the broker's under its own name."""
-    local_traffic: LocalTraffic
+    local_traffic: Mapping[IPFamily, LocalTraffic]
 
 
 @dataclass(slots=True)
@@ -103,9 +103,8 @@ class FurnishedLab:
         """
         return Stream(self.harness, pairs, rate=rate, family=family or self.families[0], size=size)
 
-    def local_traffic(self) -> LocalTraffic:
+    def local_traffic(self, family: IPFamily) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
-        family = self.families[0]
         hidden = {
             cluster.name
             for cluster in self.topology.clusters
@@ -138,18 +137,18 @@ class FurnishedLab:
             broken = local_traffic.unserved(self.harness, self.pods.all, self.services, self.families[0])
             return Pending(f"{len(broken)} pods do not reach their Service, e.g. {broken[0]}") if broken else True
 
-        def look() -> LocalTraffic | Pending:
-            table = self.local_traffic()
-            broken = local_traffic.undelivered(table)
-            return Pending(f"{len(broken)} local flows fail, e.g. {broken[0]}") if broken else table
+        def look() -> dict[IPFamily, LocalTraffic] | Pending:
+            tables = {family: self.local_traffic(family) for family in self.families}
+            broken = [line for table in tables.values() for line in local_traffic.undelivered(table)]
+            return Pending(f"{len(broken)} local flows fail, e.g. {broken[0]}") if broken else tables
 
         try:
             self.harness.wait("Services work before anything is installed", services, "T_baseline")
-            table = self.harness.wait("local traffic works before anything is installed", look, "T_baseline")
+            tables = self.harness.wait("local traffic works before anything is installed", look, "T_baseline")
         except DeadlineMissedError as missed:
             raise LabError(str(missed), where=self.topology.name) from None
         objects = {api.name: installed_objects(api) for api in self.every_api}
-        return Snapshot(nodes=self.node_states(), objects=objects, local_traffic=table)
+        return Snapshot(nodes=self.node_states(), objects=objects, local_traffic=tables)
 
     def underlay_mtu(self, family: IPFamily) -> int:
         """Return the MTU of the link on which a gateway node sends to another cluster, in bytes."""

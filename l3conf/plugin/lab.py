@@ -23,6 +23,7 @@ from l3conf.wait import Pending
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from l3conf.model.topology import IPFamily
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
     from l3conf.plugin.furnished import Snapshot
@@ -71,9 +72,11 @@ class Lab(FurnishedLab):
         """``time.monotonic`` when the last join hook had ended."""
         return self.members.joined_at
 
-    def expected(self) -> Table:
-        """Return who must reach whom now, seen as whom."""
-        return oracle.expected(self.topology, joined=self.members.joined, features=self.run.implementation.features)
+    def expected(self, family: IPFamily | None = None) -> Table:
+        """Return who must reach whom now, seen as whom; in one family, or in all."""
+        features = self.run.implementation.features
+        table = oracle.expected(self.topology, joined=self.members.joined, features=features)
+        return {cell: want for cell, want in table.items() if family in {None, cell.family}}
 
     def outage(self, source: str, destination: str) -> Outage:
         """Cut one direction until it is reported, heal it, and return the two timelines. Done once a direction."""
@@ -189,9 +192,9 @@ class Lab(FurnishedLab):
             for name in sorted(installed_objects(api) ^ self.before.objects[api.name])
         ]
 
-    def changed_local_traffic(self) -> list[str]:
-        """Return the local flows that differ."""
-        return local_traffic.differences(self.before.local_traffic, self.local_traffic())
+    def changed_local_traffic(self, family: IPFamily) -> list[str]:
+        """Return the local flows of a family that differ."""
+        return local_traffic.differences(self.before.local_traffic[family], self.local_traffic(family))
 
     def _others(self, cluster: str) -> list[str]:
         """Return the members besides a cluster; there is at least one as long as any row asks."""

@@ -63,10 +63,11 @@ def _tests_of(path: Path) -> Iterator[ScenarioTest]:
 
 
 def _marked(decorators: list[ast.expr]) -> Iterator[str]:
-    """Yield the ids in ``@verifies("L3-F1")`` and ``@pytest.mark.verifies("L3-F1")``."""
+    """Yield the ids in ``@verifies("L3-F1", over_ipv6="L3-G1")`` and ``@pytest.mark.verifies("L3-F1")``."""
     for call in decorators:
         if not isinstance(call, ast.Call):
             continue
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         if name == MARK:
-            yield from (a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
+            arguments = (*call.args, *(keyword.value for keyword in call.keywords))
+            yield from (a.value for a in arguments if isinstance(a, ast.Constant) and isinstance(a.value, str))

@@ -16,7 +16,7 @@ from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, GATEWAY_PROTOCOL, WIREGUARD_DEVICE
-from reference_impl.planner.addresses import address_within
+from reference_impl.planner.addresses import host_address
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.status import gateway_status
@@ -152,8 +152,11 @@ class GatewayAgent:
             hostname=here.name,
             subnets=cluster.prefixes,
             private_ip=here.underlay,
-            health_check_ip=address_within(
-                observed.addresses, cluster.pod_cidrs, min((prefix.version for prefix in cluster.pod_cidrs), default=4)
+            health_check_ip=host_address(
+                observed.addresses,
+                cluster.pod_cidrs,
+                here.pod_ranges,
+                min((prefix.version for prefix in cluster.pod_cidrs), default=4),
             ),
             nat_enabled=self._settings.nat_enabled,
             backend=self._driver.backend,

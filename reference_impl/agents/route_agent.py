@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
 
-OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, devices=(NODE_DEVICE,), table=NODE_TABLE)
+OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, devices=(NODE_DEVICE,), table=NODE_TABLE, passages=True)
 PERIOD = 2.0
 """Seconds between two looks without a cause: the time that a foreign hand in our kernel state goes unnoticed."""
 
@@ -79,6 +79,7 @@ class RouteAgent:
                 known=membership.known,
                 reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
                 addresses=observed.addresses,
+                guards=observed.guards,
                 cable_device=self._driver.device,
                 cable_overhead=self._driver.overhead[here.underlay.version],
             )

@@ -10,11 +10,14 @@ from reference_impl.nft_script import digest
 from reference_impl.operations import Operation, Verb
 from reference_impl.state import (
     ForwardingEntry,
+    Guard,
+    HostAddress,
     InterfaceAddress,
     KernelState,
     Link,
     Neighbour,
     Observed,
+    Passage,
     Route,
     RouteKind,
     Rule,
@@ -32,8 +35,9 @@ if TYPE_CHECKING:
 class FakeKernel:
     """Keeps what it is told. Deleting a device takes along what stands on it; a missing one refuses entries."""
 
-    def __init__(self, addresses: Iterable[InterfaceAddress] = ()) -> None:
+    def __init__(self, addresses: Iterable[InterfaceAddress] = (), guards: Iterable[Guard] = ()) -> None:
         self.addresses = tuple(addresses)
+        self.guards = tuple(guards)
         self.history: list[Operation] = []
         """Every step ever applied, for tests on order and idleness."""
         self.heard_from: set[str] = set()
@@ -52,15 +56,18 @@ class FakeKernel:
         return Observed(
             state=KernelState(
                 links=frozenset(item for item in items if isinstance(item, Link | WireGuardLink)),
+                host_addresses=frozenset(item for item in items if isinstance(item, HostAddress)),
                 peers=frozenset(item for item in items if isinstance(item, WireGuardPeer)),
                 neighbours=frozenset(item for item in items if isinstance(item, Neighbour)),
                 forwarding=frozenset(item for item in items if isinstance(item, ForwardingEntry)),
                 routes=frozenset(item for item in items if isinstance(item, Route)),
                 rules=frozenset(item for item in items if isinstance(item, Rule)),
                 ruleset=None if ruleset is None else replace(ruleset, sets=(), chains=()),
+                passages=frozenset(item for item in items if isinstance(item, Passage)),
             ),
             ruleset_digest="" if ruleset is None else digest(ruleset),
             addresses=self.addresses,
+            guards=self.guards,
             roaming=frozenset(self.heard_from),
         )
 
@@ -87,7 +94,9 @@ class FakeKernel:
         self._items.pop(_key(item), None)
         if isinstance(item, Link | WireGuardLink):
             self._items = {
-                key: other for key, other in self._items.items() if getattr(other, "device", "") != item.name
+                key: other
+                for key, other in self._items.items()
+                if isinstance(other, Passage) or getattr(other, "device", "") != item.name
             }
 
     def _as_kept(self, item: Item) -> Item:
@@ -100,7 +109,7 @@ class FakeKernel:
     def _lacks_device(self, item: Item) -> bool:
         if isinstance(item, Route) and item.kind is not RouteKind.UNICAST:
             return False
-        device = getattr(item, "device", "")
+        device = "" if isinstance(item, Passage) else getattr(item, "device", "")
         return bool(device) and ("link", device) not in self._items
 
 
@@ -110,6 +119,8 @@ def _key(item: Item) -> Hashable:  # noqa: PLR0911 - one for each kind
             return "link", item.name
         case WireGuardPeer():
             return "peer", item.device, item.public_key
+        case HostAddress() | Passage():
+            return item
         case Neighbour():
             return "neighbour", item.device, item.address
         case ForwardingEntry():

@@ -11,6 +11,7 @@ from reference_impl.names import ROUTING_TABLE
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
+    HostAddress,
     InterfaceAddress,
     Link,
     Neighbour,
@@ -96,6 +97,13 @@ class KernelView:
                 yield InterfaceAddress(
                     device=link.get_attr("IFLA_IFNAME"), address=ip_address(address), mtu=link.get_attr("IFLA_MTU")
                 )
+
+    def host_addresses(self) -> Iterable[HostAddress]:
+        """Return the addresses on the owner's devices, but for those that the kernel gives every device."""
+        own = {self._links[index].get_attr("IFLA_IFNAME") for index in self._own_indices()}
+        for entry in self.addresses():
+            if entry.device in own and not entry.address.is_link_local:
+                yield HostAddress(device=entry.device, address=entry.address)
 
     def neighbours(self) -> Iterable[Neighbour]:
         """Return the permanent neighbours on the owner's device."""

@@ -16,6 +16,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from reference_impl.drivers import nftables
 from reference_impl.drivers.conntrack import forget_translated_flows
+from reference_impl.drivers.firewalls import Firewalls
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, ROUTE_TYPES, KernelView
 from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
@@ -24,11 +25,13 @@ from reference_impl.operations import Operation, Verb
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
+    HostAddress,
     KernelState,
     Link,
     Neighbour,
     Observed,
     Ownership,
+    Passage,
     Route,
     RouteKind,
     Rule,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
 _NTF_SELF = 2
 _RTNH_F_ONLINK = 4
+_IFA_F_NODAD = 2
 _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 
 
@@ -53,6 +57,7 @@ class LinuxKernel:
     def __init__(self, ownership: Ownership, key: KeyPair | None = None) -> None:
         self._ownership = ownership
         self._nft = nftables.Table(ownership.table)
+        self._firewalls = Firewalls(ownership.table)
         self._wireguard = WireGuardDevice(key) if WIREGUARD_DEVICE in ownership.devices else None
 
     @functools.cached_property
@@ -69,19 +74,23 @@ class LinuxKernel:
         try:
             view = KernelView(self._netlink, self._ownership)
             digest = self._nft.digest()
+            guards, passages = self._firewalls.observe() if self._ownership.passages else ((), frozenset())
             tunnel = self._wireguard.observe(view) if self._wireguard else WireGuardView()
             return Observed(
                 state=KernelState(
                     links=frozenset([*view.links(), *tunnel.links]),
+                    host_addresses=frozenset(view.host_addresses()),
                     peers=tunnel.peers,
                     neighbours=frozenset(view.neighbours()),
                     forwarding=frozenset(view.forwarding()),
                     routes=frozenset(view.routes()),
                     rules=frozenset(view.rules()),
                     ruleset=None if digest is None else Ruleset(table=self._ownership.table),
+                    passages=passages,
                 ),
                 ruleset_digest=digest or "",
                 addresses=tuple(view.addresses()),
+                guards=guards,
                 roaming=tunnel.roaming,
             )
         except (NetlinkError, OSError) as error:
@@ -111,7 +120,7 @@ class LinuxKernel:
             return (KernelError(f"conntrack: {error}"),)
         return ()
 
-    def _step(self, operation: Operation) -> None:
+    def _step(self, operation: Operation) -> None:  # noqa: C901 - one for each kind
         remove = operation.verb is Verb.REMOVE
         try:
             match operation.item:
@@ -119,6 +128,8 @@ class LinuxKernel:
                     self._remove_link(link) if remove else self._set_link(link)
                 case WireGuardLink() | WireGuardPeer() as item:
                     self._tunnel(operation.verb, item)
+                case HostAddress() as address:
+                    self._address("del" if remove else "replace", address)
                 case Neighbour() as neighbour:
                     self._neighbour("del" if remove else "replace", neighbour)
                 case ForwardingEntry() as entry:
@@ -129,6 +140,8 @@ class LinuxKernel:
                     self._rule("del" if remove else "add", rule)
                 case Ruleset() as ruleset:
                     self._nft.remove() if remove else self._nft.load(ruleset)
+                case Passage() as passage:
+                    self._firewalls.remove(passage) if remove else self._firewalls.add(passage)
         except NetlinkError as error:
             if not (remove and error.code in _GONE):
                 raise
@@ -162,6 +175,18 @@ class LinuxKernel:
 
     def _remove_link(self, link: Link) -> None:
         self._netlink.link("del", index=self._index(link.name))
+
+    def _address(self, verb: str, item: HostAddress) -> None:
+        # Nobody else can have it, and duplicate address detection would keep it from being a source for a second.
+        flags = {} if item.address.version == 4 else {"flags": _IFA_F_NODAD}  # noqa: PLR2004
+        self._netlink.addr(
+            verb,
+            index=self._index(item.device),
+            family=FAMILIES[item.address.version],
+            address=str(item.address),
+            prefixlen=item.address.max_prefixlen,
+            **flags,
+        )
 
     def _neighbour(self, verb: str, item: Neighbour) -> None:
         self._netlink.neigh(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.mutants import Mutant, data_plane, leftovers, rights, words
+from reference_impl.mutants import Mutant, data_plane, families, leftovers, rights, words
 from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "clear-packets-accepted": Mutant(kernel=data_plane.believe_any_source),
     "needs-priming": Mutant(kernel=data_plane.demand_priming),
     "gateway-nodes-only": Mutant(kernel=data_plane.forget_workers),
+    "firewalls-respected": Mutant(kernel=families.respect_firewalls),
+    "ipv4-only": Mutant(kernel=families.route_ipv4_only),
     "udp-only": Mutant(kernel=data_plane.drop_in_tunnels("meta l4proto tcp")),
     "tcp-only": Mutant(kernel=data_plane.drop_in_tunnels("meta l4proto udp")),
     "one-way": Mutant(kernel=data_plane.drop_new_from_cable),

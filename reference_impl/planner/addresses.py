@@ -12,6 +12,8 @@ import hashlib
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
+from reference_impl.names import NODE_DEVICE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -61,6 +63,24 @@ def address_within(
     wanted = [prefix for prefix in prefixes if prefix.version == version]
     inside = [entry.address for entry in addresses if any(entry.address in prefix for prefix in wanted)]
     return min(inside, key=int, default=None)
+
+
+def host_address(
+    addresses: Iterable[InterfaceAddress],
+    prefixes: Iterable[IPNetwork],
+    pod_ranges: Iterable[IPNetwork],
+    version: int = 4,
+) -> IPAddress | None:
+    """Return the address under which the node itself appears in other clusters, whether it has it yet or not.
+
+    Its own one inside a pod CIDR (``prefixes``), as plugins with a bridge give it. Plugins that route to every pod
+    give none: then it is the network address of the node's slice (``pod_ranges``), which no plugin gives to a pod
+    (Flannel's VTEP has it, and in IPv6 it is the routers' anycast address, RFC 4291 section 2.6.1). None without a
+    slice of that version.
+    """
+    of_others = (entry for entry in addresses if entry.device != NODE_DEVICE)
+    slices = (pod_range.network_address for pod_range in pod_ranges if pod_range.version == version)
+    return address_within(of_others, prefixes, version) or next(slices, None)
 
 
 def underlay_mtu(addresses: Iterable[InterfaceAddress], underlay: IPAddress) -> int | None:

@@ -38,17 +38,21 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
     return (
         *_steps(Verb.REMOVE, remade),
         *_steps(Verb.SET, desired.links - left.links),
+        *_steps(Verb.SET, desired.host_addresses - left.host_addresses),
         *_steps(Verb.SET, _changed_peers(desired.peers, left.peers, observed.roaming)),
         *_steps(Verb.SET, desired.neighbours - left.neighbours),
         *_steps(Verb.SET, desired.forwarding - left.forwarding),
         *_ruleset_in(desired.ruleset, observed.ruleset_digest),
+        *_steps(Verb.SET, desired.passages - left.passages),
         *_steps(Verb.SET, desired.routes - left.routes),
         *_steps(Verb.SET, desired.rules - left.rules),
         *_steps(Verb.REMOVE, _unwanted(left.rules, desired.rules)),
         *_steps(Verb.REMOVE, _unwanted(left.routes, desired.routes)),
+        *_steps(Verb.REMOVE, left.passages - desired.passages),
         *_steps(Verb.REMOVE, _unwanted(left.forwarding, desired.forwarding)),
         *_steps(Verb.REMOVE, _unwanted(left.neighbours, desired.neighbours)),
         *_steps(Verb.REMOVE, _unwanted(left.peers, desired.peers)),
+        *_steps(Verb.REMOVE, left.host_addresses - desired.host_addresses),
         *_steps(Verb.REMOVE, stale - remade),
         *_ruleset_out(desired.ruleset, observed),
     )
@@ -109,11 +113,13 @@ def _without_devices(state: KernelState, names: set[str]) -> KernelState:
     """Return what is left once devices are gone: the kernel takes their routes and neighbours along."""
     return KernelState(
         links=frozenset(link for link in state.links if link.name not in names),
+        host_addresses=frozenset(item for item in state.host_addresses if item.device not in names),
         peers=frozenset(item for item in state.peers if item.device not in names),
         neighbours=frozenset(item for item in state.neighbours if item.device not in names),
         forwarding=frozenset(item for item in state.forwarding if item.device not in names),
         routes=frozenset(route for route in state.routes if route.device not in names),
         rules=state.rules,
+        passages=state.passages,
     )
 
 

@@ -30,11 +30,13 @@ from reference_impl.names import (
     NODE_VNI,
     VXLAN_OVERHEAD,
 )
-from reference_impl.planner.addresses import address_within, next_hop, tunnel_mac, underlay_mtu
+from reference_impl.planner.addresses import address_within, host_address, next_hop, tunnel_mac, underlay_mtu
+from reference_impl.planner.passages import plan_passages
 from reference_impl.planner.rulesets import node_ruleset
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
+    HostAddress,
     KernelState,
     Link,
     Neighbour,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reference_impl.protocols.objects import Cluster
-    from reference_impl.state import InterfaceAddress, IPAddress, IPNetwork
+    from reference_impl.state import Guard, InterfaceAddress, IPAddress, IPNetwork
 
 DEFAULT_MTU = 1500
 
@@ -78,10 +80,21 @@ class NodeFacts:
     """Those of members that have an Endpoint."""
     addresses: tuple[InterfaceAddress, ...]
     """What the kernel has on this node."""
+    guards: tuple[Guard, ...] = ()
+    """Firewalls of others on this node that would drop what we forward."""
     cable_device: str = CABLE_DEVICE
     """Device of the cluster's cable driver."""
     cable_overhead: int = 0
     """What the cable adds to a packet, in bytes; the node tunnel's own counts if it is larger."""
+
+    @property
+    def sources(self) -> dict[int, IPAddress]:
+        """Return under which address the node itself appears in other clusters, by IP version."""
+        found = {
+            version: host_address(self.addresses, self.own.pod_cidrs, self.node.pod_ranges, version)
+            for version in (4, 6)
+        }
+        return {version: address for version, address in found.items() if address is not None}
 
     @property
     def is_gateway(self) -> bool:
@@ -100,8 +113,10 @@ def plan_node(facts: NodeFacts) -> KernelState:
     # One MTU all the way: a sender is told at once, by its own node, what fits through the cable as well.
     mtu = outer - max(VXLAN_OVERHEAD[facts.node.underlay.version], facts.cable_overhead)
     hosts = _tunnel_hosts(facts)
+    tunnels = (NODE_DEVICE, facts.cable_device) if facts.is_gateway else (NODE_DEVICE,)
     return KernelState(
         links=frozenset([_link(facts.node.underlay, mtu)]),
+        host_addresses=frozenset(_missing_sources(facts)),
         neighbours=frozenset(_neighbours(facts, hosts)),
         forwarding=frozenset(
             ForwardingEntry(device=NODE_DEVICE, mac=tunnel_mac(host), destination=host, port=NODE_PORT)
@@ -113,10 +128,11 @@ def plan_node(facts: NodeFacts) -> KernelState:
             local=facts.own.pod_cidrs,
             remote=facts.known,
             nodes=[facts.node.underlay, *(node.underlay for node in facts.others)],
-            own_address=address_within(facts.addresses, facts.own.pod_cidrs),
+            sources=facts.sources.values(),
             mtu=mtu,
             cable=facts.cable_device,
         ),
+        passages=plan_passages(facts.guards, tunnels, {prefix.version for prefix in facts.known}),
     )
 
 
@@ -129,6 +145,14 @@ def _tunnel_hosts(facts: NodeFacts) -> tuple[IPAddress, ...]:
     if facts.is_gateway:
         return tuple(node.underlay for node in facts.others)
     return (facts.gateway,) if facts.gateway is not None else ()
+
+
+def _missing_sources(facts: NodeFacts) -> Iterable[HostAddress]:
+    """Return those addresses of the node that only we give it."""
+    others = [entry for entry in facts.addresses if entry.device != NODE_DEVICE]
+    for version, address in facts.sources.items():
+        if address_within(others, facts.own.pod_cidrs, version) is None:
+            yield HostAddress(device=NODE_DEVICE, address=address)
 
 
 def _neighbours(facts: NodeFacts, hosts: Iterable[IPAddress]) -> Iterable[Neighbour]:
@@ -155,7 +179,7 @@ def _to_gateway(facts: NodeFacts) -> Sequence[Route]:
             metric=NODE_METRIC,
             device=NODE_DEVICE,
             via=next_hop(facts.gateway, prefix.version),
-            source=address_within(facts.addresses, facts.own.pod_cidrs, prefix.version),
+            source=facts.sources.get(prefix.version),
         )
         for prefix in facts.reachable
     ]

@@ -26,15 +26,16 @@ def node_ruleset(
     local: Sequence[IPNetwork],
     remote: Sequence[IPNetwork],
     nodes: Iterable[IPAddress],
-    own_address: IPAddress | None,
+    sources: Iterable[IPAddress],
     mtu: int,
     cable: str,
 ) -> Ruleset:
     """Plan the rules of every node.
 
     ``local`` holds the own pod CIDRs, ``remote`` all prefixes of members, ``nodes`` the underlay addresses of
-    the own cluster, ``own_address`` the node's address in its pod CIDR, ``mtu`` the least on the way, ``cable`` the
-    device of this cluster's cable driver: what comes out of any other one is not believed.
+    the own cluster, ``sources`` the node's own address in its pod CIDRs, one per IP version at most, ``mtu`` the
+    least on the way, ``cable`` the device of this cluster's cable driver: what comes out of any other one is not
+    believed.
     """
     versions = _versions(local, remote)
     tunnels = f'{{ "{NODE_DEVICE}", "{cable}" }}'
@@ -60,7 +61,7 @@ def node_ruleset(
                 kind="nat",
                 hook="postrouting",
                 priority=BEFORE_SOURCE_NAT,
-                rules=_source(versions, own_address, tunnels),
+                rules=_source(versions, sources, tunnels),
             ),
         ),
     )
@@ -140,18 +141,19 @@ def _clamp(versions: Iterable[int], mtu: int, tunnels: str) -> tuple[str, ...]:
     )
 
 
-def _source(versions: Iterable[int], own_address: IPAddress | None, tunnels: str) -> tuple[str, ...]:
+def _source(versions: Iterable[int], sources: Iterable[IPAddress], tunnels: str) -> tuple[str, ...]:
     """Settle the source of every flow between clusters.
 
     Pods keep theirs; any other address of the node becomes the one that members can route back to.
     """
     rules: list[str] = []
+    own = {source.version: source for source in sources}
     for version in versions:
         ip, local, remote = _FAMILY[version], f"@local_v{version}", f"@remote_v{version}"
         rules.append(f"{ip} saddr {local} {ip} daddr {remote} snat {ip} to {ip} saddr")
         rules.append(f"{ip} saddr {remote} {ip} daddr {local} snat {ip} to {ip} saddr")
-        if own_address is not None and own_address.version == version:
-            rules.append(f"oifname {tunnels} {ip} daddr {remote} snat {ip} to {own_address}")
+        if version in own:
+            rules.append(f"oifname {tunnels} {ip} daddr {remote} snat {ip} to {own[version]}")
     return tuple(rules)
 
 

@@ -173,3 +173,41 @@ def test_the_order_is_by_lab_then_dismantling_then_row(pytester: pytest.Pytester
     )
     listed = [line.partition("::")[0] for line in result.stdout.lines if "::" in line]
     assert listed == ["test_d.py", "test_b.py", "test_a.py", "test_c.py"]
+
+
+EVERYWHERE = """
+import pytest
+from l3conf.plugin.marks import verifies
+
+@pytest.fixture
+def lab(topology): return topology
+
+@verifies("L3-F5", over_ipv6="L3-G1")
+@pytest.mark.topology("two-clusters", "dual-stack", "v6-only")
+def test_it(lab, family, topology):
+    assert lab == topology
+"""
+
+
+def test_a_scenario_runs_on_each_of_its_topologies_in_each_family_that_they_have(
+    pytester: pytest.Pytester, implementation: Path
+) -> None:
+    implementation.write_text(IMPLEMENTATION.replace("spec:", "spec:\n  profiles: [core, ipv6]"), encoding="utf-8")
+    run(pytester, implementation, test_one=EVERYWHERE)
+    ran = [event for event in events(pytester) if isinstance(event, TestFinished)]
+    assert {(event.topology, event.test.partition("[")[2], *event.rows) for event in ran} == {
+        ("two-clusters", "two-clusters-IPv4]", "L3-F5"),
+        ("dual-stack", "dual-stack-IPv4]", "L3-F5"),
+        ("dual-stack", "dual-stack-IPv6]", "L3-G1"),
+        ("v6-only", "v6-only-IPv6]", "L3-G1"),
+    }
+    assert {event.outcome for event in ran} == {"pass"}
+
+
+def test_a_row_over_ipv6_is_unsupported_where_ipv6_is_not_claimed(
+    pytester: pytest.Pytester, implementation: Path
+) -> None:
+    run(pytester, implementation, test_one=EVERYWHERE)
+    report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    verdicts = {row["id"]: row["verdict"] for row in report["rows"]}
+    assert (verdicts["L3-F5"], verdicts["L3-G1"]) == ("pass", "unsupported")

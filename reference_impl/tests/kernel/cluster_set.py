@@ -179,6 +179,7 @@ def plan_of_node(
         known=other.cluster.prefixes,
         reachable=other.cluster.prefixes,
         addresses=observed.addresses,
+        guards=observed.guards,
         cable_device=driver.device,
         cable_overhead=driver.overhead[4],
     )

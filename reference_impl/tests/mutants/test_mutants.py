@@ -13,13 +13,15 @@ from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.node import plan_node
-from reference_impl.state import KernelState, Link, Route, Rule, Ruleset
-from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint, node_facts
+from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset
+from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
 ROOT = Path(__file__).parents[3]
 TRIED = {
-    row for file in (ROOT / "scenarios").glob("test_*.py") for row in re.findall(r'verifies\("(.*?)"', file.read_text())
+    row
+    for file in (ROOT / "scenarios").glob("test_*.py")
+    for row in re.findall(r'(?:verifies\(|over_ipv6=)"(.*?)"', file.read_text())
 }
 """Rows that have a scenario."""
 DEMANDED = {
@@ -31,7 +33,11 @@ DEMANDED = {
 
 def _kernel_plans() -> list[KernelState]:
     cables = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=(endpoint(2),), addresses=addresses_of(0))
-    return [plan_node(node_facts(0)), plan_node(node_facts(1)), plan_cables(cables, VXLANCables())]
+    elsewhere = [
+        plan_node(node_facts(1, guards=(Guard(family="ip", table="filter", chain="FORWARD"),))),
+        plan_node(node_facts(1, known=REMOTE_V6, reachable=REMOTE_V6)),
+    ]
+    return [plan_node(node_facts(0)), plan_node(node_facts(1)), plan_cables(cables, VXLANCables()), *elsewhere]
 
 
 def _removals() -> tuple[Operation, ...]:

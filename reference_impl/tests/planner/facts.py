@@ -20,6 +20,7 @@ NODES = tuple(
     for index in range(3)
 )
 REMOTE = (ip_network("10.102.0.0/16"), ip_network("10.2.0.0/16"))
+REMOTE_V6 = (ip_network("fd11:2::/112"), ip_network("fd10:2::/56"))
 
 
 def addresses_of(index: int) -> tuple[InterfaceAddress, ...]:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.names import FLOOR_METRIC, NODE_DEVICE
+from reference_impl.names import CABLE_DEVICE, FLOOR_METRIC, NODE_DEVICE
 from reference_impl.nft_script import digest, render
 from reference_impl.planner.node import plan_node
-from reference_impl.state import Direction, KernelState, RouteKind
-from reference_impl.tests.planner.facts import NODES, REMOTE, node_facts, prefixes
+from reference_impl.state import Direction, Guard, HostAddress, InterfaceAddress, KernelState, RouteKind, Side
+from reference_impl.tests.planner.facts import NODES, REMOTE, REMOTE_V6, node_facts, prefixes
 
 
 def test_nothing_is_planned_without_other_members() -> None:
@@ -72,7 +73,26 @@ def test_the_script_replaces_the_table_in_one_transaction() -> None:
     assert lines[:3] == ["table inet submariner { }", "delete table inet submariner", "table inet submariner {"]
 
 
-def test_a_node_without_pod_address_still_forwards_for_its_pods() -> None:
-    plan = plan_node(node_facts(addresses=()))
+def test_a_node_that_its_plugin_gave_no_address_among_pods_takes_the_one_that_no_pod_gets() -> None:
+    taken = ip_address("10.1.1.0")
+    bare = plan_node(node_facts(addresses=()))
+    assert bare.host_addresses == {HostAddress(device=NODE_DEVICE, address=taken)}
+    assert {route.source for route in bare.routes if route.kind is RouteKind.UNICAST} == {taken}
+    own = InterfaceAddress(device=NODE_DEVICE, address=taken, mtu=1450)
+    assert plan_node(node_facts(addresses=(own,))) == bare
+    assert plan_node(node_facts()).host_addresses == frozenset()
+
+
+def test_a_node_without_any_range_of_pods_still_forwards() -> None:
+    plan = plan_node(node_facts(addresses=(), node=replace(NODES[1], pod_ranges=())))
     assert {route.source for route in plan.routes if route.kind is RouteKind.UNICAST} == {None}
     assert ip_address("172.16.1.10") in {route.via for route in plan.routes}
+
+
+def test_tunnels_pass_the_firewalls_that_see_their_packets_on_whatever_node() -> None:
+    four, six = (Guard(family=family, table="filter", chain="FORWARD") for family in ("ip", "ip6"))
+    passages = plan_node(node_facts(guards=(four, six))).passages
+    assert {(one.guard, one.device) for one in passages} == {(four, NODE_DEVICE)}
+    assert {one.side for one in passages} == set(Side)
+    at_gateway = plan_node(node_facts(0, guards=(six,), known=REMOTE_V6)).passages
+    assert {(one.guard, one.device) for one in at_gateway} == {(six, NODE_DEVICE), (six, CABLE_DEVICE)}

@@ -1,0 +1,46 @@
+"""Topologies and address families as parameters: one scenario text, run wherever it must hold.
+
+A scenario names the cluster sets on which it proves something. If it takes a ``family``, it runs once for each that
+all clusters of the set have, so that none is forgotten and no scenario asks what a cluster does not have.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from l3conf.model.topology import IPFamily
+from l3conf.plugin.options import topology_file
+from l3conf.spec.files import load_topology
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+TOPOLOGY, FAMILY = "topology", "family"
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Give a scenario its topologies and their families, unless it chooses families itself."""
+    mark = metafunc.definition.get_closest_marker("topology")
+    if mark is None or TOPOLOGY not in metafunc.fixturenames:
+        return
+    chosen = {name for one in metafunc.definition.iter_markers("parametrize") for name in _names(one.args[0])}
+    if FAMILY in metafunc.fixturenames and FAMILY not in chosen:
+        pairs = [(name, family) for name in mark.args for family in families_of(name, metafunc.config.rootpath)]
+        metafunc.parametrize((TOPOLOGY, FAMILY), pairs)
+    elif len(mark.args) > 1:
+        metafunc.parametrize(TOPOLOGY, mark.args)
+
+
+@functools.cache
+def families_of(topology: str, root: Path) -> tuple[IPFamily, ...]:
+    """Return the families that every cluster of a topology has, in a fixed order."""
+    clusters = load_topology(topology_file(topology, root)).clusters
+    return tuple(family for family in IPFamily if all(family in cluster.families for cluster in clusters))
+
+
+def _names(argument: str | tuple[str, ...] | list[str]) -> list[str]:
+    """Return the argument names of a parametrize mark, which may be one comma-separated text."""
+    return [name.strip() for name in argument.split(",")] if isinstance(argument, str) else list(argument)
