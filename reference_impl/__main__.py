@@ -1,4 +1,4 @@
-"""``python -m reference_impl gateway|route-agent|cleanup|wireguard``: the programs of the DaemonSets.
+"""``python -m reference_impl gateway|route-agent|cleanup|wireguard|ipsec``: the programs of the DaemonSets.
 
 ``show`` is for people and their scripts.
 """
@@ -22,7 +22,7 @@ from reference_impl.drivers.key_file import load_or_make
 from reference_impl.drivers.kube_api import KubeAPI
 from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.mutants import UnknownMutantError, load_mutant
-from reference_impl.names import WIREGUARD_BACKEND
+from reference_impl.names import VXLAN_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ async def _gateway(resources: AsyncExitStack) -> None:
     from reference_impl.agents.gateway import OWNERSHIP, GatewayAgent  # noqa: PLC0415 - likewise
 
     settings, access = load_settings(), load_broker()
-    key = load_or_make() if settings.backend == WIREGUARD_BACKEND else None
+    key = load_or_make() if settings.backend != VXLAN_BACKEND else None
     driver = load_driver(settings.backend, key.public if key else "")
     devices = tuple(dict.fromkeys([*OWNERSHIP.devices, driver.device]))
     broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
@@ -74,6 +74,12 @@ async def _wireguard(_resources: AsyncExitStack) -> None:
     await wireguard_engine.run()
 
 
+async def _ipsec(_resources: AsyncExitStack) -> None:
+    from reference_impl.agents import ipsec_engine  # noqa: PLC0415 - likewise
+
+    await ipsec_engine.run()
+
+
 def _api(resources: AsyncExitStack) -> KubeAPI:
     api = KubeAPI.in_cluster()
     resources.push_async_callback(api.close)
@@ -91,6 +97,7 @@ PROGRAMS: dict[str, Callable[[AsyncExitStack], Awaitable[None]]] = {
     "route-agent": _route_agent,
     "cleanup": _cleanup,
     "wireguard": _wireguard,
+    "ipsec": _ipsec,
 }
 
 

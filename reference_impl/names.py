@@ -61,16 +61,29 @@ CABLE_TABLE: Final = "submariner-cable"
 
 VXLAN_BACKEND: Final = "vxlan"
 WIREGUARD_BACKEND: Final = "wireguard"
-"""``Endpoint.spec.backend``."""
+IPSEC_BACKEND: Final = "libreswan"
+"""``Endpoint.spec.backend``. IPsec goes by the name of the daemon that carried it first; IKE does not care."""
 WIREGUARD_DEVICE: Final = "submariner"
 WIREGUARD_OVERHEAD: Final = {4: 80, 6: 80}
 """Outer IP, UDP, WireGuard header and tag: 60 and 80 bytes. 80 always, as everybody's default of 1420 has it, so that
 both ends agree and a path that turns to IPv6 on its way still carries the packets."""
 WIREGUARD_KEEPALIVE: Final = 10
 """Seconds. Shorter than the 30 s after which the most forgetful NATs drop a mapping."""
+IPSEC_DEVICE: Final = "ipsec0"
+"""libipsec names its TUN device itself; the interface of the kernel's ESP gets the same name."""
+IPSEC_OVERHEAD: Final = {4: 100, 6: 100}
+"""ESP with AES-GCM in UDP adds 62 and 82 bytes (RFC 4303, 4106, 3948). 100, so that an underlay of 1500 bytes gives
+the 1400 that libipsec reads at most from its device."""
+IPSEC_LARGEST: Final = 1400
+"""MTU above which libipsec cuts packets off (its read buffer, libcharon/plugins/kernel_libipsec)."""
+IPSEC_INTERFACE_ID: Final = 150
+"""Ties security policies of the kernel to the device (XFRMA_IF_ID)."""
+IPSEC_ROUTING_TABLE: Final = 152
+IPSEC_RULE_PRIORITY: Final = 40000
+"""Where charon may keep the routes that libipsec insists on: behind every other table, so that nothing finds them."""
 PUBLIC_KEY: Final = "publicKey"
-"""Entry of ``Endpoint.spec.backend_config``: base64."""
+"""Entry of ``Endpoint.spec.backend_config``: an X25519 public key in base64, WireGuard's or IPsec's."""
 NODE_DIRECTORY: Final = "/run/submariner"
-"""Directory of the host, with one directory a node in it: key and socket of the cable driver wireguard."""
+"""Directory of the host, with one directory a node in it: key and socket of a cable driver."""
 CABLE_DRIVER_GROUP: Final = "reference_impl.cable_drivers"
 """Entry point group in which installed packages offer further cable drivers."""

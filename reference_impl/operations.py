@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from reference_impl.state import (
+    AnyLink,
     ForwardingEntry,
     HostAddress,
+    IPsecLink,
+    IPsecPeer,
     Link,
     Neighbour,
     Passage,
@@ -20,7 +23,7 @@ from reference_impl.state import (
 )
 
 Item: TypeAlias = (
-    Link | WireGuardLink | HostAddress | WireGuardPeer | Neighbour | ForwardingEntry | Route | Rule | Ruleset | Passage
+    AnyLink | HostAddress | WireGuardPeer | IPsecPeer | Neighbour | ForwardingEntry | Route | Rule | Ruleset | Passage
 )
 
 
@@ -57,6 +60,12 @@ def _describe(item: Item) -> str:  # noqa: C901, PLR0911 - one for each kind
             return f"peer {item.public_key} allowed {allowed} endpoint {where} dev {item.device}"
         case HostAddress():
             return f"addr {item.address} dev {item.device}"
+        case IPsecLink():
+            return f"link {item.name} ipsec mtu {item.mtu} addresses {','.join(sorted(map(str, item.anchors)))}"
+        case IPsecPeer():
+            pairs = ",".join(sorted(f"{own}={other}" for own, other in item.pairs))
+            where = "{}:{}".format(*item.remote)
+            return f"ike {item.name} from {item.local} to {where} key {item.public_key} pairs {pairs}"
         case Neighbour():
             return f"neigh {item.address} lladdr {item.mac} dev {item.device}"
         case ForwardingEntry():

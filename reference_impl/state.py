@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
+Pair: TypeAlias = tuple[IPNetwork, IPNetwork]
+"""An own prefix and a peer's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,42 @@ class HostAddress:
 
     device: str
     address: IPAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IPsecLink:
+    """The device between clear packets and ESP: libipsec's TUN or the kernel's XFRM interface."""
+
+    name: str
+    mtu: int
+    anchors: frozenset[IPAddress]
+    """One address in each own prefix. libipsec takes a policy only where the node itself has such an address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IPsecPeer:
+    """A peer as the IKE daemon knows it. ``(device, name)`` is its identity."""
+
+    device: str
+    name: str
+    """Of the connection: the peer's cluster id."""
+    own_key: str
+    public_key: str
+    """Base64 of X25519, ours and the peer's: both ends' IKE identities, and what the secret of the pair is made of."""
+    local: IPAddress
+    remote: tuple[IPAddress, int]
+    """Where it is called. Where it calls from does not matter."""
+    pairs: frozenset[Pair]
+    """One sub-tunnel (child SA) each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubTunnel:
+    """A pair of prefixes that packets can pass between now."""
+
+    peer: str
+    """``IPsecPeer.name``."""
+    pair: Pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +185,9 @@ class Ruleset:
     chains: tuple[Chain, ...] = ()
 
 
+AnyLink: TypeAlias = Link | WireGuardLink | IPsecLink
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """A base chain of somebody else's that drops what it forwards unless one of its rules spares it."""
@@ -177,9 +218,10 @@ class Passage:
 class KernelState:
     """All that one agent owns in its node's kernel: what is there, or what should be."""
 
-    links: frozenset[Link | WireGuardLink] = frozenset()
     host_addresses: frozenset[HostAddress] = frozenset()
+    links: frozenset[AnyLink] = frozenset()
     peers: frozenset[WireGuardPeer] = frozenset()
+    ike_peers: frozenset[IPsecPeer] = frozenset()
     neighbours: frozenset[Neighbour] = frozenset()
     forwarding: frozenset[ForwardingEntry] = frozenset()
     routes: frozenset[Route] = frozenset()
@@ -225,3 +267,5 @@ class Observed:
     roaming: frozenset[str] = frozenset()
     """Public keys of WireGuard peers that were heard from lately: where they are is known better in the kernel than
     anywhere else. Their ``endpoint`` above is the one last set by this agent, None if it set none."""
+    sub_tunnels: frozenset[SubTunnel] = frozenset()
+    """Sub-tunnels that are up."""

@@ -1,6 +1,6 @@
 """Which cable drivers there are.
 
-Two are built in. Another package adds one by an entry point whose name is the backend, as peers will read it in
+Three are built in. Another package adds one by an entry point whose name is the backend, as peers will read it in
 ``Endpoint.spec.backend``, and whose object is a ``Factory``::
 
     [project.entry-points."reference_impl.cable_drivers"]
@@ -17,8 +17,9 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, TypeAlias
 
 from reference_impl.agents.settings import SettingsError
-from reference_impl.names import CABLE_DRIVER_GROUP, VXLAN_BACKEND, WIREGUARD_BACKEND
+from reference_impl.names import CABLE_DRIVER_GROUP, IPSEC_BACKEND, VXLAN_BACKEND, WIREGUARD_BACKEND
 from reference_impl.planner.cable import CableDriver, VXLANCables
+from reference_impl.planner.ipsec import IPsecCables
 from reference_impl.planner.wireguard import WireGuardCables
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 
 Factory: TypeAlias = Callable[[str], CableDriver]
 """Makes a driver, given the node's public key (base64 of X25519); "" on nodes that hold no cables."""
-BUILT_IN: Mapping[str, Factory] = {VXLAN_BACKEND: lambda _key: VXLANCables(), WIREGUARD_BACKEND: WireGuardCables}
+BUILT_IN: Mapping[str, Factory] = {
+    VXLAN_BACKEND: lambda _key: VXLANCables(),
+    WIREGUARD_BACKEND: WireGuardCables,
+    IPSEC_BACKEND: IPsecCables,
+}
 
 
 def load_driver(backend: str, public_key: str = "") -> CableDriver:

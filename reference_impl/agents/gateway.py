@@ -15,7 +15,7 @@ from reference_impl.agents.publication import Publication
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
-from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, GATEWAY_PROTOCOL, WIREGUARD_DEVICE
+from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, GATEWAY_PROTOCOL, IPSEC_DEVICE, WIREGUARD_DEVICE
 from reference_impl.planner.addresses import host_address
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from reference_impl.planner.node import Node
     from reference_impl.state import Observed
 
-OWNERSHIP = Ownership(protocol=GATEWAY_PROTOCOL, devices=(CABLE_DEVICE, WIREGUARD_DEVICE), table=CABLE_TABLE)
+OWNERSHIP = Ownership(
+    protocol=GATEWAY_PROTOCOL, devices=(CABLE_DEVICE, WIREGUARD_DEVICE, IPSEC_DEVICE), table=CABLE_TABLE
+)
 """Devices of all built-in cable drivers: one that was used before is taken down."""
 PERIOD = 2.0
 """Seconds between two looks without a cause."""

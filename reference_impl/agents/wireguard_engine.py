@@ -17,19 +17,17 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.processes import end_process
 from reference_impl.drivers.wireguard import SOCKET_DIRECTORY, kernel_has_wireguard
 from reference_impl.names import WIREGUARD_DEVICE
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
 PROGRAM = "wireguard-go"
 RETRY = 1.0
 """Seconds between the end of the process and its next start."""
-PATIENCE = 3.0
-"""Seconds that it is given to end by itself."""
 
 
 async def run(program: str = PROGRAM, device: str = WIREGUARD_DEVICE, directory: Path = SOCKET_DIRECTORY) -> None:
@@ -52,18 +50,5 @@ async def _run_once(program: str, device: str, directory: Path) -> None:
     try:
         _LOG.error("%s ended with %d", program, await process.wait())
     finally:
-        await _end(process)
+        await end_process(process)
         (directory / f"{device}.sock").unlink(missing_ok=True)
-
-
-async def _end(process: Process) -> None:
-    """End the process and wait for it: its device goes with it."""
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -13,6 +13,8 @@ from reference_impl.state import (
     Guard,
     HostAddress,
     InterfaceAddress,
+    IPsecLink,
+    IPsecPeer,
     KernelState,
     Link,
     Neighbour,
@@ -22,6 +24,7 @@ from reference_impl.state import (
     RouteKind,
     Rule,
     Ruleset,
+    SubTunnel,
     WireGuardLink,
     WireGuardPeer,
 )
@@ -42,6 +45,8 @@ class FakeKernel:
         """Every step ever applied, for tests on order and idleness."""
         self.heard_from: set[str] = set()
         """Public keys of WireGuard peers that are heard from, from wherever."""
+        self.sub_tunnels_down: set[SubTunnel] = set()
+        """Sub-tunnels that do not come up, whatever is set."""
         self.without: tuple[type, ...] = ()
         """Kinds of items that this kernel does not have."""
         self._items: dict[Hashable, Item] = {}
@@ -55,9 +60,10 @@ class FakeKernel:
         ruleset = next((item for item in items if isinstance(item, Ruleset)), None)
         return Observed(
             state=KernelState(
-                links=frozenset(item for item in items if isinstance(item, Link | WireGuardLink)),
                 host_addresses=frozenset(item for item in items if isinstance(item, HostAddress)),
+                links=frozenset(item for item in items if isinstance(item, Link | WireGuardLink | IPsecLink)),
                 peers=frozenset(item for item in items if isinstance(item, WireGuardPeer)),
+                ike_peers=frozenset(item for item in items if isinstance(item, IPsecPeer)),
                 neighbours=frozenset(item for item in items if isinstance(item, Neighbour)),
                 forwarding=frozenset(item for item in items if isinstance(item, ForwardingEntry)),
                 routes=frozenset(item for item in items if isinstance(item, Route)),
@@ -69,6 +75,7 @@ class FakeKernel:
             addresses=self.addresses,
             guards=self.guards,
             roaming=frozenset(self.heard_from),
+            sub_tunnels=frozenset(self._sub_tunnels()) - self.sub_tunnels_down,
         )
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
@@ -86,13 +93,18 @@ class FakeKernel:
                 self._items[_key(operation.item)] = self._as_kept(operation.item)
         return tuple(failures)
 
+    def _sub_tunnels(self) -> Iterable[SubTunnel]:
+        for item in self._items.values():
+            if isinstance(item, IPsecPeer):
+                yield from (SubTunnel(peer=item.name, pair=pair) for pair in item.pairs)
+
     def forget_everything(self) -> None:
         """Lose all state, as after a foreign hand."""
         self._items.clear()
 
     def _remove(self, item: Item) -> None:
         self._items.pop(_key(item), None)
-        if isinstance(item, Link | WireGuardLink):
+        if isinstance(item, Link | WireGuardLink | IPsecLink):
             self._items = {
                 key: other
                 for key, other in self._items.items()
@@ -115,12 +127,14 @@ class FakeKernel:
 
 def _key(item: Item) -> Hashable:  # noqa: PLR0911 - one for each kind
     match item:
-        case Link() | WireGuardLink():
+        case Link() | WireGuardLink() | IPsecLink():
             return "link", item.name
         case WireGuardPeer():
             return "peer", item.device, item.public_key
         case HostAddress() | Passage():
             return item
+        case IPsecPeer():
+            return "ike", item.device, item.name
         case Neighbour():
             return "neighbour", item.device, item.address
         case ForwardingEntry():

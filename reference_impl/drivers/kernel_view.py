@@ -7,12 +7,13 @@ import socket
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from reference_impl.names import ROUTING_TABLE
+from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
     HostAddress,
     InterfaceAddress,
+    IPsecLink,
     Link,
     Neighbour,
     Ownership,
@@ -35,8 +36,8 @@ ROUTE_TYPES = {RouteKind.UNICAST: 1, RouteKind.UNREACHABLE: 7, RouteKind.THROW: 
 _KINDS = {number: kind for kind, number in ROUTE_TYPES.items()}
 
 
-WIREGUARD_KINDS = frozenset({"wireguard", "tun"})
-"""The kernel's own, and wireguard-go's."""
+TUNNEL_KINDS = frozenset({"wireguard", "xfrm", "tun"})
+"""The kernel's WireGuard and ESP, and those of wireguard-go and libipsec."""
 
 
 class KernelView:
@@ -48,10 +49,10 @@ class KernelView:
         self._links: dict[int, Any] = {message["index"]: message for message in netlink.get_links()}
 
     def links(self) -> Iterable[Link]:
-        """Return the owner's devices that are there, but for WireGuard's."""
+        """Return the owner's devices that are there, but for WireGuard's and IPsec's."""
         for index in self._own_indices():
             message = self._links[index]
-            if self.kind(message.get_attr("IFLA_IFNAME")) in WIREGUARD_KINDS:
+            if self.kind(message.get_attr("IFLA_IFNAME")) in TUNNEL_KINDS:
                 continue
             info = message.get_attr("IFLA_LINKINFO")
             data = info.get_attr("IFLA_INFO_DATA") if info and info.get_attr("IFLA_INFO_KIND") == "vxlan" else None
@@ -77,6 +78,18 @@ class KernelView:
             name=device, port=state.port, mtu=_mtu_if_up(message), public_key=public_key(state.private_key)
         )
 
+    def ipsec_link(self, device: str) -> IPsecLink | None:
+        """Return the IPsec device; None if it is not there or has no address, as libipsec's when it is idle."""
+        message = next((m for m in self._links.values() if m.get_attr("IFLA_IFNAME") == device), None)
+        if message is None:
+            return None
+        anchors = frozenset(
+            address.address
+            for address in self._all_addresses()
+            if address.device == device and not address.address.is_link_local
+        )
+        return IPsecLink(name=device, mtu=_mtu_if_up(message), anchors=anchors) if anchors else None
+
     def kind(self, device: str) -> str:
         """Return the kind of a device, "" if there is none or it is a plain one."""
         for message in self._links.values():
@@ -89,7 +102,10 @@ class KernelView:
         return [i for i, m in self._links.items() if m.get_attr("IFLA_IFNAME") in self._ownership.devices]
 
     def addresses(self) -> Iterable[InterfaceAddress]:
-        """Return every address of the node."""
+        """Return every address of the node, but for those that are only there for libipsec's sake."""
+        return (address for address in self._all_addresses() if address.device != IPSEC_DEVICE)
+
+    def _all_addresses(self) -> Iterable[InterfaceAddress]:
         for message in self._netlink.get_addr():
             link = self._links.get(message["index"])
             address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")

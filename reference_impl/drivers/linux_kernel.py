@@ -17,15 +17,18 @@ from pyroute2.netlink.exceptions import NetlinkError
 from reference_impl.drivers import nftables
 from reference_impl.drivers.conntrack import forget_translated_flows
 from reference_impl.drivers.firewalls import Firewalls
+from reference_impl.drivers.ipsec_device import IPsecDevice, IPsecView
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, ROUTE_TYPES, KernelView
 from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
-from reference_impl.names import ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
+from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
 from reference_impl.operations import Operation, Verb
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
     HostAddress,
+    IPsecLink,
+    IPsecPeer,
     KernelState,
     Link,
     Neighbour,
@@ -59,6 +62,7 @@ class LinuxKernel:
         self._nft = nftables.Table(ownership.table)
         self._firewalls = Firewalls(ownership.table)
         self._wireguard = WireGuardDevice(key) if WIREGUARD_DEVICE in ownership.devices else None
+        self._ipsec = IPsecDevice(key) if IPSEC_DEVICE in ownership.devices else None
 
     @functools.cached_property
     def _netlink(self) -> Any:  # noqa: ANN401 - pyroute2 is untyped
@@ -76,11 +80,13 @@ class LinuxKernel:
             digest = self._nft.digest()
             guards, passages = self._firewalls.observe() if self._ownership.passages else ((), frozenset())
             tunnel = self._wireguard.observe(view) if self._wireguard else WireGuardView()
+            ipsec = self._ipsec.observe(view) if self._ipsec else IPsecView()
             return Observed(
                 state=KernelState(
-                    links=frozenset([*view.links(), *tunnel.links]),
                     host_addresses=frozenset(view.host_addresses()),
+                    links=frozenset([*view.links(), *tunnel.links, *ipsec.links]),
                     peers=tunnel.peers,
+                    ike_peers=ipsec.peers,
                     neighbours=frozenset(view.neighbours()),
                     forwarding=frozenset(view.forwarding()),
                     routes=frozenset(view.routes()),
@@ -92,6 +98,7 @@ class LinuxKernel:
                 addresses=tuple(view.addresses()),
                 guards=guards,
                 roaming=tunnel.roaming,
+                sub_tunnels=ipsec.sub_tunnels,
             )
         except (NetlinkError, OSError) as error:
             raise KernelError(f"cannot read the kernel: {error}") from error
@@ -126,7 +133,7 @@ class LinuxKernel:
             match operation.item:
                 case Link() as link:
                     self._remove_link(link) if remove else self._set_link(link)
-                case WireGuardLink() | WireGuardPeer() as item:
+                case WireGuardLink() | WireGuardPeer() | IPsecLink() | IPsecPeer() as item:
                     self._tunnel(operation.verb, item)
                 case HostAddress() as address:
                     self._address("del" if remove else "replace", address)
@@ -146,10 +153,14 @@ class LinuxKernel:
             if not (remove and error.code in _GONE):
                 raise
 
-    def _tunnel(self, verb: Verb, item: WireGuardLink | WireGuardPeer) -> None:
-        if self._wireguard is None:
-            raise KernelError(f"{verb.value} {item}: no WireGuard device belongs to this agent")
-        self._wireguard.step(self._netlink, verb, item)
+    def _tunnel(self, verb: Verb, item: WireGuardLink | WireGuardPeer | IPsecLink | IPsecPeer) -> None:
+        match item:
+            case WireGuardLink() | WireGuardPeer() if self._wireguard is not None:
+                self._wireguard.step(self._netlink, verb, item)
+            case IPsecLink() | IPsecPeer() if self._ipsec is not None:
+                self._ipsec.step(self._netlink, verb, item)
+            case _:
+                raise KernelError(f"{verb.value} {item}: no such device belongs to this agent")
 
     def _index(self, device: str) -> int:
         found = self._netlink.link_lookup(ifname=device)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from reference_impl.mutants import VARIABLE
-from reference_impl.names import MANAGED_BY, NODE_DIRECTORY, WIREGUARD_BACKEND
+from reference_impl.names import IPSEC_BACKEND, MANAGED_BY, NODE_DIRECTORY, WIREGUARD_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,32 +59,42 @@ def settings(data: Mapping[str, str], broker: Mapping[str, str]) -> list[Object]
     return [config_map, secret]
 
 
-def with_node_directory(objects: Iterable[Object], mount: Mapping[str, str]) -> list[Object]:
+_ENGINES: Mapping[str, tuple[str, str]] = {
+    WIREGUARD_BACKEND: ("member/wireguard.yaml", "/run/wireguard"),
+    IPSEC_BACKEND: ("member/ipsec.yaml", "/run/charon"),
+}
+"""By cable driver: the manifest of its engine, and where both engine and agent see the node's directory of ours."""
+_KEY_DIRECTORY = "/run/wireguard"
+
+
+def with_node_directory(objects: Iterable[Object], *mounts: Mapping[str, str]) -> list[Object]:
     """Return the objects; the first container of each DaemonSet gets the node's directory of ours mounted."""
     listed = list(objects)
     for obj in listed:
         if obj["kind"] == "DaemonSet":
             pod = obj["spec"]["template"]["spec"]
-            volume = {"name": "wireguard", "hostPath": {"path": NODE_DIRECTORY, "type": "DirectoryOrCreate"}}
+            volume = {"name": "node-directory", "hostPath": {"path": NODE_DIRECTORY, "type": "DirectoryOrCreate"}}
             pod["volumes"] = [*pod.get("volumes", []), volume]
             container = pod["containers"][0]
-            container["volumeMounts"] = [*container.get("volumeMounts", []), {"name": "wireguard", **mount}]
+            mounted = [{"name": "node-directory", **mount} for mount in mounts]
+            container["volumeMounts"] = [*container.get("volumeMounts", []), *mounted]
     return listed
 
 
 def agents(driver: str) -> list[Object]:
     """Return the DaemonSets that a member runs with this cable driver."""
-    if driver != WIREGUARD_BACKEND:
+    if driver not in _ENGINES:
         return load("member/gateway.yaml", "member/routeagent.yaml")
-    mount = {"mountPath": "/run/wireguard", "subPathExpr": "$(NODE_NAME)"}
-    gateway = with_node_directory(load("member/gateway.yaml"), mount)
-    return [*load("member/wireguard.yaml"), *gateway, *load("member/routeagent.yaml")]
+    manifest, directory = _ENGINES[driver]
+    mounts = [{"mountPath": path, "subPathExpr": "$(NODE_NAME)"} for path in sorted({directory, _KEY_DIRECTORY})]
+    gateway = with_node_directory(load("member/gateway.yaml"), *mounts)
+    return [*load(manifest), *gateway, *load("member/routeagent.yaml")]
 
 
 def cleanup(driver: str) -> list[Object]:
     """Return what cleans nodes after this cable driver."""
     objects = load("member/cleanup.yaml")
-    return with_node_directory(objects, {"mountPath": NODE_DIRECTORY}) if driver == WIREGUARD_BACKEND else objects
+    return with_node_directory(objects, {"mountPath": NODE_DIRECTORY}) if driver in _ENGINES else objects
 
 
 def with_variables(objects: Iterable[Object], environ: Mapping[str, str]) -> list[Object]:

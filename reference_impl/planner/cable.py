@@ -28,15 +28,13 @@ from reference_impl.state import (
     Neighbour,
     Route,
     RouteKind,
-    WireGuardLink,
-    WireGuardPeer,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.protocols.objects import Cluster, Endpoint
-    from reference_impl.state import InterfaceAddress, IPAddress, IPNetwork
+    from reference_impl.state import AnyLink, InterfaceAddress, IPAddress, IPNetwork, IPsecPeer, WireGuardPeer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +52,9 @@ class Cables:
 
     hops: Mapping[str, NextHop]
     """By cluster id."""
-    links: frozenset[Link | WireGuardLink] = frozenset()
+    links: frozenset[AnyLink] = frozenset()
     peers: frozenset[WireGuardPeer] = frozenset()
+    ike_peers: frozenset[IPsecPeer] = frozenset()
     neighbours: frozenset[Neighbour] = frozenset()
     forwarding: frozenset[ForwardingEntry] = frozenset()
 
@@ -97,7 +96,7 @@ class CableDriver(Protocol):
     def objection(self, peer: Endpoint) -> str:
         """Say why there can be no cable to an Endpoint of this backend; "" if there can. Never raises."""
 
-    def plan(self, underlay: IPAddress, mtu: int, peers: Sequence[Endpoint]) -> Cables:
+    def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the cables to all peers. ``mtu`` is the underlay's. Pure."""
 
 
@@ -129,15 +128,15 @@ class VXLANCables:
         """Any Endpoint will do."""
         return ""
 
-    def plan(self, underlay: IPAddress, mtu: int, peers: Sequence[Endpoint]) -> Cables:
+    def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the device and a neighbour and forwarding entry per peer."""
         link = Link(
             name=CABLE_DEVICE,
             vni=CABLE_VNI,
             port=self.port,
-            local=underlay,
-            mac=tunnel_mac(underlay),
-            mtu=mtu - VXLAN_OVERHEAD[underlay.version],
+            local=facts.underlay,
+            mac=tunnel_mac(facts.underlay),
+            mtu=mtu - VXLAN_OVERHEAD[facts.underlay.version],
         )
         return Cables(
             links=frozenset([link]),
@@ -145,7 +144,7 @@ class VXLANCables:
             # the outer destination may be another one (NAT).
             neighbours=frozenset(
                 Neighbour(device=CABLE_DEVICE, address=peer.private_ip, mac=tunnel_mac(peer.private_ip))
-                for peer in peers
+                for peer in facts.peers
             ),
             forwarding=frozenset(
                 ForwardingEntry(
@@ -154,9 +153,9 @@ class VXLANCables:
                     destination=peer.tunnel_address,
                     port=peer.port,
                 )
-                for peer in peers
+                for peer in facts.peers
             ),
-            hops={peer.cluster_id: NextHop(device=CABLE_DEVICE, via=peer.private_ip) for peer in peers},
+            hops={peer.cluster_id: NextHop(device=CABLE_DEVICE, via=peer.private_ip) for peer in facts.peers},
         )
 
 
@@ -175,11 +174,12 @@ def plan_cables(facts: GatewayFacts, driver: CableDriver) -> KernelState:
     if not facts.peers:
         return KernelState()
     mtu = underlay_mtu(facts.addresses, facts.underlay) or DEFAULT_MTU
-    cables = driver.plan(facts.underlay, mtu, facts.peers)
+    cables = driver.plan(facts, mtu)
     remote = tuple(subnet for peer in facts.peers for subnet in peer.subnets)
     return KernelState(
         links=cables.links,
         peers=cables.peers,
+        ike_peers=cables.ike_peers,
         neighbours=cables.neighbours,
         forwarding=cables.forwarding,
         routes=frozenset([*_routes(facts, cables.hops), *_exemptions(facts.peers, remote)]),

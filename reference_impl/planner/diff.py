@@ -14,8 +14,9 @@ from reference_impl.nft_script import digest
 from reference_impl.operations import Item, Operation, Verb
 from reference_impl.state import (
     ForwardingEntry,
+    IPsecLink,
+    IPsecPeer,
     KernelState,
-    Link,
     Neighbour,
     Route,
     Ruleset,
@@ -26,7 +27,7 @@ from reference_impl.state import (
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from reference_impl.state import Observed
+    from reference_impl.state import AnyLink, Observed
 
 
 def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
@@ -40,6 +41,7 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
         *_steps(Verb.SET, desired.links - left.links),
         *_steps(Verb.SET, desired.host_addresses - left.host_addresses),
         *_steps(Verb.SET, _changed_peers(desired.peers, left.peers, observed.roaming)),
+        *_steps(Verb.SET, desired.ike_peers - left.ike_peers),
         *_steps(Verb.SET, desired.neighbours - left.neighbours),
         *_steps(Verb.SET, desired.forwarding - left.forwarding),
         *_ruleset_in(desired.ruleset, observed.ruleset_digest),
@@ -53,6 +55,7 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
         *_steps(Verb.REMOVE, _unwanted(left.neighbours, desired.neighbours)),
         *_steps(Verb.REMOVE, _unwanted(left.peers, desired.peers)),
         *_steps(Verb.REMOVE, left.host_addresses - desired.host_addresses),
+        *_steps(Verb.REMOVE, _unwanted(left.ike_peers, desired.ike_peers)),
         *_steps(Verb.REMOVE, stale - remade),
         *_ruleset_out(desired.ruleset, observed),
     )
@@ -93,20 +96,22 @@ def _identity(item: Item) -> Hashable:
             return item.device, item.mac
         case WireGuardPeer():
             return item.device, item.public_key
+        case IPsecPeer():
+            return item.device, item.name
         case _:
             return item
 
 
-def _can_become(link: Link | WireGuardLink, desired: Iterable[Link | WireGuardLink]) -> bool:
+def _can_become(link: AnyLink, desired: Iterable[AnyLink]) -> bool:
     """Say whether a device stays: its MTU and MAC can be changed, what it was created with cannot."""
     return any(_creation(link) == _creation(wanted) for wanted in desired)
 
 
-def _creation(link: Link | WireGuardLink) -> Hashable:
+def _creation(link: AnyLink) -> Hashable:
     """Return what a device was created with. WireGuard takes another key or port while it runs."""
-    if isinstance(link, WireGuardLink):
-        return WireGuardLink, link.name
-    return Link, link.name, link.vni, link.port, link.local
+    if isinstance(link, WireGuardLink | IPsecLink):
+        return type(link), link.name
+    return type(link), link.name, link.vni, link.port, link.local
 
 
 def _without_devices(state: KernelState, names: set[str]) -> KernelState:
@@ -115,6 +120,8 @@ def _without_devices(state: KernelState, names: set[str]) -> KernelState:
         links=frozenset(link for link in state.links if link.name not in names),
         host_addresses=frozenset(item for item in state.host_addresses if item.device not in names),
         peers=frozenset(item for item in state.peers if item.device not in names),
+        # The IKE daemon keeps its connections whatever becomes of a device.
+        ike_peers=state.ike_peers,
         neighbours=frozenset(item for item in state.neighbours if item.device not in names),
         forwarding=frozenset(item for item in state.forwarding if item.device not in names),
         routes=frozenset(route for route in state.routes if route.device not in names),

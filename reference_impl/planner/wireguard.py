@@ -24,10 +24,10 @@ from reference_impl.planner.cable import Cables, NextHop
 from reference_impl.state import WireGuardLink, WireGuardPeer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from reference_impl.planner.cable import GatewayFacts
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import IPAddress
 
 _KEY_LENGTH = 32
 
@@ -60,18 +60,18 @@ class WireGuardCables:
         """Object to an Endpoint without a readable key."""
         return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no WireGuard key"
 
-    def plan(self, underlay: IPAddress, mtu: int, peers: Sequence[Endpoint]) -> Cables:
+    def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the device and a peer per cluster."""
         link = WireGuardLink(
             name=self.device,
             port=self.port,
-            mtu=mtu - self.overhead[underlay.version],
+            mtu=mtu - self.overhead[facts.underlay.version],
             public_key=self.own_identity,
         )
         return Cables(
             links=frozenset([link]),
-            peers=frozenset(self._peer(peer) for peer in peers),
-            hops={peer.cluster_id: NextHop(device=self.device) for peer in peers},
+            peers=frozenset(self._peer(peer) for peer in facts.peers),
+            hops={peer.cluster_id: NextHop(device=self.device) for peer in facts.peers},
         )
 
     def _peer(self, peer: Endpoint) -> WireGuardPeer:
@@ -85,7 +85,7 @@ class WireGuardCables:
 
 
 def is_key(text: str) -> bool:
-    """Say whether a text is a key as WireGuard's tools write it: 32 bytes in canonical base64, not all zero."""
+    """Say whether a text is an X25519 key as WireGuard's tools write it: 32 bytes in canonical base64, not all zero."""
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

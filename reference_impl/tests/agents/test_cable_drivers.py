@@ -62,7 +62,7 @@ def wireguard_of(public_key: str) -> WireGuardCables:
 
 
 def test_a_driver_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(SettingsError, match="'gre'; installed are vxlan, wireguard"):
+    with pytest.raises(SettingsError, match="'gre'; installed are libreswan, vxlan, wireguard"):
         load_driver("gre")
 
 

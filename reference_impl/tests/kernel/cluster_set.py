@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,11 @@ class Site:
             )
             for index in range(NODES)
         ]
+
+
+def endpoint_of(site: Site, **changes: object) -> Endpoint:
+    """Return the Endpoint of a site, changed."""
+    return replace(site.endpoint, **changes)  # type: ignore[arg-type]
 
 
 def build() -> tuple[Site, Site, Host]:

@@ -1,0 +1,144 @@
+"""strongSwan's IKE daemon over vici: the seam and the daemon."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import vici
+
+from reference_impl.drivers.kernel import KernelError
+from reference_impl.protocols.ike import (
+    Connection,
+    child_name,
+    connection_message,
+    parse_connections,
+    parse_peers,
+    secret_message,
+    secret_name,
+    stale_associations,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reference_impl.state import IPsecPeer, Pair
+
+CHARON_DIRECTORY = Path("/run/charon")
+"""Where the engine and the agent both see the daemon's socket."""
+SOCKET = "charon.vici"
+_TIMEOUT = 5.0
+_LIBIPSEC = b"kernel-libipsec"
+_NO_WAITING = "-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonState:
+    """What the daemon knows."""
+
+    connections: tuple[Connection, ...]
+    libipsec: bool
+    """Whether it carries the packets itself, through a TUN device; otherwise the kernel does."""
+
+
+class IKEControl(Protocol):
+    """An IKE daemon. Every method may raise ``KernelError``."""
+
+    def read(self) -> DaemonState | None:
+        """Return what it knows; None while there is none."""
+
+    def load(self, peer: IPsecPeer, secret: bytes, interface_id: int | None) -> None:
+        """Add or change a connection. SAs that it still asks for stay, the others end."""
+
+    def unload(self, name: str) -> None:
+        """Remove a connection, its secret and its SAs; no error if it is gone."""
+
+    def call(self, name: str, pair: Pair) -> None:
+        """Begin to make a child SA; returns at once."""
+
+
+class Charon:
+    """The daemon behind a socket. A connection a call: it may have been replaced between two."""
+
+    def __init__(self, directory: Path = CHARON_DIRECTORY) -> None:
+        self._path = directory / SOCKET
+
+    def read(self) -> DaemonState | None:
+        """Return what it knows."""
+        try:
+            with self._session() as session:
+                plugins = session.stats()["plugins"]
+                peers = _peers(session)
+                connections = parse_connections(peers, session.list_sas())
+        except _NoDaemonError:
+            return None
+        return DaemonState(connections=connections, libipsec=_LIBIPSEC in plugins)
+
+    def load(self, peer: IPsecPeer, secret: bytes, interface_id: int | None) -> None:
+        """Add or change a connection, the secret first: a call may come in at once."""
+        with self._session() as session:
+            session.load_shared(secret_message(peer, secret))
+            session.load_conn(connection_message(peer, interface_id))
+            self._forget_secrets(session, peer.name, keep=secret_name(peer))
+            self._end_stale(session)
+
+    def unload(self, name: str) -> None:
+        """Remove a connection."""
+        with self._session() as session:
+            if any(name in listed for listed in session.list_conns()):
+                session.unload_conn({"name": name})
+            self._forget_secrets(session, name)
+            self._end_stale(session)
+
+    def call(self, name: str, pair: Pair) -> None:
+        """Begin to make a child SA."""
+        with self._session() as session:
+            request = {"ike": name, "child": child_name(pair), "timeout": _NO_WAITING, "init-limits": "yes"}
+            for _ in session.initiate(request):
+                pass
+
+    @staticmethod
+    def _forget_secrets(session: vici.Session, name: str, keep: str = "") -> None:
+        for known in (key.decode() for key in session.get_shared().get("keys", [])):
+            if known.split(" ")[0] == name and known != keep:
+                session.unload_shared({"id": known})
+
+    @staticmethod
+    def _end_stale(session: vici.Session) -> None:
+        """End SAs that nothing asks for. ``force``: a peer that is gone must not be waited for."""
+        stale = stale_associations(session.list_sas(), _peers(session))
+        for unique in stale["ike"]:
+            for _ in session.terminate({"ike-id": unique, "timeout": _NO_WAITING, "force": "yes"}):
+                pass
+        for unique in stale["child"]:
+            for _ in session.terminate({"child-id": unique, "timeout": _NO_WAITING}):
+                pass
+
+    @contextmanager
+    def _session(self) -> Iterator[vici.Session]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_TIMEOUT)
+            try:
+                connection.connect(str(self._path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                raise _NoDaemonError("no IKE daemon: is the pod of submariner-ipsec running on this node?") from None
+            except OSError as error:
+                raise KernelError(f"IKE daemon: {error.strerror or error}") from None
+            try:
+                yield vici.Session(connection)
+            except (vici.exception.CommandException, vici.exception.SessionException) as error:
+                raise KernelError(f"IKE daemon: {error}") from None
+            except OSError as error:
+                raise KernelError(f"IKE daemon: {error.strerror or error}") from None
+
+
+class _NoDaemonError(KernelError):
+    """Nobody listens."""
+
+
+def _peers(session: vici.Session) -> dict[str, IPsecPeer]:
+    secrets = [key.decode() for key in session.get_shared().get("keys", [])]
+    return dict(parse_peers(session.list_conns(), secrets))

@@ -1,0 +1,96 @@
+"""IPsec between gateways: IKEv2, ESP in UDP, a child SA for each pair of prefixes as other implementations have it.
+
+Peers are told apart by public key. The secret of a pair is agreed on by X25519 from the keys that both published, so
+nobody else has it, broker and other members included (docs/adr/0010). A packet whose inner source does not belong to
+the SA that it came by is dropped by IPsec itself (RFC 4301, 5.2), and one for a pair without SA goes nowhere: the
+routes lead into a device that knows no other way out than ESP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.names import (
+    CABLE_PORT,
+    IPSEC_BACKEND,
+    IPSEC_DEVICE,
+    IPSEC_LARGEST,
+    IPSEC_OVERHEAD,
+    PUBLIC_KEY,
+)
+from reference_impl.planner.cable import Cables, NextHop
+from reference_impl.planner.wireguard import is_key
+from reference_impl.state import IPsecLink, IPsecPeer, SubTunnel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reference_impl.planner.cable import GatewayFacts
+    from reference_impl.protocols.objects import Endpoint
+    from reference_impl.state import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class IPsecCables:
+    """Cables of a gateway with this public key; "" on nodes that hold no cables."""
+
+    own_identity: str = ""
+    backend: str = IPSEC_BACKEND
+    port: int = CABLE_PORT
+    device: str = IPSEC_DEVICE
+    authenticates: bool = True
+
+    @property
+    def overhead(self) -> Mapping[int, int]:
+        """Bytes that a cable adds to a packet."""
+        return IPSEC_OVERHEAD
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Return the public key."""
+        return {PUBLIC_KEY: self.own_identity}
+
+    def identity(self, peer: Endpoint) -> str:
+        """Return the peer's public key."""
+        return peer.parameter(PUBLIC_KEY)
+
+    def objection(self, peer: Endpoint) -> str:
+        """Object to an Endpoint without a readable key."""
+        return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no X25519 key"
+
+    def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
+        """Plan the device and a connection per cluster."""
+        link = IPsecLink(
+            name=self.device,
+            mtu=min(mtu - self.overhead[facts.underlay.version], IPSEC_LARGEST),
+            # The network's own address: no pod or service ever has it.
+            anchors=frozenset(prefix.network_address for prefix in facts.own.prefixes),
+        )
+        return Cables(
+            links=frozenset([link]),
+            ike_peers=frozenset(self._peer(peer, facts) for peer in facts.peers),
+            hops={peer.cluster_id: NextHop(device=self.device) for peer in facts.peers},
+        )
+
+    def _peer(self, peer: Endpoint, facts: GatewayFacts) -> IPsecPeer:
+        return IPsecPeer(
+            device=self.device,
+            name=peer.cluster_id,
+            own_key=self.own_identity,
+            public_key=self.identity(peer),
+            local=facts.underlay,
+            remote=(peer.tunnel_address, peer.port),
+            pairs=frozenset(
+                (own, other) for own in facts.own.prefixes for other in peer.subnets if own.version == other.version
+            ),
+        )
+
+
+def sub_tunnels_down(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, tuple[Pair, ...]]:
+    """Return the sub-tunnels that should be up and are not, by cluster id: the worst one counts for the cable."""
+    return {
+        peer.name: tuple(sorted(missing, key=str))
+        for peer in peers
+        if (missing := {pair for pair in peer.pairs if SubTunnel(peer=peer.name, pair=pair) not in up})
+    }

@@ -1,0 +1,54 @@
+"""Whom to call, and when: keeps every sub-tunnel up without a clock or a socket of its own.
+
+One end calls at once, the other only if nothing came of that for a while (it may be the only one that can reach the
+other, NAT or not). A call that fails is tried again, less and less often: the peer may not have heard of us yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reference_impl.protocols.ike import is_first_caller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reference_impl.protocols.ike import Connection
+    from reference_impl.state import Pair
+
+DEFERENCE = 2.0
+"""Seconds that the end that is not to call first leaves the other."""
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 2.0
+"""Seconds between two calls; each failure doubles the pause."""
+
+
+@dataclass(slots=True)
+class _Absent:
+    next: float
+    pause: float = FIRST_PAUSE
+
+
+@dataclass(slots=True)
+class Caller:
+    """Remembers since when sub-tunnels have been missing. Times are seconds of any monotonic clock."""
+
+    _absent: dict[tuple[str, str, Pair], _Absent] = field(default_factory=dict)
+
+    def due(self, connections: Iterable[Connection], now: float) -> tuple[tuple[str, Pair], ...]:
+        """Return the calls to make now: connection and pair."""
+        seen: dict[tuple[str, str, Pair], _Absent] = {}
+        calls: list[tuple[str, Pair]] = []
+        for connection in connections:
+            peer = connection.peer
+            grace = 0.0 if is_first_caller(peer) else DEFERENCE
+            for pair in connection.down:
+                key = (peer.name, peer.public_key, pair)
+                absent = seen[key] = self._absent.get(key) or _Absent(now + grace)
+                if now >= absent.next and not connection.under_way:
+                    absent.next = now + absent.pause
+                    absent.pause = min(absent.pause * 2, LONGEST_PAUSE)
+                    calls.append((peer.name, pair))
+        self._absent = seen
+        return tuple(calls)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import base64
+import itertools
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+from reference_impl.protocols.ike import (
+    Connection,
+    connection_message,
+    identity,
+    is_first_caller,
+    parse_connections,
+    parse_peers,
+    secret_message,
+    secret_name,
+    stale_associations,
+    sub_tunnels,
+)
+from reference_impl.protocols.ike_caller import DEFERENCE, FIRST_PAUSE, LONGEST_PAUSE, Caller
+from reference_impl.state import IPsecPeer, SubTunnel
+
+if TYPE_CHECKING:
+    from reference_impl.state import Pair
+
+
+def key(number: int) -> str:
+    return base64.b64encode(bytes([number]) * 32).decode()
+
+
+PAIRS = tuple((ip_network(f"10.{own}.0.0/16"), ip_network(f"10.{other}.0.0/16")) for own in (1, 101) for other in (2,))
+PEER = IPsecPeer(
+    device="ipsec0",
+    name="west",
+    own_key=key(1),
+    public_key=key(2),
+    local=ip_address("172.16.1.10"),
+    remote=(ip_address("172.16.2.10"), 4501),
+    pairs=frozenset(PAIRS),
+)
+
+
+def told(peer: IPsecPeer = PEER) -> dict[str, Any]:
+    """Return a connection as the daemon lists it: without ports and secrets, in bytes."""
+    ((name, sent),) = connection_message(peer, None).items()
+    children = {
+        child: {"local-ts": [ts.encode() for ts in told["local_ts"]], "remote-ts": [told["remote_ts"][0].encode()]}
+        for child, told in sent["children"].items()
+    }
+    addresses = {side: [text.encode() for text in sent[side]] for side in ("local_addrs", "remote_addrs")}
+    return {name: {**addresses, "version": b"IKEv2", "children": children}}
+
+
+def association(*pairs: Pair, state: str = "ESTABLISHED", peer: IPsecPeer = PEER, child: str = "INSTALLED") -> Any:  # noqa: ANN401
+    children = {
+        f"{index}": {
+            "uniqueid": str(index).encode(),
+            "state": child.encode(),
+            "local-ts": [str(own).encode()],
+            "remote-ts": [str(other).encode()],
+        }
+        for index, (own, other) in enumerate(pairs)
+    }
+    remote = bytes.fromhex(identity(peer.public_key)[2:]).hex(":")
+    head = {"uniqueid": b"7", "state": state.encode(), "remote-id": remote.encode()}
+    return {peer.name: {**head, "child-sas": children}}
+
+
+def test_what_was_loaded_is_read_back_whole() -> None:
+    assert parse_peers([told()], [secret_name(PEER)]) == {"west": PEER}
+
+
+def test_connections_of_others_are_not_ours() -> None:
+    assert parse_peers([told(), {"home": told()["west"]}], [secret_name(PEER), "home"]) == {"west": PEER}
+    assert parse_peers([told()], []) == {}
+
+
+def test_a_secret_belongs_to_the_pair_and_its_name_does_not_tell_it() -> None:
+    message = secret_message(PEER, b"\x01\x02")
+    assert message["owners"] == [identity(key(1)), identity(key(2))]
+    assert message["data"] == "0x0102"
+    assert "0102" not in message["id"].replace(key(1), "").replace(key(2), "")
+
+
+def test_policies_are_tied_to_the_device_only_where_the_kernel_has_them() -> None:
+    tied = [child.get("if_id_in") for child in connection_message(PEER, 150)["west"]["children"].values()]
+    free = [child.get("if_id_in") for child in connection_message(PEER, None)["west"]["children"].values()]
+    assert (set(tied), set(free)) == ({"150"}, {None})
+
+
+def test_a_sub_tunnel_is_up_while_a_child_sa_carries_it() -> None:
+    for child in ("INSTALLED", "REKEYING", "REKEYED"):
+        (connection,) = parse_connections({"west": PEER}, [association(PAIRS[0], child=child)])
+        assert connection.down == (PAIRS[1],)
+        assert sub_tunnels([connection]) == {SubTunnel(peer="west", pair=PAIRS[0])}
+    (connection,) = parse_connections({"west": PEER}, [association(*PAIRS, child="DELETING")])
+    assert connection.up == frozenset()
+
+
+def test_what_nothing_asks_for_any_more_is_stale() -> None:
+    extra = (ip_network("10.9.0.0/16"), ip_network("10.2.0.0/16"))
+    assert stale_associations([association(*PAIRS)], {"west": PEER}) == {"ike": [], "child": []}
+    assert stale_associations([association(*PAIRS, extra)], {"west": PEER}) == {"ike": [], "child": ["2"]}
+    assert stale_associations([association(*PAIRS)], {}) == {"ike": ["7"], "child": []}
+
+
+def test_an_sa_with_a_key_that_was_replaced_is_stale() -> None:
+    rotated = replace(PEER, public_key=key(3))
+    assert stale_associations([association(*PAIRS)], {"west": rotated})["ike"] == ["7"]
+
+
+def test_exactly_one_end_calls_first() -> None:
+    assert is_first_caller(PEER) is not is_first_caller(replace(PEER, own_key=key(2), public_key=key(1)))
+
+
+DOWN = Connection(peer=PEER)
+ANSWERING = Connection(peer=replace(PEER, own_key=key(3)))
+
+
+def test_the_first_caller_calls_at_once_for_every_pair() -> None:
+    assert Caller().due([DOWN], 100.0) == tuple(("west", pair) for pair in DOWN.down)
+
+
+def test_the_other_end_calls_when_nothing_came_of_it() -> None:
+    caller = Caller()
+    assert caller.due([ANSWERING], 100.0) == ()
+    assert caller.due([ANSWERING], 100.0 + DEFERENCE - 0.1) == ()
+    assert len(caller.due([ANSWERING], 100.0 + DEFERENCE)) == len(PAIRS)
+
+
+def test_nobody_is_called_twice_at_a_time() -> None:
+    caller = Caller()
+    assert caller.due([replace(DOWN, under_way=True)], 100.0) == ()
+    assert len(caller.due([DOWN], 100.0)) == len(PAIRS)
+    assert caller.due([DOWN], 100.0) == ()
+
+
+def test_failures_make_the_pause_longer_up_to_a_bound_and_success_forgets_them() -> None:
+    caller, now, calls = Caller(), 0.0, []
+    while now < 60:
+        if caller.due([DOWN], now):
+            calls.append(now)
+        now += 0.05
+    pauses = [later - sooner for sooner, later in itertools.pairwise(calls)]
+    assert FIRST_PAUSE <= pauses[0] < pauses[-1] <= LONGEST_PAUSE + 0.06
+    assert caller.due([replace(DOWN, up=frozenset(PAIRS))], now) == ()
+    assert len(caller.due([DOWN], now)) == len(PAIRS)
