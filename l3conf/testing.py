@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from l3conf.expectations import Pod, Service, Stream, every, icmp, tcp, udp
+from l3conf.expectations.filters import Filter, addresses_of, carrying, payload_of, without_checksum
 from l3conf.labs.base import Capability
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
@@ -18,6 +19,7 @@ __all__ = [
     "BadValue",
     "Budgets",
     "Capability",
+    "Filter",
     "IPFamily",
     "Lab",
     "Outcome",
@@ -28,13 +30,17 @@ __all__ = [
     "Stream",
     "Via",
     "across_clusters",
+    "addresses_of",
+    "carrying",
     "every",
     "icmp",
     "needs",
+    "payload_of",
     "sample",
     "tcp",
     "udp",
     "undescribed",
     "verifies",
     "whoever_asks",
+    "without_checksum",
 ]

@@ -203,7 +203,9 @@ class EmulatedLab:
         try:
             yield self.state / started["file"]
         finally:
-            self._call("capture.stop", {"id": started["id"]})
+            ended = self._call("capture.stop", {"id": started["id"]})
+        if ended["dropped"]:  # reached only if the context did not raise: then that is what matters
+            raise LabError(f"the capture lost {ended['dropped']} frames", where=where)
 
     def node_state(self, cluster: str, node: str) -> Mapping[str, object]:
         """Return what ``python -m l3conf.probes.node_state`` says on a node."""

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
 from l3conf.labs.base import Capability, ClusterAccess
+from l3conf.labs.fake_captures import FakeCaptures
 from l3conf.labs.fake_flows import FakeFlow, FakeReader, Fate
 from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, pod_ranges, wan_addresses
 from l3conf.model.faults import Cut, Loss
 from l3conf.observation import Observation, Outcome, Probe, Protocol, Sighting
+from l3conf.probes import wire
+from l3conf.probes.packets import udp_packet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +63,8 @@ class Wrong(enum.Enum):
     OVERTAKEN = "packets of numbered flows arrive after their successors"
     SILENT = "senders of numbered flows emit nothing, and nobody stopped them"
     OVERFLOWN = "receivers of numbered flows do not keep up"
+    READABLE = "tunnels do not encrypt"
+    BLIND = "captures see nothing"
 
 
 _FATES = {
@@ -92,7 +97,7 @@ class FakeLab:
     def __init__(self, topology: Topology, *, seed: int = 0, now: Callable[[], float] = time.monotonic) -> None:
         """``now`` is the clock by which numbered flows run."""
         self.topology = topology
-        self.capabilities = frozenset(Capability) - {Capability.WAN_CAPTURE}
+        self.capabilities = frozenset(Capability)
         self.clusters: Mapping[str, ClusterAccess] = {c.name: _access(c.name) for c in topology.clusters}
         self.broker = _access("broker")
         self.hosts = dict(_hosts(topology))
@@ -114,6 +119,7 @@ class FakeLab:
         self._flows: list[FakeFlow] = []
         self._seen: list[Sighting] = []
         self._random = random.Random(seed)  # noqa: S311 - which backend answers
+        self._captures = FakeCaptures(self._random)
 
     @contextmanager
     def wrong(self, what: Wrong, when: Callable[[Probe], bool] = lambda _: True) -> Iterator[None]:
@@ -133,8 +139,7 @@ class FakeLab:
 
     def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
         """Return what a place saw."""
-        dead = any(what is Wrong.DEAD for what, _ in self._wrongs)
-        if place not in self.hosts or dead:
+        if place not in self.hosts or self._is_wrong(Wrong.DEAD):
             raise LabError("nothing listens here", where=place)
         return [each for each in self._seen if each.place == place and each.nonce in nonces]
 
@@ -175,11 +180,17 @@ class FakeLab:
         if place not in self.hosts:
             raise LabError("there is no such place", where=place)
         self.injected += [(place, packet) for packet in packets]
+        self._captures.blind = self._is_wrong(Wrong.BLIND)
+        for packet in packets if place == OUTSIDER else ():
+            self._captures.saw(packet)
 
     def _advance(self) -> None:
         """Decide on all packets of flows that were due until now."""
         for flow in self._flows:
             flow.advance(self._now(), self._fate)
+
+    def _is_wrong(self, what: Wrong) -> bool:
+        return any(wrong is what for wrong, _ in self._wrongs)
 
     def _fate(self, flow: NumberedFlow) -> Fate:
         probe = Probe(source=flow.source, destination=flow.destination, port=flow.port, size=flow.size)
@@ -205,8 +216,10 @@ class FakeLab:
         return {"lab": "fake: no packets"}
 
     def capture(self, where: str) -> AbstractContextManager[Path]:
-        """Refuse: there are no packets to capture."""
-        raise LabError("a fake lab captures nothing", where=where)
+        """Capture on the WAN: what the outsider injects, and a tunnel's packet for each query between clusters."""
+        if where != "wan":
+            raise LabError("a fake lab captures on the WAN only", where=where)
+        return self._captures.running()
 
     def node_state(self, cluster: str, node: str) -> Mapping[str, object]:
         """Return what the test has put into ``states``."""
@@ -243,6 +256,8 @@ class FakeLab:
         source = probe.forged_source or self._source(probe, place)
         if Wrong.TRANSLATED in wrongs:
             source = host(self.topology.wan_cidrs[0], self.topology.wan_cidrs[0].num_addresses - 2)
+        if sender.cluster and receiver.cluster and sender.cluster != receiver.cluster:
+            self._tunnelled(seen, source, wrongs)
         if Wrong.DEAF not in wrongs:
             when = time.monotonic()
             self._seen.append(
@@ -254,6 +269,16 @@ class FakeLab:
         if probe.protocol is Protocol.ICMP:
             return replace(seen, outcome=outcome, rtt=0.001)
         return replace(seen, outcome=outcome, rtt=0.001, seen_as=source, responder=place)
+
+    def _tunnelled(self, seen: Observation, source: IPAddress, wrongs: frozenset[Wrong]) -> None:
+        """Let captures see the packet between gateways that carries a query."""
+        probe, receiver = seen.probe, self.hosts[self._receiver(seen.probe.destination) or seen.probe.source]
+        payload = wire.encode_query(bytes.fromhex(seen.nonce), probe.size)
+        inner = udp_packet(source, probe.destination, PORT, payload, ttl=None)
+        here, there = (self.topology.cluster(end.cluster) for end in (self.hosts[probe.source], receiver))
+        self._captures.saw_tunnel(
+            node_addresses(here, 0)[0], node_addresses(there, 0)[0], inner, readable=Wrong.READABLE in wrongs
+        )
 
     def _error(self, seen: Observation, place: str, wrongs: frozenset[Wrong]) -> Observation | None:
         """Return the error message that a probe provokes, if it does."""

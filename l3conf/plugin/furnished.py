@@ -10,9 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from l3conf.errors import LabError
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
+from l3conf.expectations.wan import Wan
+from l3conf.labs.base import Capability
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.topology import IPFamily
 from l3conf.plugin import dns, local_traffic
@@ -104,6 +108,15 @@ class FurnishedLab:
         return Stream(self.harness, pairs, rate=rate, family=family or self.families[0], size=size)
 
     def local_traffic(self, family: IPFamily) -> LocalTraffic:
+    @property
+    def wan(self) -> Wan:
+        """The network between the sites; where the lab cannot capture there, or send samples, the row is untestable."""
+        missing = {Capability.WAN_CAPTURE, Capability.RAW_PACKETS} - self.ground.capabilities
+        if missing:
+            pytest.skip(f"the {self.ground.kind} lab cannot do: {', '.join(sorted(each.value for each in missing))}")
+        return Wan(self.harness, self.outsider)
+
+    def local_traffic(self) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
         hidden = {
             cluster.name

@@ -1,0 +1,155 @@
+"""What passes between sites: captures that have shown to see before they may say "not seen".
+
+::
+
+    with lab.wan.capturing() as wan:
+        seen = every(tcp(a, b) for a, b in pairs).arrives()
+        wan.must_not_show(*map(payload_of, seen))
+
+A capture begins with a beacon of the outsider that it must show. Every question sends another one and waits until
+that is captured: what passed before it is then captured as well. Filters are calibrated by samples that the
+outsider sends beside the beacon. A capture that misses any of this, or lost frames, is broken: ``LabError``.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from l3conf.capture.packets import Packet, packets_of
+from l3conf.errors import LabError
+from l3conf.expectations.filters import DISCARD, Filter
+from l3conf.model import addressing
+from l3conf.model.public_addresses import public_cluster
+from l3conf.model.topology import IPFamily
+from l3conf.probes.packets import udp_packet
+from l3conf.wait import DeadlineMissedError, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from l3conf.expectations.harness import Harness
+    from l3conf.expectations.places import Outsider
+    from l3conf.model.topology import IPAddress, IPNetwork
+
+_MARK_SIZE = 16
+_MOST_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Wan:
+    """The wide-area network between the sites of a lab."""
+
+    harness: Harness
+    outsider: Outsider
+
+    @contextmanager
+    def capturing(self) -> Iterator[WanCapture]:
+        """Capture everything that passes while the context is open. ``LabError`` if the capture shows no beacon."""
+        with self.harness.lab.capture("wan") as file:
+            capture = WanCapture(self.harness, self.outsider, file)
+            capture.packets()
+            yield capture
+            capture.packets()
+
+    def prefixes_of(self, site: str) -> tuple[IPNetwork, ...]:
+        """Return where packets of a site come from on the WAN: its LANs, and its public address."""
+        topology = self.harness.lab.topology
+        cluster = topology.cluster(site)
+        router = addressing.site_router_offset(topology, public_cluster(topology, cluster))
+        own = (ip_network(address) for address in addressing.wan_addresses(topology, router))
+        return (*cluster.node_cidrs, *own)
+
+
+@dataclass(slots=True)
+class WanCapture:
+    """A running capture."""
+
+    harness: Harness
+    outsider: Outsider
+    file: Path
+    _mark: bytes = field(init=False)
+    """What all packets of the harness itself hold."""
+    _beacons: int = 0
+
+    def __post_init__(self) -> None:
+        self._mark = self.harness.random.randbytes(_MARK_SIZE)
+
+    def packets(self, *filters: Filter) -> tuple[Packet, ...]:
+        """Return what has passed so far and matches any of the filters (all that passed, without any).
+
+        ``LabError`` unless every filter finds its sample, sent after all that has passed.
+        """
+        seen = self._up_to_now(filters)
+        return tuple(packet for packet in seen if not filters or any(one.matches(packet) for one in filters))
+
+    def must_not_show(self, *filters: Filter) -> None:
+        """Expect that nothing which has passed so far matches a filter."""
+        if not filters:
+            raise LabError("a capture that is asked for nothing proves nothing", where="wan")
+        seen = self._up_to_now(filters)
+        found = [(one, packet) for one in filters for packet in seen if one.matches(packet)]
+        if found:
+            raise AssertionError(f"seen on the WAN, though it must not be:\n{_lines(found)}")
+
+    def shows(self, wanted: Filter, *, within: str = "T_probe") -> tuple[Packet, ...]:
+        """Expect that something which has passed, or passes within the budget, matches; return it."""
+
+        def look() -> tuple[Packet, ...] | Pending:
+            return self.packets(wanted) or Pending(f"{wanted.what} was not seen on the WAN")
+
+        return self.harness.wait(f"{wanted.what} passes the WAN", look, within)
+
+    def between(self, source: str, destination: str) -> tuple[Packet, ...]:
+        """Return what site ``source`` has sent to site ``destination``, as it passed the WAN, oldest first."""
+        wan = Wan(self.harness, self.outsider)
+        here, there = wan.prefixes_of(source), wan.prefixes_of(destination)
+        return tuple(
+            packet for packet in self.packets() if _is_in(packet.source, here) and _is_in(packet.destination, there)
+        )
+
+    def _up_to_now(self, filters: Sequence[Filter]) -> tuple[Packet, ...]:
+        """Send a beacon and samples, wait until they are captured, and return all else that is."""
+        self._beacons += 1
+        mark = self._mark + self._beacons.to_bytes(4, "big")
+        self.harness.lab.inject(self.outsider.place, [self._sample(one, mark) for one in (*filters, self._beacon())])
+
+        def look() -> tuple[Packet, ...] | Pending:
+            seen = packets_of(self.file.read_bytes())
+            sent = [packet for packet in seen if mark in packet.data]
+            blind = [one.what for one in (self._beacon(), *filters) if not any(map(one.matches, sent))]
+            return Pending(f"not seen, though it was sent: {', '.join(blind)}") if blind else seen
+
+        try:
+            seen = self.harness.wait("the capture shows what the outsider sends", look, "T_probe")
+        except DeadlineMissedError as missed:
+            raise LabError(f"the capture is blind, so it proves nothing: {missed}", where="wan") from None
+        return tuple(packet for packet in seen if self._mark not in packet.data)
+
+    def _beacon(self) -> Filter:
+        def sample(source: IPAddress, destination: IPAddress, mark: bytes) -> bytes:
+            return udp_packet(source, destination, DISCARD, mark, ttl=None)
+
+        return Filter("a beacon", lambda packet: self._mark in packet.data, sample)
+
+    def _sample(self, wanted: Filter, mark: bytes) -> bytes:
+        """Return a packet to the broker's site: the way there leads over the WAN and through no implementation."""
+        source = next((each for each in self.outsider.addresses if wanted.family in {None, IPFamily.of(each)}), None)
+        if source is None:
+            raise LabError(f"{wanted.what}: the WAN has no {wanted.family}", where="wan")
+        brokers = addressing.wan_addresses(self.harness.lab.topology, addressing.BROKER_OFFSET)
+        destination = next(each for each in brokers if each.version == source.version)
+        return wanted.sample(source, destination, mark)
+
+
+def _is_in(address: IPAddress, prefixes: Sequence[IPNetwork]) -> bool:
+    return any(address in prefix for prefix in prefixes)
+
+
+def _lines(found: Sequence[tuple[Filter, Packet]]) -> str:
+    shown = [f"  {one.what}: in {packet}" for one, packet in found[:_MOST_LINES]]
+    rest = [f"  … and {len(found) - _MOST_LINES} more"] if len(found) > _MOST_LINES else []
+    return "\n".join([*shown, *rest])
