@@ -107,7 +107,6 @@ class FurnishedLab:
         """
         return Stream(self.harness, pairs, rate=rate, family=family or self.families[0], size=size)
 
-    def local_traffic(self, family: IPFamily) -> LocalTraffic:
     @property
     def wan(self) -> Wan:
         """The network between the sites; where the lab cannot capture there, or send samples, the row is untestable."""
@@ -116,7 +115,7 @@ class FurnishedLab:
             pytest.skip(f"the {self.ground.kind} lab cannot do: {', '.join(sorted(each.value for each in missing))}")
         return Wan(self.harness, self.outsider)
 
-    def local_traffic(self) -> LocalTraffic:
+    def local_traffic(self, family: IPFamily) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
         hidden = {
             cluster.name
