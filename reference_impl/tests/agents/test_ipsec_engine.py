@@ -52,10 +52,14 @@ def _program(directory: Path, then: str = SLEEP) -> tuple[str, Path]:
     return str(program), log
 
 
+def _count(log: Path, text: str) -> int:
+    return log.read_text().count(text) if log.exists() else 0
+
+
 async def _run(program: str, directory: Path, log: Path, text: str, times: int = 1) -> None:
     task = asyncio.ensure_future(ipsec_engine.run(program, directory))
     async with asyncio.timeout(20):
-        while not log.exists() or log.read_text().count(text) < times:  # noqa: ASYNC110 - another process writes it
+        while _count(log, text) < times:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
