@@ -62,7 +62,7 @@ class GatewayAgent:
         self._settings = settings
         self._driver = driver
         self._hand = KernelHand(kernel, mutant)
-        self._loop = Loop(self._step, PERIOD)
+        self._loop = Loop(self.reconcile, PERIOD)
         wake = self._loop.wake
         self._health = HealthChecker(echo, wake)
         self._reporter = Reporter(member, Resource.GATEWAY, settings.node, settings.namespace, mutant)
@@ -93,7 +93,8 @@ class GatewayAgent:
         finally:
             self._hand.close()
 
-    async def _step(self) -> None:
+    async def reconcile(self) -> None:
+        """Make one step: observe, plan, diff, apply, report."""
         role = self._candidate.role
         nodes = read_nodes(self._nodes.items)
         here = next((node for node in nodes if node.name == self._settings.node), None)

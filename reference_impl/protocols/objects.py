@@ -5,6 +5,7 @@ Admission may be absent (an older broker, another implementation's CRDs), so not
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -172,9 +173,15 @@ def _prefixes(value: object, key: str) -> tuple[IPNetwork, ...]:
     if not isinstance(value, list):
         raise MalformedObjectError(f"{key} is not a list")
     try:
-        return tuple(ip_network(text) for text in _texts(value, key))
+        return tuple(_network(text) for text in _texts(value, key))
     except ValueError as error:
         raise MalformedObjectError(f"{key}: {error}") from None
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _network(text: str) -> IPNetwork:
+    """Read a prefix; remembered, since a member's objects are read anew at every step and seldom change."""
+    return ip_network(text)
 
 
 def _texts(values: Iterable[object], key: str) -> Iterable[str]:
