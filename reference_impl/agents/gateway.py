@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
@@ -19,6 +20,7 @@ from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, GATEWAY_PROTOCOL, IP
 from reference_impl.planner.addresses import host_address
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
+from reference_impl.planner.ipsec import lacking
 from reference_impl.planner.status import gateway_status
 from reference_impl.protocols.election import Role
 from reference_impl.protocols.objects import Endpoint, cable_name
@@ -26,6 +28,8 @@ from reference_impl.state import KernelState, Ownership
 from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reference_impl.agents.settings import BrokerAccess, Settings
     from reference_impl.drivers.api import API
     from reference_impl.drivers.echo import Echo
@@ -40,6 +44,8 @@ OWNERSHIP = Ownership(
     protocol=GATEWAY_PROTOCOL, devices=(CABLE_DEVICE, WIREGUARD_DEVICE, IPSEC_DEVICE), table=CABLE_TABLE
 )
 """Devices of all built-in cable drivers: one that was used before is taken down."""
+SOON = 0.2
+"""Seconds until the next look while a cable works in part: its other parts are being called for."""
 PERIOD = 2.0
 """Seconds between two looks without a cause."""
 
@@ -131,10 +137,15 @@ class GatewayAgent:
         self._health.watch(membership.peers)
         await self._publication.publish(local)
         await self._exchange.step()
-        await self._report(local, membership, failure)
+        await self._report(local, membership, failure, lacking(plan.ike_peers, observed.sub_tunnels))
 
-    async def _report(self, local: Endpoint, membership: Membership | None, failure: str) -> None:
-        peers = self._health.reports()
+    async def _report(
+        self, local: Endpoint, membership: Membership | None, failure: str, down: Mapping[str, str] | None = None
+    ) -> None:
+        lacks = down or {}
+        peers = tuple(replace(peer, lacking=lacks.get(peer.endpoint.cluster_id, "")) for peer in self._health.reports())
+        if any(peer.state is not peer.health for peer in peers):
+            self._loop.wake_in(SOON)
         await self._reporter.report(
             gateway_status(
                 version=VERSION,

@@ -87,6 +87,14 @@ class IPsecCables:
         )
 
 
+def lacking(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, str]:
+    """Say which sub-tunnels are down, by cluster id; nothing of those that are whole."""
+    return {
+        name: f"no packets between {' nor between '.join(f'{own} and {other}' for own, other in pairs)}"
+        for name, pairs in sub_tunnels_down(peers, up).items()
+    }
+
+
 def sub_tunnels_down(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, tuple[Pair, ...]]:
     """Return the sub-tunnels that should be up and are not, by cluster id: the worst one counts for the cable."""
     return {

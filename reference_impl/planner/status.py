@@ -28,6 +28,13 @@ class PeerReport:
     silent_for: float
     """Seconds since the last confirmed round trip, or since watching began."""
     round_trips: RoundTrips
+    lacking: str = ""
+    """What part of the cable is down although round trips are confirmed; "" if none is."""
+
+    @property
+    def state(self) -> Health:
+        """Return what may be said of the whole cable: the worst of its parts counts."""
+        return Health.CONNECTING if self.lacking and self.health is Health.CONNECTED else self.health
 
 
 def gateway_status(
@@ -72,9 +79,9 @@ def signature(status: Mapping[str, Any]) -> object:
 
 def _connection(peer: PeerReport, failure: str) -> Object:
     """Describe a connection. One that nothing confirms while the kernel refuses our plan is no mere "connecting"."""
-    broken = bool(failure) and peer.health is not Health.CONNECTED
+    broken = bool(failure) and peer.state is not Health.CONNECTED
     return {
-        "status": Health.LOST.value if broken else peer.health.value,
+        "status": Health.LOST.value if broken else peer.state.value,
         "statusMessage": f"NotProgrammed: {failure}" if broken else _message(peer),
         "endpoint": endpoint_spec(peer.endpoint),
         "usingIP": str(peer.endpoint.tunnel_address),
@@ -103,6 +110,8 @@ def _message(peer: PeerReport) -> str:
     address = peer.endpoint.health_check_ip
     if address is None:
         return "the peer offers no healthCheckIP: nothing can be confirmed"
+    if peer.health is Health.CONNECTED and peer.lacking:
+        return f"SubTunnelDown: {peer.lacking}"
     if peer.health is Health.CONNECTED:
         return f"round trip to {address} confirmed"
     if peer.health is Health.CONNECTING:
