@@ -12,6 +12,7 @@ from reference_impl.agents.events import ConnectionEvents
 from reference_impl.agents.exchange import Exchange
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.loop import KernelHand, Loop
+from reference_impl.agents.member_conditions import MemberConditions
 from reference_impl.agents.publication import Publication
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
@@ -21,6 +22,7 @@ from reference_impl.planner.addresses import host_address
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking
+from reference_impl.planner.skew import own_parameters
 from reference_impl.planner.status import gateway_status
 from reference_impl.protocols.election import Role
 from reference_impl.protocols.objects import Endpoint, cable_name
@@ -78,6 +80,7 @@ class GatewayAgent:
         self._objects = {
             kind: Cache(member, kind, settings.namespace, wake) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
         }
+        self._conditions = MemberConditions(member, self._objects[Resource.CLUSTER], settings.namespace, mutant)
         self._publication = Publication(member, settings, self._objects)
         self._exchange = Exchange(
             settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, wake, mutant
@@ -156,6 +159,8 @@ class GatewayAgent:
                 failure=failure,
             )
         )
+        if membership is not None:
+            await self._conditions.write(peers, membership.refusals, failure)
         await self._events.compare(peers)
 
     def _endpoint(self, here: Node, observed: Observed) -> Endpoint:
@@ -175,5 +180,5 @@ class GatewayAgent:
             nat_enabled=self._settings.nat_enabled,
             backend=self._driver.backend,
             port=self._driver.port,
-            parameters=frozenset(self._driver.parameters.items()),
+            parameters=frozenset({**own_parameters(VERSION, self._driver.backend), **self._driver.parameters}.items()),
         )

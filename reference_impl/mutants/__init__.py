@@ -36,6 +36,8 @@ class Mutant:
     """The steps that separate it from the kernel."""
     status: Callable[[Object], Object] = _same
     """A status about to be reported."""
+    conditions: Callable[[list[Object]], list[Object]] = _same
+    """The conditions of a member about to be written."""
     writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
     """What the exchange with the broker is about to write."""
     manifests: Callable[[list[Object]], list[Object]] = _same

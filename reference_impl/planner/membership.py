@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from reference_impl.planner.addresses import contains
 from reference_impl.planner.claims import Claims
+from reference_impl.planner.skew import AGENT_VERSION, skew
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -146,6 +148,8 @@ def _mismatch(endpoint: Endpoint | None, driver: CableDriver, identities: Mappin
         return None
     if endpoint.backend != driver.backend:
         reason, text = "DriverMismatch", f"cable driver {endpoint.backend!r} there, {driver.backend!r} here"
+    elif text := skew(VERSION, endpoint.parameter(AGENT_VERSION)):
+        reason = "VersionSkewUnsupported"
     elif text := driver.objection(endpoint):
         reason = "Malformed"
     elif (identity := driver.identity(endpoint)) and identity in identities:

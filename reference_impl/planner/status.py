@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.planner.conditions import gateway_conditions
 from reference_impl.protocols.durations import go_duration
 from reference_impl.protocols.health import Health
 from reference_impl.protocols.objects import endpoint_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.planner.membership import Refusal
     from reference_impl.protocols.health import RoundTrips
@@ -42,17 +43,18 @@ def gateway_status(
     version: str,
     active: bool,
     local: Endpoint,
-    peers: Iterable[PeerReport],
-    refusals: Iterable[Refusal],
+    peers: Sequence[PeerReport],
+    refusals: Sequence[Refusal],
     failure: str,
 ) -> Object:
-    """Return ``Gateway.status``; a passive gateway has no connections."""
+    """Return ``Gateway.status``; a passive gateway has no connections. Its conditions have no times yet."""
     connections = [_connection(peer, failure) for peer in peers] + [_refused(refusal) for refusal in refusals]
     return {
         "version": version,
         "haStatus": "active" if active else "passive",
         "localEndpoint": endpoint_spec(local),
         "statusFailure": failure,
+        "conditions": gateway_conditions(active=active, peers=peers, refusals=refusals, failure=failure),
         "connections": connections if active else [],
     }
 
@@ -73,6 +75,7 @@ def signature(status: Mapping[str, Any]) -> object:
         status.get("haStatus"),
         status.get("statusFailure"),
         status.get("localEndpoint"),
+        [(condition.type, condition.status, condition.reason) for condition in status.get("conditions") or []],
         [(entry["status"], entry.get("endpoint") or entry.get("spec")) for entry in entries],
     )
 
