@@ -129,6 +129,23 @@ class Lab(FurnishedLab):
             )
         ]
 
+    def unknown_versions(self) -> list[str]:
+        """Return the members whose running version the others cannot read."""
+        return [
+            line
+            for member in self.members.joined
+            for line in exchange.unknown_version(
+                member,
+                self.apis[member].items(f"{GROUP}/gateways"),
+                {
+                    other: [
+                        obj for kind in ("clusters", "endpoints") for obj in self.apis[other].items(f"{GROUP}/{kind}")
+                    ]
+                    for other in self._others(member)
+                },
+            )
+        ]
+
     def still_known(self, leaver: str) -> list[str]:
         """Return what the others, their gateways and the broker still hold of a cluster."""
         lines = []

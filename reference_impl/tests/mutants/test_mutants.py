@@ -47,10 +47,14 @@ def _removals() -> tuple[Operation, ...]:
     )
 
 
-STATUS = {"connections": [{"status": "error", "endpoint": {"cluster_id": "west"}}]}
+CONDITIONS = [
+    {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+    {"type": "Connected", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+]
+STATUS = {"connections": [{"status": "error", "endpoint": {"cluster_id": "west"}}], "conditions": CONDITIONS}
 CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": "west"}}]}
 WRITES = (
-    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint"}),
+    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": {"agent-version": "1"}}}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
 )
 
@@ -62,6 +66,7 @@ def _differs(mutant: Mutant) -> bool:
         any(mutant.kernel(plan) != plan for plan in _kernel_plans())
         or mutant.operations(_removals()) != _removals()
         or mutant.status(STATUS) != STATUS
+        or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
     )
