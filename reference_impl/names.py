@@ -46,6 +46,8 @@ CABLE_DEVICE: Final = "vxlan-tunnel"
 CABLE_VNI: Final = 1000
 CABLE_PORT: Final = 4500
 """Tunnels between the gateways of two clusters."""
+DISCOVERY_PORT: Final = 4490
+"""UDP port of NAT discovery, unless the node says otherwise."""
 VXLAN_OVERHEAD: Final = {4: 50, 6: 70}
 """Outer IP (by version), UDP, VXLAN and inner Ethernet headers, in bytes (RFC 7348)."""
 

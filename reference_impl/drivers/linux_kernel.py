@@ -102,6 +102,7 @@ class LinuxKernel:
                 guards=guards,
                 roaming=tunnel.roaming,
                 sub_tunnels=ipsec.sub_tunnels,
+                located=tunnel.located,
             )
         except (NetlinkError, OSError) as error:
             raise KernelError(f"cannot read the kernel: {error}") from error

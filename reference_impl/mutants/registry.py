@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.mutants import Mutant, data_plane, families, leftovers, rights, words
+from reference_impl.mutants import Mutant, data_plane, families, leftovers, rights, traversal, words
 from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "large-packets-lost": Mutant(kernel=data_plane.drop_large),
     "too-big-not-told": Mutant(kernel=data_plane.suppress_too_big),
     "published-address-only": Mutant(kernel=data_plane.drop_outside_cables("ip saddr != @peers_v4")),
+    "private-address-only": Mutant(ways=traversal.private_addresses),
     "published-port-only": Mutant(kernel=data_plane.drop_outside_cables(f"udp sport != {CABLE_PORT}")),
     "residue-device": Mutant(operations=leftovers.keep_devices),
     "residue-rules": Mutant(operations=leftovers.keep_rules),

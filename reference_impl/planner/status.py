@@ -46,14 +46,18 @@ def gateway_status(
     peers: Sequence[PeerReport],
     refusals: Sequence[Refusal],
     failure: str,
+    notices: Iterable[str] = (),
 ) -> Object:
-    """Return ``Gateway.status``; a passive gateway has no connections. Its conditions have no times yet."""
+    """Return ``Gateway.status``; a passive gateway has no connections. Its conditions have no times yet.
+
+    ``failure`` says what of the plan could not be done, ``notices`` what an operator should know besides.
+    """
     connections = [_connection(peer, failure) for peer in peers] + [_refused(refusal) for refusal in refusals]
     return {
         "version": version,
         "haStatus": "active" if active else "passive",
         "localEndpoint": endpoint_spec(local),
-        "statusFailure": failure,
+        "statusFailure": "; ".join(filter(None, (failure, *notices))),
         "conditions": gateway_conditions(active=active, peers=peers, refusals=refusals, failure=failure),
         "connections": connections if active else [],
     }
@@ -76,7 +80,7 @@ def signature(status: Mapping[str, Any]) -> object:
         status.get("statusFailure"),
         status.get("localEndpoint"),
         [(condition.type, condition.status, condition.reason) for condition in status.get("conditions") or []],
-        [(entry["status"], entry.get("endpoint") or entry.get("spec")) for entry in entries],
+        [(entry["status"], entry.get("usingIP"), entry.get("endpoint") or entry.get("spec")) for entry in entries],
     )
 
 
@@ -85,7 +89,7 @@ def _connection(peer: PeerReport, failure: str) -> Object:
     broken = bool(failure) and peer.state is not Health.CONNECTED
     return {
         "status": Health.LOST.value if broken else peer.state.value,
-        "statusMessage": f"NotProgrammed: {failure}" if broken else _message(peer),
+        "statusMessage": f"NotProgrammed: {failure}" if broken else f"{_message(peer)}{_by(peer)}",
         "endpoint": endpoint_spec(peer.endpoint),
         "usingIP": str(peer.endpoint.tunnel_address),
         "usingNAT": peer.endpoint.tunnel_address != peer.endpoint.private_ip,
@@ -120,6 +124,12 @@ def _message(peer: PeerReport) -> str:
     if peer.health is Health.CONNECTING:
         return f"no answer from {address} yet"
     return f"no answer from {address} for {peer.silent_for:.0f} s"
+
+
+def _by(peer: PeerReport) -> str:
+    """Say which address is used and why."""
+    way = peer.endpoint.way
+    return f"; {way.reason}: by {way.address} port {way.port}, {way.message}" if way is not None else ""
 
 
 def _latency(trips: RoundTrips) -> Object:

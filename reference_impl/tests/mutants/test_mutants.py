@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,8 @@ CONDITIONS = [
 ]
 STATUS = {"connections": [{"status": "error", "endpoint": {"cluster_id": "west"}}], "conditions": CONDITIONS}
 CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": "west"}}]}
+PEERS = (endpoint(2, public_ip=ip_address("192.0.2.11"), nat_enabled=True),)
+CLAIMED = {"c2": (ip_address("203.0.113.9"), 4490)}
 WRITES = (
     Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": {"agent-version": "1"}}}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
@@ -65,6 +68,7 @@ def _differs(mutant: Mutant) -> bool:
     return (
         any(mutant.kernel(plan) != plan for plan in _kernel_plans())
         or mutant.operations(_removals()) != _removals()
+        or mutant.ways(PEERS, CLAIMED) != PEERS
         or mutant.status(STATUS) != STATUS
         or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
