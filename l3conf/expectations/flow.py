@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from l3conf.expectations.places import PORT, Pod, Service
+from l3conf.expectations.places import PORT, Pod, Service, Stranger
 from l3conf.model.topology import IPAddress, IPFamily
 from l3conf.observation import Observation, Outcome, Probe, Protocol
 from l3conf.oracle import SeenAs
@@ -55,7 +55,7 @@ class Flow:
         """Places at which packets of this flow can be seen."""
         if isinstance(self.server, Service):
             return tuple(pod.place for pod in self.server.backends)
-        return (self.server.place,)
+        return () if isinstance(self.server, Stranger) else (self.server.place,)
 
     def __str__(self) -> str:
         """Return the flow as a message names it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.mutants import Mutant, data_plane, families, leftovers, rights, traversal, words
+from reference_impl.mutants import Mutant, carriage, data_plane, families, leftovers, rights, traversal, words
 from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "outside-not-masqueraded": Mutant(kernel=data_plane.keep_source_everywhere),
     "large-packets-lost": Mutant(kernel=data_plane.drop_large),
     "too-big-not-told": Mutant(kernel=data_plane.suppress_too_big),
+    "packets-doubled": Mutant(kernel=carriage.double_packets),
+    "prefixes-rounded": Mutant(kernel=carriage.round_prefixes),
     "published-address-only": Mutant(kernel=data_plane.drop_outside_cables("ip saddr != @peers_v4")),
     "private-address-only": Mutant(ways=traversal.private_addresses),
     "published-port-only": Mutant(kernel=data_plane.drop_outside_cables(f"udp sport != {CABLE_PORT}")),
