@@ -34,6 +34,8 @@ class Flow:
     ttl: int | None = None
     claiming: IPAddress | None = None
     """UDP only: the source address that the packet carries, whoever sends it."""
+    device: str = ""
+    """With ``claiming``: the sender's device that the packet is handed to, past the sender's own filters."""
 
     def probe(self, timeout: float) -> Probe:
         """Return the probe that asks this once."""
@@ -48,6 +50,7 @@ class Flow:
             dont_fragment=self.dont_fragment,
             write_size=self.write_size,
             forged_source=self.claiming,
+            device=self.device,
         )
 
     @property
@@ -73,6 +76,8 @@ class Flow:
             words.append(f"TTL {self.ttl}")
         if self.claiming is not None:
             words.append(f"claiming {self.claiming}")
+        if self.device:
+            words.append(f"through {self.device}")
         return " ".join(words)
 
 

@@ -30,7 +30,7 @@ from l3conf.wait import DeadlineMissedError, Pending
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from l3conf.expectations import Node, Outsider, Service
+    from l3conf.expectations import Node, Outsider, Pod, Service
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Server
     from l3conf.labs.base import Lab as Ground
@@ -80,6 +80,15 @@ class FurnishedLab:
         """Address families that every cluster has."""
         shared = set(IPFamily).intersection(*(cluster.families for cluster in self.topology.clusters))
         return tuple(family for family in IPFamily if family in shared)
+
+    def gateways_across(self, family: IPFamily) -> list[tuple[Node, Pod]]:
+        """Return every node that may hold cables with every pod of every other cluster."""
+        return [
+            (node, pod)
+            for node in self.nodes
+            for pod in self.pods.having(family)
+            if node.is_gateway and node.site.cluster != pod.site.cluster
+        ]
 
     @property
     def every_api(self) -> tuple[ClusterAPI, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reference_impl.hooks.manifests import load
+from reference_impl.hooks.manifests import load, settings
 from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, load_mutant
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.operations import Operation, Verb
@@ -52,6 +52,7 @@ CONDITIONS = [
     {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
     {"type": "Connected", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"},
 ]
+ENCRYPTED = {"cable-driver": "wireguard"}
 STATUS = {"connections": [{"status": "error", "endpoint": {"cluster_id": "west"}}], "conditions": CONDITIONS}
 CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": "west"}}]}
 PEERS = (endpoint(2, public_ip=ip_address("192.0.2.11"), nat_enabled=True),)
@@ -73,6 +74,7 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
+        or mutant.manifests(settings(ENCRYPTED, {})) != settings(ENCRYPTED, {})
     )
 
 
