@@ -49,7 +49,6 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench probes --json
 	@$(BIN)/l3conf bench connect --json
 	@$(BIN)/l3conf bench certify --json
-	@$(BIN)/python -m reference_impl.bench.reconcile
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

@@ -57,7 +57,6 @@ async def _gateway(resources: AsyncExitStack) -> None:
         kernel=LinuxKernel(replace(OWNERSHIP, devices=devices), key),
         echo=_echo(resources),
         mutant=load_mutant(),
-        key=key,
     )
     await agent.run()
 

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from l3conf.errors import LabError
-from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
 from l3conf.labs.base import Capability
 from l3conf.model.public_addresses import is_hidden
-from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
+from l3conf.plugin.family_block import blocked
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.resources import Resources
 from l3conf.wait import DeadlineMissedError, Pending
@@ -30,7 +29,7 @@ from l3conf.wait import DeadlineMissedError, Pending
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from l3conf.expectations import Node, Outsider, Pod, Service
+    from l3conf.expectations import Node, Outsider, Service
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Server
     from l3conf.labs.base import Lab as Ground
@@ -81,15 +80,6 @@ class FurnishedLab:
         shared = set(IPFamily).intersection(*(cluster.families for cluster in self.topology.clusters))
         return tuple(family for family in IPFamily if family in shared)
 
-    def gateways_across(self, family: IPFamily) -> list[tuple[Node, Pod]]:
-        """Return every node that may hold cables with every pod of every other cluster."""
-        return [
-            (node, pod)
-            for node in self.nodes
-            for pod in self.pods.having(family)
-            if node.is_gateway and node.site.cluster != pod.site.cluster
-        ]
-
     @property
     def every_api(self) -> tuple[ClusterAPI, ...]:
         """The APIs of all clusters, the broker's last."""
@@ -125,10 +115,6 @@ class FurnishedLab:
         if missing:
             pytest.skip(f"the {self.ground.kind} lab cannot do: {', '.join(sorted(each.value for each in missing))}")
         return Wan(self.harness, self.outsider)
-
-    def strangers(self, family: IPFamily) -> list[Stranger]:
-        """Return addresses that no cluster owns: the outsider's, one far away, and one beside each member's range."""
-        return [Stranger(addresses=(address,)) for address in unowned_addresses(self.topology, family)]
 
     def local_traffic(self, family: IPFamily) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
@@ -198,6 +184,15 @@ class FurnishedLab:
             self.run.note(f"cut: {source} -> {destination}")
             yield
         self.run.note(f"healed: {source} -> {destination}")
+
+    @contextmanager
+    def family_blocked(self, source: str, destination: str, family: IPFamily) -> Iterator[None]:
+        """Drop one family of what one cluster's pods send to another, there, while the context is open."""
+        gateways = [node for node in self.nodes if node.site.cluster == destination and node.is_gateway]
+        with blocked(self.ground, self.topology.cluster(source), gateways, family):
+            self.run.note(f"blocked: {family.value} of {source} at {destination}")
+            yield
+        self.run.note(f"no longer blocked: {family.value} of {source} at {destination}")
 
     def open_api(self, cluster: str) -> ClusterAPI:
         """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""

@@ -6,6 +6,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from l3conf.model.topology import IPFamily
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
@@ -30,6 +32,12 @@ class Connection:
     entry: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The entry as it stands in the object."""
 
+    @property
+    def families(self) -> frozenset[IPFamily]:
+        """Families that the entry is about: those of the subnets that it names, or all if it names none."""
+        named = self.entry.get("endpoint", {}).get("subnets") or []
+        return frozenset(IPFamily.IPV6 if ":" in str(text) else IPFamily.IPV4 for text in named) or frozenset(IPFamily)
+
     def __str__(self) -> str:
         """Return the connection as one line."""
         return f"{self.gateway}: {self.peer} {self.status}{f' ({self.message})' if self.message else ''}"
@@ -53,8 +61,20 @@ def connections(gateways: Iterable[Mapping[str, Any]]) -> list[Connection]:
 
 
 def latest_connections(gateways: Iterable[Mapping[str, Any]]) -> dict[str, Connection]:
-    """Return one connection a peer: what the gateway says that reported last, as long as two call themselves active."""
-    return {one.peer: one for one in sorted(connections(gateways), key=lambda one: one.reported)}
+    """Return one connection a peer: what the gateway says that reported last, as long as two call themselves active.
+
+    A gateway may report families apart (L3-G2); then the worse one counts.
+    """
+    said = sorted(connections(gateways), key=lambda one: (one.reported, one.gateway))
+    last = {one.peer: one.gateway for one in said}
+    newest = [one for one in said if one.gateway == last[one.peer]]
+    return {one.peer: one for one in sorted(newest, key=lambda one: one.status != CONNECTED)}
+
+
+def status_in(gateways: Iterable[Mapping[str, Any]], peer: str, family: IPFamily) -> str:
+    """Return the status that the gateway which reported last gives a peer in one family; "" if it gives none."""
+    about = [one for one in connections(gateways) if one.peer == peer and family in one.families]
+    return max(about, key=lambda one: one.reported).status if about else ""
 
 
 def reported_at(gateway: Mapping[str, Any]) -> int:

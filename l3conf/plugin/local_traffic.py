@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.expectations.flow import Flow, describe
 from l3conf.expectations.places import Pod, Service
+from l3conf.model.topology import IPFamily
 from l3conf.observation import Observation, Outcome, Protocol
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Node, Outsider
-    from l3conf.model.topology import IPFamily
 
 LocalTraffic = dict[str, str]
 """What became of each local flow, by its name."""
@@ -92,6 +92,8 @@ def _flows(
     hidden: Container[str],
 ) -> Iterator[Flow]:
     yield from _inside(pods, services, family)
+    if not (_has(outsider, family) and all(_has(node, family) for node in nodes)):
+        return  # pods have a family that the underlay lacks: it goes nowhere but to other pods
     # TCP, each time from a new port: the source that outsiders and nodes see is then decided anew every time.
     for node, pod in product(nodes, pods):
         if node.site.cluster == pod.site.cluster:
@@ -111,6 +113,11 @@ def _inside(pods: Sequence[Pod], services: Mapping[str, Service], family: IPFami
             yield Flow(client=client, server=server, protocol=protocol, family=family)
     for pod, protocol in product(pods, (Protocol.UDP, Protocol.TCP)):
         yield Flow(client=pod, server=services[pod.site.cluster], protocol=protocol, family=family)
+
+
+def _has(place: Node | Outsider, family: IPFamily) -> bool:
+    """Say whether a place has an address of a family."""
+    return any(IPFamily.of(address) is family for address in place.addresses)
 
 
 def _words(flow: Flow, seen: Observation) -> str:

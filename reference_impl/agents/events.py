@@ -26,25 +26,25 @@ class ConnectionEvents:
         self._api = api
         self._gateway = gateway
         self._namespace = namespace
-        self._known: dict[str, Health] = {}
+        self._known: dict[tuple[str, int], Health] = {}
 
     async def compare(self, peers: Iterable[PeerReport]) -> None:
         """Emit an event for every peer that is connected now and was not, or the reverse.
 
         Events are for people: one that cannot be written is logged and forgotten.
         """
-        now = {peer.endpoint.cluster_id: peer.state for peer in peers}
+        now = {(peer.endpoint.cluster_id, peer.version): peer.health for peer in peers}
         before, self._known = self._known, now
-        for cluster_id in sorted(now.keys() | before.keys()):
-            up = now.get(cluster_id) is Health.CONNECTED
-            if up == (before.get(cluster_id) is Health.CONNECTED):
+        for key in sorted(now.keys() | before.keys()):
+            up = now.get(key) is Health.CONNECTED
+            if up == (before.get(key) is Health.CONNECTED):
                 continue
             try:
-                await self._api.create(Resource.EVENT, self._event(cluster_id, up=up))
+                await self._api.create(Resource.EVENT, self._event(*key, up=up))
             except APIError as error:
                 _LOG.warning("%s", error)
 
-    def _event(self, cluster_id: str, *, up: bool) -> Object:
+    def _event(self, cluster_id: str, version: int, *, up: bool) -> Object:
         now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "apiVersion": "v1",
@@ -58,7 +58,7 @@ class ConnectionEvents:
             },
             "type": "Normal" if up else "Warning",
             "reason": "Connected" if up else "Disconnected",
-            "message": f"cluster {cluster_id} is {'connected' if up else 'no longer connected'}",
+            "message": f"cluster {cluster_id} is {'connected' if up else 'no longer connected'} over IPv{version}",
             "source": {"component": "submariner-gateway", "host": self._gateway},
             "firstTimestamp": now,
             "lastTimestamp": now,

@@ -11,7 +11,7 @@ from reference_impl.planner.status import PeerReport
 from reference_impl.protocols.health import Health, HealthTimings, PeerHealth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from reference_impl.drivers.echo import Echo
     from reference_impl.protocols.objects import Endpoint
@@ -24,40 +24,47 @@ _IDLE = 0.5
 @dataclass(slots=True)
 class _Watched:
     endpoint: Endpoint
+    version: int
+    address: IPAddress | None
     health: PeerHealth
     identifier: int
     shown: Health = Health.CONNECTING
 
 
 class HealthChecker:
-    """Round trips to the ``healthCheckIP`` of every peer, from this node, the way pods' packets go."""
+    """Round trips to every peer, from this node, the way pods' packets go; each IP version for itself."""
 
     def __init__(self, echo: Echo, changed: Callable[[], None], timings: HealthTimings | None = None) -> None:
         self._echo = echo
         self._changed = changed
         self._timings = timings or HealthTimings()
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[tuple[str, int], _Watched] = {}
         self._identifiers = os.getpid()
 
-    def watch(self, peers: Iterable[Endpoint]) -> None:
-        """Watch exactly these peers. One whose address stays the same keeps its history."""
+    def watch(self, peers: Iterable[Endpoint], versions: Collection[int]) -> None:
+        """Watch exactly these peers, in the IP versions that they and we have.
+
+        One whose address stays the same keeps its history.
+        """
         kept = self._watched
         self._watched = {}
-        for peer in peers:
-            old = kept.get(peer.cluster_id)
-            if old is not None and _place(old.endpoint) == _place(peer):
+        for peer, version in ((each, version) for each in peers for version in each.versions if version in versions):
+            key, address = (peer.cluster_id, version), peer.health_check(version)
+            old = kept.get(key)
+            if old is not None and (old.endpoint.private_ip, old.address) == (peer.private_ip, address):
                 old.endpoint = peer
-                self._watched[peer.cluster_id] = old
+                self._watched[key] = old
                 continue
             self._identifiers = (self._identifiers + 1) & 0xFFFF
-            self._watched[peer.cluster_id] = _Watched(peer, PeerHealth(self._timings, _now()), self._identifiers)
+            self._watched[key] = _Watched(peer, version, address, PeerHealth(self._timings, _now()), self._identifiers)
 
     def reports(self) -> tuple[PeerReport, ...]:
-        """Return what is known now, by cluster id."""
+        """Return what is known now, by cluster id and IP version."""
         now = _now()
         return tuple(
             PeerReport(
-                endpoint=watched.endpoint,
+                endpoint=watched.endpoint.of_version(watched.version),
+                version=watched.version,
                 health=watched.health.state(now),
                 silent_for=now
                 - (watched.health.since if watched.health.confirmed is None else watched.health.confirmed),
@@ -74,14 +81,14 @@ class HealthChecker:
             while True:
                 self._send()
                 self._compare()
-                due = min((w.health.due() for w in self._watched.values() if w.endpoint.health_check_ip), default=None)
+                due = min((w.health.due() for w in self._watched.values() if w.address), default=None)
                 await asyncio.sleep(_IDLE if due is None else max(0.01, min(_IDLE, due - _now())))
         finally:
             loop.remove_reader(self._echo.fileno())
 
     def _send(self) -> None:
         for watched in self._watched.values():
-            address = watched.endpoint.health_check_ip
+            address = watched.address
             sequence = watched.health.next_request(_now()) if address is not None else None
             if address is not None and sequence is not None:
                 self._echo.send(address, watched.identifier, sequence)
@@ -103,10 +110,6 @@ class HealthChecker:
             watched.shown = state
         if changed:
             self._changed()
-
-
-def _place(endpoint: Endpoint) -> tuple[IPAddress, IPAddress | None]:
-    return endpoint.private_ip, endpoint.health_check_ip
 
 
 def _now() -> float:

@@ -38,7 +38,7 @@ class RouteAgent:
         self._settings = settings
         self._driver = load_driver(settings.backend)
         self._hand = KernelHand(kernel, mutant)
-        self._loop = Loop(self.reconcile, PERIOD)
+        self._loop = Loop(self._step, PERIOD)
         self._health = HealthChecker(echo, self._loop.wake)
         self._reporter = Reporter(api, Resource.ROUTE_AGENT, settings.node, settings.namespace, mutant)
         self._nodes = Cache(api, Resource.NODE, "", self._loop.wake)
@@ -59,8 +59,7 @@ class RouteAgent:
         finally:
             self._hand.close()
 
-    async def reconcile(self) -> None:
-        """Make one step: observe, plan, diff, apply, report."""
+    async def _step(self) -> None:
         nodes = read_nodes(self._nodes.items)
         own_id = self._settings.cluster.cluster_id
         membership, endpoints = read_membership(
@@ -86,5 +85,5 @@ class RouteAgent:
             )
         )
         failure = await self._hand.converge(plan, observed)
-        self._health.watch(membership.peers)
+        self._health.watch(membership.peers, self._settings.cluster.versions)
         await self._reporter.report(route_agent_status(version=VERSION, peers=self._health.reports(), failure=failure))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import socket
 import struct
 from typing import TYPE_CHECKING, Protocol
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _PROTOCOLS = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 _LARGEST = 2048
-_SOL_RAW = 255
-_ICMP_FILTER = 1
-_ALL_BUT_ECHO_REPLY = struct.pack("=I", 0xFFFFFFFF ^ 1)
+_ALL = 0xFFFFFFFF
+_ONLY_REPLIES = {
+    4: (255, 1, struct.pack("=I", _ALL ^ 1)),  # SOL_RAW, ICMP_FILTER: a bit for each type that is not wanted
+    6: (socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *[_ALL] * 4, _ALL ^ 1 << 129 - 128, *[_ALL] * 3)),  # RFC 3542
+}
 
 
 class Echo(Protocol):
@@ -37,40 +41,59 @@ class Echo(Protocol):
 
 
 class RawEcho:
-    """A raw ICMP socket of one family; needs CAP_NET_RAW."""
+    """A raw ICMP socket for each IP version that the kernel has; needs CAP_NET_RAW."""
 
-    def __init__(self, version: int = 4) -> None:
-        self._version = version
+    def __init__(self) -> None:
         self._nonce = os.urandom(NONCE_LENGTH)
-        self._socket = socket.socket(_FAMILIES[version], socket.SOCK_RAW, _PROTOCOLS[version])
-        self._socket.settimeout(0)
-        if version == 4:  # noqa: PLR2004 - the IP version number
-            self._socket.setsockopt(_SOL_RAW, _ICMP_FILTER, _ALL_BUT_ECHO_REPLY)
+        self._poll = select.epoll()
+        self._sockets = {version: opened for version in _FAMILIES if (opened := _open(version)) is not None}
+        for each in self._sockets.values():
+            self._poll.register(each, select.EPOLLIN)
 
     def fileno(self) -> int:
-        """Return the socket's descriptor."""
-        return self._socket.fileno()
+        """Return the descriptor of an epoll set: readable when one of the sockets is."""
+        return self._poll.fileno()
 
     def send(self, destination: IPAddress, identifier: int, sequence: int) -> bool:
         """Send a request."""
         try:
-            packet = echo_request(self._version, identifier, sequence, self._nonce)
-            self._socket.sendto(packet, (str(destination), 0))
-        except OSError:
+            packet = echo_request(destination.version, identifier, sequence, self._nonce)
+            self._sockets[destination.version].sendto(packet, (str(destination), 0))
+        except (KeyError, OSError):
             return False
         return True
 
     def receive(self) -> EchoReply | None:
         """Return the next reply of ours, skipping other people's."""
-        while True:
-            try:
-                packet = self._socket.recv(_LARGEST)
-            except OSError:
-                return None
-            reply = parse_reply(self._version, packet, self._nonce)
-            if reply is not None:
-                return reply
+        for version, each in self._sockets.items():
+            while (packet := _read(each)) is not None:
+                reply = parse_reply(version, packet, self._nonce)
+                if reply is not None:
+                    return reply
+        return None
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Close the sockets."""
+        self._poll.close()
+        for each in self._sockets.values():
+            each.close()
+
+
+def _open(version: int) -> socket.socket | None:
+    """Return a socket that hears nothing but echo replies; None if the kernel lacks this IP version."""
+    try:
+        opened = socket.socket(_FAMILIES[version], socket.SOCK_RAW, _PROTOCOLS[version])
+    except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:
+            return None
+        raise
+    opened.settimeout(0)
+    opened.setsockopt(*_ONLY_REPLIES[version])
+    return opened
+
+
+def _read(opened: socket.socket) -> bytes | None:
+    try:
+        return opened.recv(_LARGEST)
+    except OSError:
+        return None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.state import RouteKind
 
 if TYPE_CHECKING:
     from reference_impl.state import KernelState
+
+Object: TypeAlias = dict[str, Any]
 
 
 def respect_firewalls(plan: KernelState) -> KernelState:
@@ -26,3 +29,13 @@ def route_ipv4_only(plan: KernelState) -> KernelState:
             if route.kind is not RouteKind.UNICAST or route.destination.version == 4  # noqa: PLR2004 - the IP version
         ),
     )
+
+
+def report_families_together(status: Object) -> Object:
+    """Say of every family of a peer what is true of its first one."""
+    claimed = copy.deepcopy(status)
+    first: dict[str, Object] = {}
+    for entry in claimed.get("connections") or []:
+        told = first.setdefault(entry["endpoint"].get("cluster_id", ""), entry)
+        entry |= {key: told[key] for key in ("status", "statusMessage") if key in told}
+    return claimed

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from reference_impl.names import NODE_DEVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reference_impl.state import InterfaceAddress, IPAddress, IPNetwork
 
@@ -65,22 +65,20 @@ def address_within(
     return min(inside, key=int, default=None)
 
 
-def host_address(
-    addresses: Iterable[InterfaceAddress],
-    prefixes: Iterable[IPNetwork],
-    pod_ranges: Iterable[IPNetwork],
-    version: int = 4,
-) -> IPAddress | None:
-    """Return the address under which the node itself appears in other clusters, whether it has it yet or not.
+def host_addresses(
+    addresses: Iterable[InterfaceAddress], prefixes: Sequence[IPNetwork], pod_ranges: Sequence[IPNetwork]
+) -> dict[int, IPAddress]:
+    """Return under which addresses the node itself appears in other clusters, by IP version, IPv4 first.
 
     Its own one inside a pod CIDR (``prefixes``), as plugins with a bridge give it. Plugins that route to every pod
     give none: then it is the network address of the node's slice (``pod_ranges``), which no plugin gives to a pod
-    (Flannel's VTEP has it, and in IPv6 it is the routers' anycast address, RFC 4291 section 2.6.1). None without a
-    slice of that version.
+    (Flannel's VTEP has it, and in IPv6 it is the routers' anycast address, RFC 4291 section 2.6.1). It may be one that
+    the node does not have yet.
     """
-    of_others = (entry for entry in addresses if entry.device != NODE_DEVICE)
-    slices = (pod_range.network_address for pod_range in pod_ranges if pod_range.version == version)
-    return address_within(of_others, prefixes, version) or next(slices, None)
+    of_others = [entry for entry in addresses if entry.device != NODE_DEVICE]
+    slices = {pod_range.version: pod_range.network_address for pod_range in reversed(pod_ranges)}
+    found = {version: address_within(of_others, prefixes, version) or slices.get(version) for version in (4, 6)}
+    return {version: address for version, address in found.items() if address is not None}
 
 
 def underlay_mtu(addresses: Iterable[InterfaceAddress], underlay: IPAddress) -> int | None:
@@ -91,3 +89,8 @@ def underlay_mtu(addresses: Iterable[InterfaceAddress], underlay: IPAddress) -> 
 def contains(prefixes: Iterable[IPNetwork], address: IPAddress) -> bool:
     """Say whether one of the prefixes holds the address (never across families)."""
     return any(address in prefix for prefix in prefixes)
+
+
+def overlap(left: IPNetwork, right: IPNetwork) -> bool:
+    """Say whether two prefixes share an address; prefixes of different families never do."""
+    return left.version == right.version and left.overlaps(right)

@@ -6,7 +6,7 @@ peer, which next hop leads into it; routes, filters and status are the same for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,10 +18,9 @@ from reference_impl.names import (
     VXLAN_BACKEND,
     VXLAN_OVERHEAD,
 )
-from reference_impl.planner.addresses import address_within, contains, tunnel_mac, underlay_mtu
+from reference_impl.planner.addresses import address_within, contains, next_hop, tunnel_mac, underlay_mtu
 from reference_impl.planner.node import DEFAULT_MTU
 from reference_impl.planner.rulesets import cable_ruleset
-from reference_impl.planner.ways import candidates
 from reference_impl.state import (
     ForwardingEntry,
     KernelState,
@@ -33,7 +32,6 @@ from reference_impl.state import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Self
 
     from reference_impl.protocols.objects import Cluster, Endpoint
     from reference_impl.state import AnyLink, InterfaceAddress, IPAddress, IPNetwork, IPsecPeer, WireGuardPeer
@@ -45,7 +43,8 @@ class NextHop:
 
     device: str
     via: IPAddress | None = None
-    """None: the device itself knows the peer by the packet's destination."""
+    """Underlay address of the far end (``addresses.next_hop``). None: the device itself knows the peer by the
+    packet's destination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +97,6 @@ class CableDriver(Protocol):
     def objection(self, peer: Endpoint) -> str:
         """Say why there can be no cable to an Endpoint of this backend; "" if there can. Never raises."""
 
-    def at_port(self, port: int) -> Self:
-        """Return the same driver with cables that arrive on another port; itself where that cannot be chosen."""
-
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the cables to all peers. ``mtu`` is the underlay's. Pure."""
 
@@ -133,10 +129,6 @@ class VXLANCables:
         """Any Endpoint will do."""
         return ""
 
-    def at_port(self, port: int) -> Self:
-        """Return these cables on another port."""
-        return replace(self, port=port)
-
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the device and a neighbour and forwarding entry per peer."""
         link = Link(
@@ -152,15 +144,18 @@ class VXLANCables:
             # The hardware address comes from the private address, which the peer itself derives its own from;
             # the outer destination may be another one (NAT).
             neighbours=frozenset(
-                Neighbour(device=CABLE_DEVICE, address=peer.private_ip, mac=tunnel_mac(peer.private_ip))
+                Neighbour(
+                    device=CABLE_DEVICE, address=next_hop(peer.private_ip, version), mac=tunnel_mac(peer.private_ip)
+                )
                 for peer in facts.peers
+                for version in peer.versions
             ),
             forwarding=frozenset(
                 ForwardingEntry(
                     device=CABLE_DEVICE,
                     mac=tunnel_mac(peer.private_ip),
                     destination=peer.tunnel_address,
-                    port=peer.tunnel_port,
+                    port=peer.port,
                 )
                 for peer in facts.peers
             ),
@@ -191,7 +186,7 @@ def plan_cables(facts: GatewayFacts, driver: CableDriver) -> KernelState:
         ike_peers=cables.ike_peers,
         neighbours=cables.neighbours,
         forwarding=cables.forwarding,
-        routes=frozenset([*_routes(facts, cables.hops), *_exemptions(facts, remote)]),
+        routes=frozenset([*_routes(facts, cables.hops), *_exemptions(facts.peers, remote)]),
         ruleset=cable_ruleset(
             local=facts.own.prefixes,
             remote=remote,
@@ -208,17 +203,12 @@ def _routes(facts: GatewayFacts, hops: Mapping[str, NextHop]) -> Iterable[Route]
         hop = hops[peer.cluster_id]
         for subnet in peer.subnets:
             source = address_within(facts.addresses, facts.own.pod_cidrs, subnet.version)
-            yield Route(destination=subnet, metric=CABLE_METRIC, device=hop.device, via=hop.via, source=source)
+            via = next_hop(hop.via, subnet.version) if hop.via is not None else None
+            yield Route(destination=subnet, metric=CABLE_METRIC, device=hop.device, via=via, source=source)
 
 
-def _exemptions(facts: GatewayFacts, remote: Sequence[IPNetwork]) -> Iterable[Route]:
-    """Keep what is sent to a peer's outer addresses out of all tunnels (L3-D5).
-
-    Every address that discovery asks counts: it must answer outside the tunnel or not at all.
-    """
-    outer = {peer.tunnel_address for peer in facts.peers}
-    for peer in facts.peers:
-        outer |= {each.address for each in candidates(facts.own.prefixes, facts.underlay, facts.peers, peer)}
-    for address in outer:
+def _exemptions(peers: Iterable[Endpoint], remote: Sequence[IPNetwork]) -> Iterable[Route]:
+    """Keep a peer whose outer address lies in a remote prefix out of its own tunnel (L3-D5)."""
+    for address in {peer.tunnel_address for peer in peers}:
         if contains(remote, address):
             yield Route(destination=ip_network(address), metric=CABLE_METRIC, kind=RouteKind.THROW)

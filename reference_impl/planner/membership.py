@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_impl.planner.addresses import contains
-from reference_impl.planner.claims import Claims
-from reference_impl.planner.skew import AGENT_VERSION, skew
-from reference_impl.version import VERSION
+from reference_impl.planner.addresses import contains, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +21,8 @@ class Refusal:
 
     cluster_id: str
     reason: str
-    """CamelCase, as in a condition: ``OverlappingCIDR``, ``DriverMismatch``, ``IdentityConflict``, ``Malformed``."""
+    """CamelCase, as in a condition: ``OverlappingCIDR``, ``IPFamilyMismatch``,
+    ``DriverMismatch``, ``IdentityConflict``, ``Malformed``."""
     message: str
     endpoint: Endpoint | None = None
 
@@ -58,28 +55,29 @@ def plan_membership(
     """
     members = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
     newest = _newest(endpoints, own.cluster_id)
-    claimed = Claims()
-    claimed.add(own.cluster_id, own.prefixes)
-    known: list[IPNetwork] = []
+    claimed: list[tuple[str, IPNetwork]] = [(own.cluster_id, prefix) for prefix in own.prefixes]
     identities: dict[str, str] = {driver.own_identity: own.cluster_id}
     peers: list[Endpoint] = []
     refusals: list[Refusal] = []
     for cluster_id in sorted(members.keys() | newest.keys(), key=lambda name: _seniority(name, members, newest)):
         endpoint = newest.get(cluster_id)
         claims = _claims(members.get(cluster_id), endpoint)
-        refusal = _overlap(cluster_id, claims, claimed, underlay, endpoint) or _mismatch(endpoint, driver, identities)
+        refusal = (
+            _overlap(cluster_id, claims, claimed, underlay, endpoint)
+            or _family_mismatch(own, endpoint)
+            or _mismatch(endpoint, driver, identities)
+        )
         if refusal is not None:
             refusals.append(refusal)
             continue
-        claimed.add(cluster_id, claims)
-        known.extend(claims)
+        claimed.extend((cluster_id, prefix) for prefix in claims)
         if endpoint is not None:
             identities[driver.identity(endpoint)] = cluster_id
             peers.append(endpoint)
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
         refusals=tuple(sorted(refusals, key=lambda refusal: refusal.cluster_id)),
-        known=tuple(known),
+        known=tuple(prefix for owner, prefix in claimed if owner != own.cluster_id),
     )
 
 
@@ -116,30 +114,32 @@ def _claims(cluster: Cluster | None, endpoint: Endpoint | None) -> tuple[IPNetwo
 def _overlap(
     cluster_id: str,
     claims: Sequence[IPNetwork],
-    claimed: Claims,
+    claimed: Sequence[tuple[str, IPNetwork]],
     underlay: Sequence[IPAddress],
     endpoint: Endpoint | None,
 ) -> Refusal | None:
     """Return the first thing wrong with a member's prefixes."""
     for prefix in claims:
-        found = claimed.overlapping(prefix)
-        if found is not None:
-            owner, other = found
-            text = f"{prefix} overlaps {other} of {owner}"
-            return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
+        for owner, other in claimed:
+            if overlap(prefix, other):
+                text = f"{prefix} overlaps {other} of {owner}"
+                return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
         if any(contains([prefix], address) for address in underlay):
             text = f"{prefix} holds addresses of this cluster's own nodes"
             return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
-        if not _can_be_routed(prefix):
+        if prefix.is_loopback or prefix.is_link_local or prefix.is_multicast or prefix.is_unspecified:
             text = f"{prefix} is no prefix that can be routed between clusters"
             return Refusal(cluster_id=cluster_id, reason="Malformed", message=text, endpoint=endpoint)
     return None
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _can_be_routed(prefix: IPNetwork) -> bool:
-    """Say whether packets to a prefix may leave a cluster; remembered, since the answer takes as long as a plan."""
-    return not (prefix.is_loopback or prefix.is_link_local or prefix.is_multicast or prefix.is_unspecified)
+def _family_mismatch(own: Cluster, endpoint: Endpoint | None) -> Refusal | None:
+    """Return why a member has no packet for us to carry, if it has none: one family in common is enough."""
+    if endpoint is None or set(endpoint.versions) & set(own.versions):
+        return None
+    theirs, ours = (" and ".join(f"IPv{each}" for each in versions) for versions in (endpoint.versions, own.versions))
+    text = f"{theirs} there, {ours} here"
+    return Refusal(cluster_id=endpoint.cluster_id, reason="IPFamilyMismatch", message=text, endpoint=endpoint)
 
 
 def _mismatch(endpoint: Endpoint | None, driver: CableDriver, identities: Mapping[str, str]) -> Refusal | None:
@@ -148,8 +148,6 @@ def _mismatch(endpoint: Endpoint | None, driver: CableDriver, identities: Mappin
         return None
     if endpoint.backend != driver.backend:
         reason, text = "DriverMismatch", f"cable driver {endpoint.backend!r} there, {driver.backend!r} here"
-    elif text := skew(VERSION, endpoint.parameter(AGENT_VERSION)):
-        reason = "VersionSkewUnsupported"
     elif text := driver.objection(endpoint):
         reason = "Malformed"
     elif (identity := driver.identity(endpoint)) and identity in identities:

@@ -18,7 +18,7 @@ rules per remote prefix, matched one by one: fine for hundreds; thousands would 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference_impl.names import (
@@ -30,10 +30,9 @@ from reference_impl.names import (
     NODE_VNI,
     VXLAN_OVERHEAD,
 )
-from reference_impl.planner.addresses import address_within, host_address, next_hop, tunnel_mac, underlay_mtu
+from reference_impl.planner.addresses import address_within, host_addresses, next_hop, tunnel_mac, underlay_mtu
 from reference_impl.planner.passages import plan_passages
 from reference_impl.planner.rulesets import node_ruleset
-from reference_impl.protocols.gateway_settings import GatewaySettings
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
@@ -64,8 +63,6 @@ class Node:
     """InternalIP."""
     pod_ranges: tuple[IPNetwork, ...]
     """``spec.podCIDRs``."""
-    gateway: GatewaySettings = field(default_factory=GatewaySettings)
-    """What its operator says about it as a gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +90,7 @@ class NodeFacts:
     @property
     def sources(self) -> dict[int, IPAddress]:
         """Return under which address the node itself appears in other clusters, by IP version."""
-        found = {
-            version: host_address(self.addresses, self.own.pod_cidrs, self.node.pod_ranges, version)
-            for version in (4, 6)
-        }
-        return {version: address for version, address in found.items() if address is not None}
+        return host_addresses(self.addresses, self.own.pod_cidrs, self.node.pod_ranges)
 
     @property
     def is_gateway(self) -> bool:

@@ -5,9 +5,8 @@ Admission may be absent (an older broker, another implementation's CRDs), so not
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,9 +19,6 @@ Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as JSON."""
 _HIGHEST_PORT = 65535
 _PORT = "udp-port"
-DISCOVERY_PORT = "natt-discovery-port"
-PREFERRED_SERVER = "preferred-server"
-"""Entries of ``backend_config``."""
 
 
 class MalformedObjectError(ValueError):
@@ -44,18 +40,10 @@ class Cluster:
         """Return service CIDRs, then pod CIDRs: the order of ``Endpoint.subnets``."""
         return self.service_cidrs + self.pod_cidrs
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """Where a peer is sent to, and why there. Known here only: never published."""
-
-    address: IPAddress
-    port: int
-    reason: str
-    """CamelCase: ``PrivateAddress``, ``PublicAddress`` (it answered there), ``Published`` (nothing answered yet),
-    ``Learnt`` (from its own packets)."""
-    message: str
-    """The same for people."""
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Return the IP versions of its pods."""
+        return tuple(sorted({prefix.version for prefix in self.pod_cidrs}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +58,8 @@ class Endpoint:
     public_ip: IPAddress | None = None
     """None: behind NAT or unknown; the peer then answers instead of calling."""
     health_check_ip: IPAddress | None = None
+    other_health_check_ips: tuple[IPAddress, ...] = ()
+    """Those of further IP versions."""
     nat_enabled: bool = False
     backend: str = "vxlan"
     port: int = 4500
@@ -77,30 +67,32 @@ class Endpoint:
     parameters: frozenset[tuple[str, str]] = frozenset()
     """The other entries of ``backend_config``: name and value."""
     created: str = ""
-    way: Way | None = None
-    """Where it was found; None: what the Endpoint itself says counts."""
 
     @property
     def tunnel_address(self) -> IPAddress:
         """Return the outer address to send to."""
-        if self.way is not None:
-            return self.way.address
         return self.public_ip if self.nat_enabled and self.public_ip is not None else self.private_ip
 
     @property
-    def tunnel_port(self) -> int:
-        """Return the UDP port to send to."""
-        return self.way.port if self.way is not None else self.port
+    def versions(self) -> tuple[int, ...]:
+        """Return the IP versions that it routes."""
+        return tuple(sorted({subnet.version for subnet in self.subnets}))
+
+    def health_check(self, version: int) -> IPAddress | None:
+        """Return where round trips of an IP version are answered; None if nowhere."""
+        offered = (self.health_check_ip, *self.other_health_check_ips)
+        return next((each for each in offered if each is not None and each.version == version), None)
+
+    def of_version(self, version: int) -> Endpoint:
+        """Return the part of it that is about one IP version."""
+        if self.versions == (version,):
+            return self
+        subnets = tuple(subnet for subnet in self.subnets if subnet.version == version)
+        return replace(self, subnets=subnets, health_check_ip=self.health_check(version), other_health_check_ips=())
 
     def parameter(self, name: str) -> str:
         """Return an entry of ``backend_config``; "" if there is none."""
         return dict(self.parameters).get(name, "")
-
-
-def discovery_port(endpoint: Endpoint) -> int:
-    """Return the UDP port at which a peer answers NAT discovery; 0 if it says none, or none that is one."""
-    text = endpoint.parameter(DISCOVERY_PORT)
-    return int(text) if text.isascii() and text.isdecimal() and int(text) <= _HIGHEST_PORT else 0
 
 
 def cable_name(cluster_id: str, private_ip: IPAddress) -> str:
@@ -141,7 +133,8 @@ def endpoint_spec(endpoint: Endpoint) -> Object:
         spec["publicIPs"] = [str(endpoint.public_ip)]
     if endpoint.health_check_ip is not None:
         spec["healthCheckIP"] = str(endpoint.health_check_ip)
-        spec["healthCheckIPs"] = [str(endpoint.health_check_ip)]
+        offered = (endpoint.health_check_ip, *endpoint.other_health_check_ips)
+        spec["healthCheckIPs"] = [str(address) for address in offered]
     return spec
 
 
@@ -162,17 +155,19 @@ def parse_endpoint(obj: Mapping[str, Any]) -> Endpoint:
     subnets = _prefixes(spec.get("subnets"), "subnets")
     if not subnets:
         raise MalformedObjectError("subnets is empty")
-    private_ip = _address(spec, "private_ip", "privateIPs")
+    private_ip = next(iter(_addresses(spec, "private_ip", "privateIPs")), None)
     if private_ip is None:
         raise MalformedObjectError("private_ip is missing")
+    health = _addresses(spec, "healthCheckIP", "healthCheckIPs")
     return Endpoint(
         cluster_id=_text(spec, "cluster_id"),
         cable_name=_text(spec, "cable_name"),
         hostname=_text(spec, "hostname"),
         subnets=subnets,
         private_ip=private_ip,
-        public_ip=_address(spec, "public_ip", "publicIPs"),
-        health_check_ip=_address(spec, "healthCheckIP", "healthCheckIPs"),
+        public_ip=next(iter(_addresses(spec, "public_ip", "publicIPs")), None),
+        health_check_ip=next(iter(health), None),
+        other_health_check_ips=health[1:],
         nat_enabled=bool(spec.get("nat_enabled")),
         backend=_text(spec, "backend"),
         port=_port(spec.get("backend_config")),
@@ -204,15 +199,9 @@ def _prefixes(value: object, key: str) -> tuple[IPNetwork, ...]:
     if not isinstance(value, list):
         raise MalformedObjectError(f"{key} is not a list")
     try:
-        return tuple(_network(text) for text in _texts(value, key))
+        return tuple(ip_network(text) for text in _texts(value, key))
     except ValueError as error:
         raise MalformedObjectError(f"{key}: {error}") from None
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _network(text: str) -> IPNetwork:
-    """Read a prefix; remembered, since a member's objects are read anew at every step and seldom change."""
-    return ip_network(text)
 
 
 def _texts(values: Iterable[object], key: str) -> Iterable[str]:
@@ -222,16 +211,20 @@ def _texts(values: Iterable[object], key: str) -> Iterable[str]:
         yield value
 
 
-def _address(spec: Mapping[str, Any], singular: str, plural: str) -> IPAddress | None:
-    """Read the plural field, else the singular one: newer writers keep both, older ones only the singular."""
+def _addresses(spec: Mapping[str, Any], singular: str, plural: str) -> tuple[IPAddress, ...]:
+    """Read the plural field, else the singular one: newer writers keep both, older ones only the singular.
+
+    At most one address per IP version, the IPv4 one first: it is what the singular field means.
+    """
     listed = spec.get(plural)
-    text = listed[0] if isinstance(listed, list) and listed else spec.get(singular)
-    if not text:
-        return None
+    texts = listed if isinstance(listed, list) and listed else [spec.get(singular) or ""]
     try:
-        return ip_address(str(text))
+        found = [ip_address(text) for text in _texts(texts, plural) if text]
     except ValueError as error:
         raise MalformedObjectError(f"{singular}: {error}") from None
+    if len({address.version for address in found}) < len(found):
+        raise MalformedObjectError(f"{plural} has two addresses of one IP version")
+    return tuple(sorted(found, key=lambda address: address.version))
 
 
 def _port(config: object) -> int:

@@ -63,6 +63,7 @@ def test_the_name_of_an_endpoint_says_where_its_cable_ends() -> None:
         ("subnets", [7]),
         ("subnets", None),
         ("privateIPs", ["10.2.0.256"]),
+        ("healthCheckIPs", ["10.2.0.1", "10.2.0.2"]),
         ("backend_config", {"udp-port": "70000"}),
         ("backend_config", {"udp-port": "0"}),
         ("cluster_id", ""),
