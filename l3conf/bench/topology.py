@@ -1,8 +1,10 @@
-"""The topology that benchmarks measure on: the one in the repository, or in the wheel."""
+"""The topologies that benchmarks measure on: those in the repository, or in the wheel."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-TWO_CLUSTERS = Path(__file__).parents[2] / "topologies" / "two-clusters.yaml"
+_TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 """``topologies`` lies beside the package in a checkout and in a wheel alike."""
+TWO_CLUSTERS = _TOPOLOGIES / "two-clusters.yaml"
+TWELVE_CLUSTERS = _TOPOLOGIES / "twelve-clusters.yaml"

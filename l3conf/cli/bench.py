@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import click
 
+from l3conf.bench.calm import calm
 from l3conf.bench.certify import certify
 from l3conf.bench.connect import connect
+from l3conf.bench.detection import detection
 from l3conf.bench.lab import lab
+from l3conf.bench.mesh import mesh
 from l3conf.bench.probes import probes
 
 
@@ -15,5 +18,5 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-for command in (lab, probes, connect, certify):
+for command in (lab, probes, connect, detection, calm, mesh, certify):
     bench.add_command(command)
