@@ -65,25 +65,36 @@ def _trials(
 ) -> list[Trial]:
     """Return all trials, the longest first, so that none of them runs alone in the end.
 
-    Every variant of the implementation has a control of its own, with the rows of its mutants.
+    Every variant of the implementation, and every ground that mutants ask for, has a control of its own, with the
+    rows of its mutants.
     """
     from l3conf.teeth.matrix import CONTROL  # noqa: PLC0415
     from l3conf.teeth.trials import Trial  # noqa: PLC0415
 
-    variants: dict[Path, dict[str, None]] = {}
+    variants: dict[tuple[Path, str], dict[str, None]] = {}
     for one in mutants:
-        variants.setdefault(one.implementation, {}).update(dict.fromkeys(one.kills))
+        variants.setdefault((one.implementation, one.topology), {}).update(dict.fromkeys(one.kills))
     return [
         *(
             Trial(
-                name=CONTROL if path == implementation else f"{CONTROL} {path.stem}",
+                name=" ".join(filter(None, (CONTROL, path.stem if path != implementation else "", topology))),
                 implementation=path,
                 rows=tuple(own),
+                topology=topology,
             )
-            for path, own in variants.items()
+            for (path, topology), own in variants.items()
         ),
         *(Trial(name=name, implementation=path, rows=rows) for name, path in nulls.items()),
-        *(Trial(name=one.name, implementation=one.implementation, rows=one.kills, env=one.env) for one in mutants),
+        *(
+            Trial(
+                name=one.name,
+                implementation=one.implementation,
+                rows=one.kills,
+                env=one.env,
+                topology=one.topology,
+            )
+            for one in mutants
+        ),
     ]
 
 

@@ -29,6 +29,8 @@ def arrange(items: list[pytest.Item], options: RunOptions, config: pytest.Config
         return {}
     rows = {item.nodeid: rows_of(item) for item in scenarios}
     kept = [item for item in scenarios if _wanted(item, options)]
+    if options.brief:
+        kept = _on_first_grounds(kept)
     if len(kept) < len(scenarios):
         config.hook.pytest_deselected(items=[item for item in scenarios if item not in kept])
     kept.sort(key=_position)
@@ -42,6 +44,19 @@ def _wanted(item: pytest.Item, options: RunOptions) -> bool:
     if options.topologies and topology_of(item) not in options.topologies:
         return False
     return not options.rows or bool(set(rows_of(item)) & set(options.rows))
+
+
+def _on_first_grounds(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests on the first topology on which each function proves its rows; marks name the usual one first."""
+    first: dict[tuple[str, str], str] = {}
+    for item in items:
+        for row in rows_of(item):
+            first.setdefault((_function(item), row), topology_of(item))
+    return [item for item in items if topology_of(item) in {first[_function(item), row] for row in rows_of(item)}]
+
+
+def _function(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
 
 
 def group_of(item: pytest.Item) -> str:

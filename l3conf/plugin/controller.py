@@ -130,6 +130,7 @@ def describe_filter(config: pytest.Config, options: RunOptions) -> str:
             words.append(flag)
     words += [word for row in options.rows for word in ("--row", row)]
     words += [word for topology in options.topologies for word in ("--topology", topology)]
+    words += ["--brief"] if options.brief else []
     if config.getoption("maxfail", 0):
         words += ["--maxfail", str(config.getoption("maxfail"))]
     words += [argument for argument in config.args if "::" in argument or argument.endswith(".py")]

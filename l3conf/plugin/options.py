@@ -41,6 +41,8 @@ class RunOptions:
     """Gather evidence of failures."""
     hold: bool
     """Keep the labs after the tests until the user has seen enough."""
+    brief: bool
+    """Each test on the first of its grounds alone, and no more than one worker node a cluster: enough for a trial."""
     hook_env: Mapping[str, str]
     """Further variables of hooks, by which ``l3conf teeth`` throws a mutant's switch."""
 
@@ -59,6 +61,7 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--hold", action="store_true", help="keep the labs after the tests until Enter or Ctrl-C (with -s)")
     group.addoption("--no-evidence", action="store_true", help=argparse.SUPPRESS)
+    group.addoption("--brief", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--hook-env", action="append", default=[], metavar="NAME=VALUE", help=argparse.SUPPRESS)
 
 
@@ -79,6 +82,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         budgets=budgets,
         evidence=not config.getoption("no_evidence"),
         hold=config.getoption("hold"),
+        brief=config.getoption("brief"),
         hook_env=dict(text.split("=", 1) for text in config.getoption("hook_env")),
     )
 

@@ -17,6 +17,7 @@ from l3conf.adapter.images import resolved_images, visible_directories
 from l3conf.errors import LabError
 from l3conf.expectations.harness import Harness
 from l3conf.labs import open_lab
+from l3conf.model.few_nodes import with_few_nodes
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
 from l3conf.plugin.gateways import status_lines
 from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
@@ -97,6 +98,8 @@ class LabPool:
 
     def _open(self, name: str, topology_name: str) -> Lab:
         topology = load_topology(topology_file(topology_name, self._run.root))
+        if self._run.options.brief:
+            topology = with_few_nodes(topology)
         began = time.monotonic()
         ground = open_lab(
             self._run.options.lab_kind,

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from l3conf.errors import UserError
 from l3conf.plugin.caller import CALLER
@@ -42,6 +42,8 @@ class Selection:
     topologies: tuple[str, ...] = ()
     budgets: Mapping[str, float] | None = None
     hook_env: Mapping[str, str] | None = None
+    brief: bool = False
+    """Each test on the first of its grounds, with few nodes (``plugin.options``)."""
     workers: int = 0
     """xdist workers; 0: none."""
     evidence: bool = True
@@ -62,6 +64,8 @@ class Selection:
             words += ["--hook-env", f"{name}={value}"]
         if self.workers:
             words += ["-n", str(self.workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
+        if self.brief:
+            words.append("--brief")
         if not self.evidence:
             words.append("--no-evidence")
         return words
@@ -90,6 +94,12 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
+def run_environment(scratch: Path) -> dict[str, str]:
+    """Return the whole environment of a run that this process starts."""
+    # Libraries leave temporary files behind when they are killed; in scratch they go with the rest.
+    return {**environment(os.environ), SCRATCH: str(scratch), "TMPDIR": str(scratch), CALLER: str(os.getpid())}
+
+
 def launch(selection: Selection, output: IO[bytes] | None, scratch: Path, *more: str) -> subprocess.Popen[bytes]:
     """Start the scenarios; what they print goes to ``output``, or to the caller's terminal.
 
@@ -99,13 +109,28 @@ def launch(selection: Selection, output: IO[bytes] | None, scratch: Path, *more:
         [*command(selection, *more), "--basetemp", str(scratch / "pytest")],
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
-        # Libraries leave temporary files behind when they are killed; in scratch they go with the rest.
-        env={**environment(os.environ), SCRATCH: str(scratch), "TMPDIR": str(scratch), CALLER: str(os.getpid())},
+        env=run_environment(scratch),
         start_new_session=output is not None,
     )
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+class Running(Protocol):
+    """A process, as far as it is ended here."""
+
+    def poll(self) -> int | None:
+        """Return the exit code; None while it runs."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Signal it."""
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end; ``subprocess.TimeoutExpired`` if that takes too long."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+def end(process: Running) -> None:
     """Interrupt a run as Ctrl-C would, so that it ends its labs, and kill it if that does not help. Idempotent."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -113,7 +138,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(_END_GRACE)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        process.wait(_END_GRACE)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ CATALOGUE = Path("mutants/catalogue.yaml")
 """Where an implementation keeps its mutants, beside its file."""
 NULL_IMPLEMENTATIONS = Path(__file__).parent / "null_implementations"
 _FIELDS = {"name", "breaks", "kills", "env"}
-_OPTIONAL = {"implementation"}
+_OPTIONAL = {"implementation", "topology"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Mutant:
     """Variables of the hooks that throw the switch."""
     implementation: Path = Path("impl.yaml")
     """The implementation file whose hooks these are; a mutant may need features that only a variant has."""
+    topology: str = ""
+    """The ground on which its rows notice; empty: the first that each of their tests names."""
 
 
 def load_mutants(implementation: Path) -> tuple[Mutant, ...]:
@@ -82,4 +84,11 @@ def _mutant(path: Path, implementation: Path, entry: Any) -> Mutant:  # noqa: AN
         raise InvalidFileError(f"mutant {entry['name']} kills nothing", where=str(path), remedy="name a row")
     env = {str(name): str(value) for name, value in entry["env"].items()}
     variant = path.parent.parent / entry["implementation"] if "implementation" in entry else implementation
-    return Mutant(name=entry["name"], breaks=entry["breaks"], kills=kills, env=env, implementation=variant)
+    return Mutant(
+        name=entry["name"],
+        breaks=entry["breaks"],
+        kills=kills,
+        env=env,
+        implementation=variant,
+        topology=entry.get("topology", ""),
+    )

@@ -11,14 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from l3conf.plugin.process import Selection, end, launch, sigterm_interrupts
+from l3conf.plugin.forked import ForkedRun, fork, preload
+from l3conf.plugin.process import Selection, end, sigterm_interrupts
 from l3conf.report.events import TestFinished, read_all_events
 from l3conf.report.output import EVENTS
 from l3conf.teeth.matrix import TrialResult
 from l3conf.verdict import Verdict, judge_test, judge_tests
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterable, Mapping
 
 AT_ONCE = 3
@@ -39,13 +39,15 @@ class Trial:
     implementation: Path
     rows: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    topology: str = ""
+    """To which it is restricted, if to any."""
 
 
 @dataclass(slots=True)
 class _Running:
     trial: Trial
     folder: Path
-    process: subprocess.Popen[bytes]
+    process: ForkedRun
     began: float
 
 
@@ -54,6 +56,7 @@ def run_trials(trials: Iterable[Trial], told: Callable[[TrialResult], None], *, 
 
     Whatever ends this early, Ctrl-C and SIGTERM included, ends the labs of all trials.
     """
+    preload()
     waiting = deque(trials)
     running: list[_Running] = []
     results: list[TrialResult] = []
@@ -83,12 +86,14 @@ def _start(trial: Trial, seed: int) -> _Running:
         rows=trial.rows,
         budgets=TIGHT,
         hook_env=trial.env,
+        topologies=(trial.topology,) if trial.topology else (),
+        brief=True,
         evidence=False,
     )
     # One failure is all that a single row can show.
     enough = ("--maxfail", "1") if trial.env and len(trial.rows) == 1 else ()
     with (folder / "log").open("wb") as log:
-        return _Running(trial, folder, launch(selection, log, folder, "-q", "--tb=line", *enough), time.monotonic())
+        return _Running(trial, folder, fork(selection, log, folder, "-q", "--tb=line", *enough), time.monotonic())
 
 
 def _collect(one: _Running) -> TrialResult:

@@ -204,6 +204,17 @@ def test_a_scenario_runs_on_each_of_its_topologies_in_each_family_that_they_have
     assert {event.outcome for event in ran} == {"pass"}
 
 
+def test_a_brief_run_tries_each_row_on_the_first_ground_where_it_is_proved_and_is_filtered(
+    pytester: pytest.Pytester, implementation: Path
+) -> None:
+    implementation.write_text(IMPLEMENTATION.replace("spec:", "spec:\n  profiles: [core, ipv6]"), encoding="utf-8")
+    run(pytester, implementation, "--brief", test_one=EVERYWHERE)
+    ran = [event for event in events(pytester) if isinstance(event, TestFinished)]
+    assert {(event.topology, *event.rows) for event in ran} == {("two-clusters", "L3-F5"), ("dual-stack", "L3-G1")}
+    report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["run"]["filter"] == "--brief"
+
+
 def test_a_row_over_ipv6_is_unsupported_where_ipv6_is_not_claimed(
     pytester: pytest.Pytester, implementation: Path
 ) -> None:
