@@ -52,6 +52,7 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench calm --json
 	@$(BIN)/l3conf bench mesh --json
 	@$(BIN)/l3conf bench certify --json
+	@$(BIN)/python -m reference_impl.bench.reconcile
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

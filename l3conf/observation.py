@@ -74,6 +74,9 @@ class Probe:
     forged_source: IPAddress | None = None
     """UDP only: write this source address into a raw IP header. No answer can come back: the outcome is
     ``TIMEOUT`` when emitted, and only the receiver's sightings tell more. Needs a place with raw sockets."""
+    device: str = ""
+    """With a forged source: hand the packet to this device of the place, past the sender's own routes, filters and
+    NAT. A device without link-layer addresses, as tunnels are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ async def _gateway(resources: AsyncExitStack) -> None:
         kernel=LinuxKernel(replace(OWNERSHIP, devices=devices), key),
         echo=_echo(resources),
         mutant=load_mutant(),
+        key=key,
     )
     await agent.run()
 

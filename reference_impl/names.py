@@ -30,6 +30,11 @@ PROGRAMMED: Final = "submariner.io/programmed"
 (its value). Set before the first agent
 starts, taken away when all nodes are clean; being cluster-scoped it outlives a namespace deleted by hand."""
 NODES_ROLE: Final = "submariner-nodes"
+IMPLEMENTATION: Final = "reference-impl"
+"""What this implementation calls itself towards peers, before its version."""
+CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
+CLUSTER_SET_PROPERTY: Final = "clusterset.k8s.io"
+"""ClusterProperties of KEP-2149: who this cluster is, and which cluster set it is a member of."""
 MANAGED_BY: Final = "submariner-reference"
 """Field manager of every write, and label ``app.kubernetes.io/managed-by`` of what the hooks create."""
 
@@ -41,6 +46,8 @@ CABLE_DEVICE: Final = "vxlan-tunnel"
 CABLE_VNI: Final = 1000
 CABLE_PORT: Final = 4500
 """Tunnels between the gateways of two clusters."""
+DISCOVERY_PORT: Final = 4490
+"""UDP port of NAT discovery, unless the node says otherwise."""
 VXLAN_OVERHEAD: Final = {4: 50, 6: 70}
 """Outer IP (by version), UDP, VXLAN and inner Ethernet headers, in bytes (RFC 7348)."""
 

@@ -269,3 +269,5 @@ class Observed:
     anywhere else. Their ``endpoint`` above is the one last set by this agent, None if it set none."""
     sub_tunnels: frozenset[SubTunnel] = frozenset()
     """Sub-tunnels that are up."""
+    located: frozenset[tuple[str, IPAddress, int]] = frozenset()
+    """Of those peers: public key, and address and port that the kernel sends to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from l3conf.expectations.places import PORT, Pod, Service
+from l3conf.expectations.places import PORT, Pod, Service, Stranger
 from l3conf.model.topology import IPAddress, IPFamily
 from l3conf.observation import Observation, Outcome, Probe, Protocol
 from l3conf.oracle import SeenAs
@@ -34,6 +34,8 @@ class Flow:
     ttl: int | None = None
     claiming: IPAddress | None = None
     """UDP only: the source address that the packet carries, whoever sends it."""
+    device: str = ""
+    """With ``claiming``: the sender's device that the packet is handed to, past the sender's own filters."""
 
     def probe(self, timeout: float) -> Probe:
         """Return the probe that asks this once."""
@@ -48,6 +50,7 @@ class Flow:
             dont_fragment=self.dont_fragment,
             write_size=self.write_size,
             forged_source=self.claiming,
+            device=self.device,
         )
 
     @property
@@ -55,7 +58,7 @@ class Flow:
         """Places at which packets of this flow can be seen."""
         if isinstance(self.server, Service):
             return tuple(pod.place for pod in self.server.backends)
-        return (self.server.place,)
+        return () if isinstance(self.server, Stranger) else (self.server.place,)
 
     def __str__(self) -> str:
         """Return the flow as a message names it."""
@@ -73,6 +76,8 @@ class Flow:
             words.append(f"TTL {self.ttl}")
         if self.claiming is not None:
             words.append(f"claiming {self.claiming}")
+        if self.device:
+            words.append(f"through {self.device}")
         return " ".join(words)
 
 

@@ -107,5 +107,21 @@ class Outsider:
         return "outsider"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """An address that no cluster owns; whether anybody has it is not known."""
+
+    addresses: tuple[IPAddress, ...]
+    place: str = ""
+
+    def address(self, family: IPFamily = IPFamily.IPV4) -> IPAddress:
+        """Return the address, if it is of that family."""
+        return address_of(self.addresses, family, str(self))
+
+    def __str__(self) -> str:
+        """Return the stranger as a message names it."""
+        return f"stranger {self.addresses[0]}"
+
+
 Client = Pod | Node | Outsider
-Server = Pod | Service | Node | Outsider
+Server = Pod | Service | Node | Outsider | Stranger

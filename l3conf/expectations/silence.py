@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
 from l3conf.expectations.flow import Flow, describe, failures
-from l3conf.expectations.places import Outsider, Pod, Service
+from l3conf.expectations.places import Outsider, Pod, Service, Stranger
 from l3conf.observation import Observation, Outcome, Protocol
 from l3conf.wait import DeadlineMissedError, Pending
 
@@ -90,7 +90,7 @@ def _blame(harness: Harness, flow: Flow, missed: str) -> None:
 
 
 def _crosses_clusters(flow: Flow) -> bool:
-    if isinstance(flow.client, Outsider) or isinstance(flow.server, Outsider):
+    if isinstance(flow.client, Outsider) or isinstance(flow.server, Outsider | Stranger):
         return False
     there = flow.server.cluster if isinstance(flow.server, Service) else flow.server.site.cluster
     return flow.client.site.cluster != there

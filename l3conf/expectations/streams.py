@@ -116,6 +116,10 @@ class Stream:
         self._keep(records)
         self._check(records)
 
+    def goes_on(self, window: str) -> None:
+        """Let the flows run for a window of the table of budgets (``W_…``)."""
+        self._harness.clock.sleep(self._harness.budgets.get(window))
+
     # What came of it.
 
     def lost(self) -> int:

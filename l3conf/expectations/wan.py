@@ -14,13 +14,15 @@ outsider sends beside the beacon. A capture that misses any of this, or lost fra
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from l3conf.capture.packets import Packet, packets_of
 from l3conf.errors import LabError
 from l3conf.expectations.filters import DISCARD, Filter
+from l3conf.expectations.places import Outsider, Service, Stranger
+from l3conf.expectations.traffic import Traffic
 from l3conf.model import addressing
 from l3conf.model.public_addresses import public_cluster
 from l3conf.model.topology import IPFamily
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from l3conf.expectations.harness import Harness
-    from l3conf.expectations.places import Outsider
+    from l3conf.expectations.places import Client, Server
     from l3conf.model.topology import IPAddress, IPNetwork
 
 _MARK_SIZE = 16
 _MOST_LINES = 12
+_LARGE = 1000
+"""Bytes; neither health checks nor key exchanges send as much, and it fits every tunnel (IPv6: 1280)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,32 @@ class WanCapture:
             packet for packet in self.packets() if _is_in(packet.source, here) and _is_in(packet.destination, there)
         )
 
+    def keeps_out_of_tunnels(self, traffic: Traffic, *, control: Traffic) -> None:
+        """Expect that no packet of these flows passes between sites, in whatever wrapping.
+
+        Ciphers hide everything of a packet but its size. So the control, traffic across clusters of ``_LARGE``
+        bytes, must show as packets of at least that size between each two sites that it connects; then the same
+        size goes to where it must not pass, and none of that size may follow. ``LabError`` if the capture does
+        not show the control.
+        """
+        pairs = sorted({(_site(flow.client), _site(flow.server)) for flow in control.flows})
+        _sized(control).arrives()
+        before = {pair: self._large_between(*pair) for pair in pairs}
+        unseen = [f"{source} -> {destination}" for (source, destination), seen in before.items() if not seen]
+        if unseen:
+            raise LabError(f"the capture does not show what crosses {', '.join(unseen)}", where="wan")
+        _sized(traffic).observe(within="W_silence")
+        wrong = [
+            f"  {len(packets) - len(before[pair])} packets {pair[0]} -> {pair[1]}, the last {packets[-1]}"
+            for pair in pairs
+            if len(packets := self._large_between(*pair)) > len(before[pair])
+        ]
+        if wrong:
+            raise AssertionError("\n".join(["what no member owns was sent into a tunnel:", *wrong]))
+
+    def _large_between(self, source: str, destination: str) -> tuple[Packet, ...]:
+        return tuple(packet for packet in self.between(source, destination) if len(packet.data) >= _LARGE)
+
     def _up_to_now(self, filters: Sequence[Filter]) -> tuple[Packet, ...]:
         """Send a beacon and samples, wait until they are captured, and return all else that is."""
         self._beacons += 1
@@ -143,6 +173,18 @@ class WanCapture:
         brokers = addressing.wan_addresses(self.harness.lab.topology, addressing.BROKER_OFFSET)
         destination = next(each for each in brokers if each.version == source.version)
         return wanted.sample(source, destination, mark)
+
+
+def _site(end: Client | Server) -> str:
+    if isinstance(end, Service):
+        return end.cluster
+    if isinstance(end, Outsider | Stranger):
+        raise LabError(f"{end} is in no cluster, so nothing between clusters is controlled by it")
+    return end.site.cluster
+
+
+def _sized(traffic: Traffic) -> Traffic:
+    return Traffic(tuple(replace(flow, size=_LARGE) for flow in traffic.flows))
 
 
 def _is_in(address: IPAddress, prefixes: Sequence[IPNetwork]) -> bool:

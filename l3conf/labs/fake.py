@@ -64,6 +64,8 @@ class Wrong(enum.Enum):
     SILENT = "senders of numbered flows emit nothing, and nobody stopped them"
     OVERFLOWN = "receivers of numbered flows do not keep up"
     READABLE = "tunnels do not encrypt"
+    GREEDY = "tunnels take what nobody owns"
+    UNCAPTURED = "captures see no tunnel"
     BLIND = "captures see nothing"
 
 
@@ -243,6 +245,9 @@ class FakeLab:
         if Wrong.NOT_EMITTED in wrongs:
             return replace(seen, outcome=Outcome.NO_ROUTE)
         place = self._receiver(probe.destination)
+        if place is None and Wrong.GREEDY in wrongs:
+            here, there = (node_addresses(cluster, 0)[0] for cluster in self.topology.clusters[:2])
+            self._captures.saw_tunnel(here, there, bytes(probe.size + _HEADERS), readable=False)
         if place is None or wrongs & {Wrong.LOST, Wrong.DEAD} or not self._arrives(probe, place, wrongs):
             return seen
         if (error := self._error(seen, place, wrongs)) is not None:
@@ -256,7 +261,12 @@ class FakeLab:
         source = probe.forged_source or self._source(probe, place)
         if Wrong.TRANSLATED in wrongs:
             source = host(self.topology.wan_cidrs[0], self.topology.wan_cidrs[0].num_addresses - 2)
-        if sender.cluster and receiver.cluster and sender.cluster != receiver.cluster:
+        if (
+            sender.cluster
+            and receiver.cluster
+            and sender.cluster != receiver.cluster
+            and Wrong.UNCAPTURED not in wrongs
+        ):
             self._tunnelled(seen, source, wrongs)
         if Wrong.DEAF not in wrongs:
             when = time.monotonic()

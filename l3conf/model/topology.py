@@ -44,6 +44,8 @@ class NodeSpec:
     """Node name, unique in the cluster; an RFC 1123 label."""
     gateway: bool = False
     """Whether the node carries the label ``submariner.io/gateway=true``."""
+    annotations: tuple[tuple[str, str], ...] = ()
+    """What the cluster's operator wrote on the node before anything was installed: ``gateway.submariner.io/…``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from l3conf.model.topology import ClusterSpec, IPNetwork
     from l3conf.plugin.cluster_api import Object
@@ -45,6 +45,35 @@ def still_known(holder: str, leaver: str, **collections: Sequence[Object]) -> li
         for obj in objects
         if obj.get("spec", {}).get("cluster_id") == leaver
     ]
+
+
+def unknown_version(member: str, gateways: Iterable[Object], others: Mapping[str, Iterable[Object]]) -> Iterator[str]:
+    """Yield what is missing for others to know a member's version (L3-A8): they must hold it in any field of it.
+
+    ``others``: the Clusters and Endpoints in each other member's API.
+    """
+    versions = {str((gateway.get("status") or {}).get("version") or "") for gateway in gateways} - {""}
+    if not versions:
+        yield f"no Gateway of {member} reports a version"
+    for version in versions:
+        for other, objects in others.items():
+            held = [obj for obj in objects if (obj.get("spec") or {}).get("cluster_id") == member]
+            if not any(version in text for obj in held for text in _texts([obj["spec"], _own_words(obj)])):
+                yield f"{other} holds nothing of {member} that says {version}"
+
+
+def _own_words(obj: Object) -> list[object]:
+    metadata = obj["metadata"]
+    return [metadata.get("labels"), metadata.get("annotations")]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from (text for item in value.values() for text in _texts(item))
+    elif isinstance(value, list):
+        yield from (text for item in value for text in _texts(item))
+    elif isinstance(value, str):
+        yield value
 
 
 def _ranges(texts: Iterable[str] | None) -> set[IPNetwork]:

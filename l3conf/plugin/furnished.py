@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from l3conf.errors import LabError
+from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
 from l3conf.labs.base import Capability
 from l3conf.model.public_addresses import is_hidden
+from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
@@ -29,7 +31,7 @@ from l3conf.wait import DeadlineMissedError, Pending
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from l3conf.expectations import Node, Outsider, Service
+    from l3conf.expectations import Node, Outsider, Pod, Service
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Server
     from l3conf.labs.base import Lab as Ground
@@ -80,6 +82,15 @@ class FurnishedLab:
         shared = set(IPFamily).intersection(*(cluster.families for cluster in self.topology.clusters))
         return tuple(family for family in IPFamily if family in shared)
 
+    def gateways_across(self, family: IPFamily) -> list[tuple[Node, Pod]]:
+        """Return every node that may hold cables with every pod of every other cluster."""
+        return [
+            (node, pod)
+            for node in self.nodes
+            for pod in self.pods.having(family)
+            if node.is_gateway and node.site.cluster != pod.site.cluster
+        ]
+
     @property
     def every_api(self) -> tuple[ClusterAPI, ...]:
         """The APIs of all clusters, the broker's last."""
@@ -115,6 +126,10 @@ class FurnishedLab:
         if missing:
             pytest.skip(f"the {self.ground.kind} lab cannot do: {', '.join(sorted(each.value for each in missing))}")
         return Wan(self.harness, self.outsider)
+
+    def strangers(self, family: IPFamily) -> list[Stranger]:
+        """Return addresses that no cluster owns: the outsider's, one far away, and one beside each member's range."""
+        return [Stranger(addresses=(address,)) for address in unowned_addresses(self.topology, family)]
 
     def local_traffic(self, family: IPFamily) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from l3conf import oracle
 from l3conf.observation import Protocol
-from l3conf.plugin import exchange, gateways, local_traffic, residue
+from l3conf.plugin import cables, exchange, gateways, local_traffic, residue
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
@@ -22,8 +23,9 @@ from l3conf.plugin.stages import Once
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from l3conf.expectations import Node, Pod
     from l3conf.model.topology import IPFamily
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
@@ -140,6 +142,23 @@ class Lab(FurnishedLab):
             )
         ]
 
+    def unknown_versions(self) -> list[str]:
+        """Return the members whose running version the others cannot read."""
+        return [
+            line
+            for member in self.members.joined
+            for line in exchange.unknown_version(
+                member,
+                self.apis[member].items(f"{GROUP}/gateways"),
+                {
+                    other: [
+                        obj for kind in ("clusters", "endpoints") for obj in self.apis[other].items(f"{GROUP}/{kind}")
+                    ]
+                    for other in self._others(member)
+                },
+            )
+        ]
+
     def still_known(self, leaver: str) -> list[str]:
         """Return what the others, their gateways and the broker still hold of a cluster."""
         lines = []
@@ -159,6 +178,38 @@ class Lab(FurnishedLab):
             for place, state in self.node_states(*self._others(leaver)).items()
             for line in sorted({*residue.naming(state, ranges)} - {*residue.naming(self.before.nodes[place], ranges)})
         ]
+
+    # What carries packets between clusters.
+
+    @contextmanager
+    def without_cables(self) -> Iterator[None]:
+        """Hold down every link of gateway nodes that came with the implementation, while the context is open.
+
+        Skips the test where no such link is: what cannot be taken away cannot be missed.
+        """
+        found = cables.links_that_came(self.before.nodes, self.node_states())
+        chosen = [(node.place, link) for node in self.nodes if node.is_gateway for link in found.get(node.place, ())]
+        if not chosen:
+            pytest.skip("the implementation brought no link to a gateway node")
+        try:
+            for place, link in chosen:
+                cables.set_link(self.ground, place, link, "down")
+            self.run.note(f"links down: {', '.join(f'{place} {link}' for place, link in chosen)}")
+            yield
+        finally:
+            for place, link in chosen:
+                cables.set_link(self.ground, place, link, "up")
+
+    def tunnel_device(self, node: Node, pod: Pod) -> str:
+        """Return the link that came with the implementation and leads from a gateway node to a remote pod.
+
+        Skips the test if there is none, or one with link-layer addresses: packets cannot be handed to it as they are.
+        """
+        device = str(self._ask(node, "route", "get", str(pod.address(self.families[0])))["dev"])
+        came = cables.links_that_came(self.before.nodes, self.node_states())[node.place]
+        if device not in came or self._ask(node, "link", "show", "dev", device)["link_type"] == "ether":
+            pytest.skip(f"{device} on {node} is no tunnel that takes bare IP packets")
+        return device
 
     # What members may do at the broker.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from l3conf.errors import LabError
 from l3conf.expectations.flow import Flow
 from l3conf.observation import Outcome, Protocol
+from l3conf.plugin import conditions
 from l3conf.plugin.gateways import CONNECTED
 from l3conf.plugin.status_watch import Report, StatusWatch
 from l3conf.wait import LATE_WINDOW
@@ -22,6 +23,7 @@ from l3conf.wait import LATE_WINDOW
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from l3conf.plugin.conditions import Version
     from l3conf.plugin.lab import Lab
 
 _PERIOD = 0.1
@@ -50,6 +52,18 @@ class Outage:
     reports: tuple[Report, ...]
     """In order of time, those that held before the cut included."""
     round_trips: tuple[RoundTrip, ...]
+    versions: tuple[Version, ...] = ()
+    """Every Gateway and Cluster object of both ends, in order of time."""
+
+    @property
+    def condition_faults(self) -> list[str]:
+        """What is wrong with conditions that changed during the outage."""
+        return conditions.faults(self.versions)
+
+    def stages(self, cluster: str, at: float) -> list[str]:
+        """Return what a cluster's conditions Accepted, Programmed, Connected said of the other end at a moment."""
+        peer = self.destination if cluster == self.source else self.source
+        return conditions.stages(self.versions, cluster, peer, at)
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -171,6 +185,7 @@ def watch_outage(lab: Lab, source: str, destination: str) -> Outage:
         ended_at=time.monotonic(),
         reports=tuple(sorted(recorder.reports, key=lambda report: report.time)),
         round_trips=tuple(recorder.round_trips),
+        versions=tuple(sorted(watch.versions, key=lambda version: version.time)),
     )
 
 

@@ -23,6 +23,7 @@ from l3conf.plugin.gateways import status_lines
 from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
 from l3conf.plugin.lab import Lab
 from l3conf.plugin.membership import Membership
+from l3conf.plugin.node_annotations import write_annotations
 from l3conf.plugin.options import topology_file
 from l3conf.plugin.stages import Once
 from l3conf.probes.manifests import probe_manifests
@@ -130,6 +131,7 @@ class LabPool:
             for cluster, access in ground.clusters.items()
         }
         harness.status = lambda cluster: status_lines(cluster, apis[cluster].items(f"{GROUP}/gateways"))
+        write_annotations(topology, apis)
         pods = _install_probes(topology, apis, harness)
         hooks = HookRunner(
             self._run.implementation,

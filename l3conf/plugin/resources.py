@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from l3conf.expectations.places import NAMESPACE
-from l3conf.plugin.cluster_api import GROUP, MERGE_PATCH
+from l3conf.plugin.cluster_api import GROUP, MERGE_PATCH, Object
 from l3conf.plugin.samples import PLURALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from l3conf.plugin.cluster_api import Answer, ClusterAPI, Object
+    from l3conf.plugin.cluster_api import Answer, ClusterAPI
 
 _UNKNOWN_FIELD = "l3confUnknownField"
+_STATUS: Object = {
+    "conditions": [
+        {
+            "type": "Accepted",
+            "status": "True",
+            "reason": "Sample",
+            "message": "written by a test",
+            "lastTransitionTime": "2020-01-01T00:00:00Z",
+        }
+    ]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,32 @@ class Resources:
     def try_to_create(self, obj: Object) -> Answer:
         """Return what the server says to an object without keeping it (server-side dry run)."""
         return self.api.request("POST", self._path(obj["kind"]), body=obj, dryRun="All")
+
+    def has_both(self, kind: str) -> bool:
+        """Say whether a kind has a specification and a status."""
+        return {"spec", "status"} <= set(self.schema(kind).get("properties", {}))
+
+    def crossings(self, obj: Object) -> list[str]:
+        """Create an object, write spec and status by the wrong and the right door, and return what went wrong.
+
+        ``obj`` has a spec; a condition is what is put into its status.
+        """
+        path, name = self._path(obj["kind"]), obj["metadata"]["name"]
+        answer = self.api.request("POST", path, body={**obj, "status": _STATUS})
+        assert answer.ok, f"{obj['kind']} was refused by {self.api.name}: {answer.message}"  # noqa: S101
+        try:
+            wrong = ["creating wrote status"] if answer.body.get("status") else []
+            put = self.api.request("PUT", f"{path}/{name}/status", body=_changed(answer.body))
+            wrong += [] if put.ok else [f"/status was answered {put.status}"]
+            now = self.api.get(f"{path}/{name}")
+            wrong += ["/status wrote metadata.labels"] if now["metadata"].get("labels") else []
+            wrong += ["/status wrote spec"] if now["spec"] != answer.body["spec"] else []
+            wrong += ["/status did not write status"] if (now.get("status") or {}) != _STATUS else []
+            spec_put = self.api.request("PUT", f"{path}/{name}", body={**now, "status": {}})
+            kept = self.api.get(f"{path}/{name}").get("status")
+            return wrong + (["writing the object wrote status"] if spec_put.ok and kept != _STATUS else [])
+        finally:
+            self.api.request("DELETE", f"{path}/{name}")
 
     def own_objects(self) -> list[Object]:
         """Return the member's own Cluster and Endpoints, as its implementation published them.
@@ -105,6 +142,12 @@ class Resources:
 
     def _path(self, kind: str) -> str:
         return f"{GROUP}/namespaces/{NAMESPACE}/{PLURALS[kind]}"
+
+
+def _changed(obj: Object) -> Object:
+    """Return an object with a new status, and with a label and an empty spec that must not be written along."""
+    labels = {"l3conf.io/written": "through-status"}
+    return {**obj, "metadata": {**obj["metadata"], "labels": labels}, "spec": {}, "status": _STATUS}
 
 
 def undescribed(schema: dict[str, Any], value: object, path: str = "") -> Iterator[str]:

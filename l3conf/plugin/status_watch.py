@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from l3conf.plugin.cluster_api import GROUP, follow
+from l3conf.plugin.conditions import Version
 from l3conf.plugin.gateways import CONNECTED, latest_connections
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class StatusWatch:
     def __init__(self, lab: FurnishedLab, clusters: Iterable[str]) -> None:
         self.reports: list[Report] = []
         """In the order in which they were seen."""
+        self.versions: list[Version] = []
+        """Every version of every Gateway and Cluster, likewise."""
         self._lab = lab
         self._clusters = tuple(clusters)
         self._latest: dict[tuple[str, str], str] = {}
@@ -44,6 +47,8 @@ class StatusWatch:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._apis = [lab.open_api(cluster) for cluster in self._clusters]
+        self._others = [lab.open_api(cluster) for cluster in self._clusters]
+        """A client belongs to one thread."""
 
     def __enter__(self) -> Self:
         """Begin to watch."""
@@ -54,6 +59,14 @@ class StatusWatch:
                 self._seen(cluster, moment, kind, obj)
 
             self._threads.append(follow(api, f"{GROUP}/gateways", seen, self._stop))
+        for api in self._others:
+            cluster = api.name
+
+            def keep(moment: float, kind: str, obj: Object, cluster: str = cluster) -> None:
+                if kind != "DELETED":
+                    self.versions.append(Version(moment, cluster, obj))
+
+            self._threads.append(follow(api, f"{GROUP}/clusters", keep, self._stop))
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -61,7 +74,7 @@ class StatusWatch:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        for api in self._apis:
+        for api in (*self._apis, *self._others):
             api.close()
 
     @property
@@ -93,6 +106,7 @@ class StatusWatch:
                 self._objects.pop(key, None)
             else:
                 self._objects[key] = obj
+                self.versions.append(Version(moment, cluster, obj))
             said = latest_connections([one for (owner, _), one in self._objects.items() if owner == cluster])
             peers = {peer for owner, peer in self._latest if owner == cluster} | said.keys()
             for peer in sorted(peers):

@@ -187,8 +187,10 @@ class Engine:
         payload = wire.encode_query(flight.nonce, probe.size)
         packet = packets.udp_packet(probe.forged_source, probe.destination, probe.port, payload, ttl=probe.ttl)
         try:
-            sender = place.raw(sockets.options_of(probe.destination))
-            sender.sendto(packet, (text_of(probe.destination), 0))
+            if probe.device:
+                place.link().sendto(packet, sockets.link_address(probe.device, probe.destination))
+            else:
+                place.raw(sockets.options_of(probe.destination)).sendto(packet, (text_of(probe.destination), 0))
         except OSError as error:
             self._flights.failed(flight, icmp_errors.from_send(error.errno or 0))
             return

@@ -196,7 +196,7 @@ def _header_flaw(probe: Probe) -> str:
 
 def _forgery_flaw(probe: Probe) -> str:
     if probe.forged_source is None:
-        return ""
+        return "only packets with a forged source can be handed to a device" if probe.device else ""
     if probe.protocol is not Protocol.UDP:
         return "only UDP probes can have a forged source"
     if probe.forged_source.version != probe.destination.version:

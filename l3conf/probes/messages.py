@@ -31,6 +31,7 @@ _PROBE_FIELDS: dict[str, tuple[type, ...]] = {
     "dont_fragment": (bool,),
     "write_size": _OPTIONAL_NUMBER,
     "forged_source": _OPTIONAL_TEXT,
+    "device": (str,),
 }
 """What JSON may hold: checked here, at the edge, so that nothing odd reaches an engine that serves others too."""
 _PROTOCOLS = {each.value: each for each in Protocol}

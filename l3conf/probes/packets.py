@@ -65,8 +65,10 @@ def udp_packet(source: IPAddress, destination: IPAddress, port: int, payload: by
     hops = ttl or _DEFAULT_TTL
     if source.version == _IPV6_VERSION:
         return _IPV6.pack(6 << 28, length, _UDP_NUMBER, hops, source.packed, destination.packed) + datagram
-    # Length, identification and header checksum are the kernel's to fill in (raw(7)).
-    return _IPV4.pack(0x45, 0, 20 + length, 0, 0, hops, _UDP_NUMBER, 0, source.packed, destination.packed) + datagram
+    # A raw socket's kernel would fill in length and checksum (raw(7)), a device takes the packet as it is.
+    head = (0x45, 0, 20 + length, 0, 0, hops, _UDP_NUMBER)
+    total = checksum(_IPV4.pack(*head, 0, source.packed, destination.packed))
+    return _IPV4.pack(*head, total, source.packed, destination.packed) + datagram
 
 
 def destination_of(packet: bytes) -> tuple[int, bytes]:

@@ -70,6 +70,7 @@ class Place:
         self._server: Server | None = None
         self._clients: dict[tuple[Protocol, FamilyOptions], DatagramClient] = {}
         self._raw: dict[FamilyOptions, socket.socket] = {}
+        self._link: socket.socket | None = None
 
     def serve(self) -> None:
         """Start the server. ``OSError`` if its ports are taken."""
@@ -108,13 +109,20 @@ class Place:
                 sock = self._raw[options] = sockets.raw_sender(options)
         return sock
 
+    def link(self) -> socket.socket:
+        """Return the socket that hands IP packets to devices. ``PermissionError`` without CAP_NET_RAW."""
+        if self._link is None:
+            with self.entered():
+                self._link = sockets.link_sender()
+        return self._link
+
     def close(self) -> None:
         """Close everything that is open here, the namespace's descriptor too."""
         if self._server is not None:
             self._server.close()
         for client in self._clients.values():
             client.close()
-        for sock in self._raw.values():
+        for sock in (*self._raw.values(), *((self._link,) if self._link else ())):
             sock.close()
         if self._namespace is not None:
             self._entrance.enter(None)

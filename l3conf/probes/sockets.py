@@ -26,6 +26,7 @@ _SOL_RAW = 255
 _BUFFER = 4 << 20
 """Bytes of socket buffer asked for: a burst must never be lost in the harness itself."""
 _BACKLOG = 4096
+_ETHERTYPES = {4: 0x0800, 6: 0x86DD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +154,16 @@ def echo_watcher(options: FamilyOptions) -> socket.socket:
 def raw_sender(options: FamilyOptions) -> socket.socket:
     """Open a socket that emits complete IP packets and receives nothing. ``PermissionError`` without rights."""
     return socket.socket(options.family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_RAW)
+
+
+def link_sender() -> socket.socket:
+    """Open a socket that hands complete IP packets to devices (packet(7)). ``PermissionError`` without rights."""
+    return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
+
+
+def link_address(device: str, destination: IPAddress) -> tuple[str, int]:
+    """Return what ``sendto`` of ``link_sender`` takes for an IP packet."""
+    return device, _ETHERTYPES[destination.version]
 
 
 def _bound(options: FamilyOptions, kind: int, port: int) -> socket.socket:

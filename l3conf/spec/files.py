@@ -86,7 +86,14 @@ def _cluster(data: Mapping[str, Any]) -> ClusterSpec:
         pod_cidrs=_networks(data["podCIDRs"]),
         service_cidrs=_networks(data["serviceCIDRs"]),
         node_cidrs=_networks(data["nodeCIDRs"]),
-        nodes=tuple(NodeSpec(name=node["name"], gateway=node.get("gateway", False)) for node in data["nodes"]),
+        nodes=tuple(
+            NodeSpec(
+                name=node["name"],
+                gateway=node.get("gateway", False),
+                annotations=tuple(node.get("annotations", {}).items()),
+            )
+            for node in data["nodes"]
+        ),
         plugin=NetworkPlugin(data.get("plugin", "bridge")),
         site=_site(data.get("site", {})),
     )

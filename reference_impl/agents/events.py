@@ -33,7 +33,7 @@ class ConnectionEvents:
 
         Events are for people: one that cannot be written is logged and forgotten.
         """
-        now = {(peer.endpoint.cluster_id, peer.version): peer.health for peer in peers}
+        now = {(peer.endpoint.cluster_id, peer.version): peer.state for peer in peers}
         before, self._known = self._known, now
         for key in sorted(now.keys() | before.keys()):
             up = now.get(key) is Health.CONNECTED

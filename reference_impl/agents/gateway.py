@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.candidate import Candidate
+from reference_impl.agents.discovery import Discovery
 from reference_impl.agents.events import ConnectionEvents
 from reference_impl.agents.exchange import Exchange
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.loop import KernelHand, Loop
+from reference_impl.agents.member_conditions import MemberConditions
+from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
-from reference_impl.names import CABLE_DEVICE, CABLE_TABLE, GATEWAY_PROTOCOL, IPSEC_DEVICE, WIREGUARD_DEVICE
+from reference_impl.drivers.discovery_socket import UDPDiscoverySocket
+from reference_impl.names import (
+    CABLE_DEVICE,
+    CABLE_TABLE,
+    DISCOVERY_PORT,
+    GATEWAY_PROTOCOL,
+    IPSEC_DEVICE,
+    WIREGUARD_DEVICE,
+)
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
+from reference_impl.planner.ipsec import lacking
+from reference_impl.planner.skew import own_parameters
 from reference_impl.planner.status import gateway_status
+from reference_impl.planner.ways import actual
 from reference_impl.protocols.election import Role
-from reference_impl.protocols.objects import Endpoint, cable_name
+from reference_impl.protocols.objects import DISCOVERY_PORT as DISCOVERY_PORT_FIELD
+from reference_impl.protocols.objects import PREFERRED_SERVER, Endpoint, cable_name, discovery_port
 from reference_impl.state import KernelState, Ownership
 from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reference_impl.agents.settings import BrokerAccess, Settings
     from reference_impl.drivers.api import API
+    from reference_impl.drivers.discovery_socket import DiscoverySockets
     from reference_impl.drivers.echo import Echo
     from reference_impl.drivers.kernel import Kernel
+    from reference_impl.drivers.key_file import KeyPair
     from reference_impl.mutants import Mutant
     from reference_impl.planner.cable import CableDriver
     from reference_impl.planner.membership import Membership
@@ -40,6 +60,8 @@ OWNERSHIP = Ownership(
     protocol=GATEWAY_PROTOCOL, devices=(CABLE_DEVICE, WIREGUARD_DEVICE, IPSEC_DEVICE), table=CABLE_TABLE
 )
 """Devices of all built-in cable drivers: one that was used before is taken down."""
+SOON = 0.2
+"""Seconds until the next look while a cable works in part: its other parts are being called for."""
 PERIOD = 2.0
 """Seconds between two looks without a cause."""
 
@@ -58,12 +80,17 @@ class GatewayAgent:
         kernel: Kernel,
         echo: Echo,
         mutant: Mutant,
+        key: KeyPair | None = None,
+        sockets: DiscoverySockets = UDPDiscoverySocket,
     ) -> None:
         self._settings = settings
         self._driver = driver
+        self._mutant = mutant
         self._hand = KernelHand(kernel, mutant)
-        self._loop = Loop(self._step, PERIOD)
+        self._loop = Loop(self.reconcile, PERIOD)
         wake = self._loop.wake
+        self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
+        self._public = PublicAddressWatch(wake)
         self._health = HealthChecker(echo, wake)
         self._reporter = Reporter(member, Resource.GATEWAY, settings.node, settings.namespace, mutant)
         self._events = ConnectionEvents(member, settings.node, settings.namespace)
@@ -72,6 +99,7 @@ class GatewayAgent:
         self._objects = {
             kind: Cache(member, kind, settings.namespace, wake) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
         }
+        self._conditions = MemberConditions(member, self._objects[Resource.CLUSTER], settings.namespace, mutant)
         self._publication = Publication(member, settings, self._objects)
         self._exchange = Exchange(
             settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, wake, mutant
@@ -89,51 +117,88 @@ class GatewayAgent:
                 for cache in caches:
                     await cache.synced.wait()
                 tasks.create_task(self._health.run())
+                tasks.create_task(self._public.run())
+                if self._discovery is not None:
+                    tasks.create_task(self._discovery.run())
                 tasks.create_task(self._loop.run())
         finally:
             self._hand.close()
 
-    async def _step(self) -> None:
+    async def reconcile(self) -> None:
+        """Make one step: observe, plan, diff, apply, report."""
         role = self._candidate.role
         nodes = read_nodes(self._nodes.items)
         here = next((node for node in nodes if node.name == self._settings.node), None)
         if role is Role.UNKNOWN or here is None:
             return
         observed = await self._hand.observe()
-        local = self._endpoint(here, observed)
+        driver = self._driver if here.gateway.udp_port is None else self._driver.at_port(here.gateway.udp_port)
+        local = self._endpoint(here, driver, observed)
         if role is Role.ACTIVE:
-            await self._lead(local, nodes, observed)
+            await self._lead(local, driver, nodes, observed)
         else:
+            self._find(local, (), observed)
             failure = await self._hand.converge(KernelState(), observed)
             self._health.watch((), ())
-            await self._report(local, None, failure)
+            await self._report(local, None, failure, self._notices(here))
 
-    async def _lead(self, local: Endpoint, nodes: tuple[Node, ...], observed: Observed) -> None:
+    async def _lead(self, local: Endpoint, driver: CableDriver, nodes: tuple[Node, ...], observed: Observed) -> None:
         """Packets first, then words: nothing on the way to a programmed kernel waits for the broker."""
         membership, _ = read_membership(
             self._settings,
-            self._driver,
+            driver,
             nodes,
             self._objects[Resource.CLUSTER].items,
             self._objects[Resource.ENDPOINT].items,
         )
+        peers, shown = self._find(local, membership.peers, observed)
         plan = plan_cables(
             GatewayFacts(
                 own=self._settings.cluster,
                 underlay=local.private_ip,
-                peers=membership.peers,
+                peers=peers,
                 addresses=observed.addresses,
             ),
-            self._driver,
+            driver,
         )
         failure = await self._hand.converge(plan, observed)
-        self._health.watch(membership.peers, self._settings.cluster.versions)
+        self._health.watch(shown, self._settings.cluster.versions)
         await self._publication.publish(local)
         await self._exchange.step()
-        await self._report(local, membership, failure)
+        down = lacking(plan.ike_peers, observed.sub_tunnels)
+        here = next(node for node in nodes if node.name == local.hostname)
+        await self._report(local, membership, failure, self._notices(here), down)
 
-    async def _report(self, local: Endpoint, membership: Membership | None, failure: str) -> None:
-        peers = self._health.reports()
+    def _find(
+        self, local: Endpoint, peers: tuple[Endpoint, ...], observed: Observed
+    ) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...]]:
+        """Return peers with the ways to plan for, and as the kernel really sends to them. Never waits."""
+        if self._discovery is None:
+            return peers, peers
+        own = self._settings.cluster.prefixes
+        port = discovery_port(local)
+        self._discovery.watch(own, (local.private_ip, port), peers, self._driver.identity)
+        found = self._mutant.ways(self._discovery.located(peers), self._discovery.claimed)
+        places = {key: (address, port) for key, address, port in observed.located}
+        learnt = {each.cluster_id: places[key] for each in peers if (key := self._driver.identity(each)) in places}
+        return found, actual(found, learnt)
+
+    def _notices(self, here: Node) -> tuple[str, ...]:
+        discovery = self._discovery.problem if self._discovery is not None else ""
+        return tuple(filter(None, (*here.gateway.problems, self._public.problem, discovery)))
+
+    async def _report(
+        self,
+        local: Endpoint,
+        membership: Membership | None,
+        failure: str,
+        notices: tuple[str, ...],
+        down: Mapping[str, str] | None = None,
+    ) -> None:
+        lacks = down or {}
+        peers = tuple(replace(peer, lacking=lacks.get(peer.endpoint.cluster_id, "")) for peer in self._health.reports())
+        if any(peer.state is not peer.health for peer in peers):
+            self._loop.wake_in(SOON)
         await self._reporter.report(
             gateway_status(
                 version=VERSION,
@@ -142,23 +207,34 @@ class GatewayAgent:
                 peers=peers,
                 refusals=membership.refusals if membership else (),
                 failure=failure,
+                notices=notices,
             )
         )
+        if membership is not None:
+            await self._conditions.write(peers, membership.refusals, failure)
         await self._events.compare(peers)
 
-    def _endpoint(self, here: Node, observed: Observed) -> Endpoint:
-        cluster = self._settings.cluster
+    def _endpoint(self, here: Node, driver: CableDriver, observed: Observed) -> Endpoint:
+        cluster, said = self._settings.cluster, here.gateway
         health = tuple(host_addresses(observed.addresses, cluster.pod_cidrs, here.pod_ranges).values())
+        public = self._public.want(said.public_ip, here.underlay.version)
+        parameters = {**own_parameters(VERSION, driver.backend), **driver.parameters}
+        if self._discovery is not None:
+            port = DISCOVERY_PORT if said.discovery_port is None else said.discovery_port
+            parameters[DISCOVERY_PORT_FIELD] = str(port)
+        if said.preferred_server:
+            parameters[PREFERRED_SERVER] = said.preferred_server
         return Endpoint(
             cluster_id=cluster.cluster_id,
             cable_name=cable_name(cluster.cluster_id, here.underlay),
             hostname=here.name,
             subnets=cluster.prefixes,
             private_ip=here.underlay,
+            public_ip=public,
             health_check_ip=next(iter(health), None),
             other_health_check_ips=health[1:],
-            nat_enabled=self._settings.nat_enabled,
-            backend=self._driver.backend,
-            port=self._driver.port,
-            parameters=frozenset(self._driver.parameters.items()),
+            nat_enabled=self._settings.nat_enabled or said.public_ip is not None,
+            backend=driver.backend,
+            port=driver.port,
+            parameters=frozenset(parameters.items()),
         )

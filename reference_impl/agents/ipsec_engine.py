@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.processes import end_process
 from reference_impl.drivers.charon import CHARON_DIRECTORY, SOCKET, Charon
-from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec, tun_devices
+from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec, remove_daemons_rules, tun_devices
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.names import CABLE_PORT, IPSEC_DEVICE, IPSEC_ROUTING_TABLE, IPSEC_RULE_PRIORITY
 from reference_impl.protocols.ike_caller import Caller
@@ -54,6 +54,7 @@ charon {{
   filelog {{
     stderr {{
       default = 0
+      ike = 1
       flush_line = yes
     }}
   }}
@@ -132,6 +133,7 @@ async def _run_once(path: str, directory: Path, *, libipsec: bool) -> None:
         ended.cancel()
         await asyncio.gather(keeper, ended, return_exceptions=True)
         await end_process(process)
+        await asyncio.to_thread(remove_daemons_rules)
         (directory / SOCKET).unlink(missing_ok=True)
 
 

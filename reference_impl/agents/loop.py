@@ -38,6 +38,10 @@ class Loop:
         """Ask for a look soon."""
         self._wake.set()
 
+    def wake_in(self, seconds: float) -> None:
+        """Ask for a look a little later."""
+        asyncio.get_running_loop().call_later(seconds, self.wake)
+
     async def run(self) -> None:
         """Loop until cancelled. A refused step is tried again; a bug ends the agent, visibly."""
         pause = self._period

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import NotFoundError
 from reference_impl.names import UPDATE_TIMESTAMP
+from reference_impl.planner.conditions import stamped
 from reference_impl.planner.status import signature
 
 if TYPE_CHECKING:
@@ -27,13 +29,16 @@ class Reporter:
         self._namespace = namespace
         self._mutant = mutant
         self._written: object = None
+        self._conditions: object = None
+        """As last written; None until the object was read."""
         self._next = 0.0
 
     async def report(self, status: Object) -> None:
         """Write the status if it differs in substance or is due for a refresh."""
-        status = self._mutant.status(status)
-        if signature(status) == self._written and time.monotonic() < self._next:
+        written = signature(status)
+        if written == self._written and time.monotonic() < self._next:
             return
+        status = self._mutant.status(await self._stamped(status))
         body: Object = {"metadata": {"annotations": {UPDATE_TIMESTAMP: str(int(time.time()))}}, "status": status}
         try:
             await self._api.merge(self._resource, self._name, self._namespace, body)
@@ -41,5 +46,19 @@ class Reporter:
             metadata = {"name": self._name, "namespace": self._namespace, **body["metadata"]}
             head = {"apiVersion": self._resource.api_version, "kind": self._resource.kind}
             await self._api.create(self._resource, {**head, **body, "metadata": metadata})
-        self._written = signature(status)
+        self._written = written
         self._next = time.monotonic() + REFRESH
+        self._conditions = status.get("conditions")
+
+    async def _stamped(self, status: Object) -> Object:
+        """Give conditions the times at which they changed, across restarts of the agent."""
+        if "conditions" not in status:
+            return status
+        if self._conditions is None:
+            try:
+                found = await self._api.get(self._resource, self._name, self._namespace)
+                self._conditions = (found.get("status") or {}).get("conditions")
+            except NotFoundError:
+                self._conditions = []
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {**status, "conditions": stamped(status["conditions"], self._conditions, now=now)}

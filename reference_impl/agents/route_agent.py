@@ -38,7 +38,7 @@ class RouteAgent:
         self._settings = settings
         self._driver = load_driver(settings.backend)
         self._hand = KernelHand(kernel, mutant)
-        self._loop = Loop(self._step, PERIOD)
+        self._loop = Loop(self.reconcile, PERIOD)
         self._health = HealthChecker(echo, self._loop.wake)
         self._reporter = Reporter(api, Resource.ROUTE_AGENT, settings.node, settings.namespace, mutant)
         self._nodes = Cache(api, Resource.NODE, "", self._loop.wake)
@@ -59,7 +59,8 @@ class RouteAgent:
         finally:
             self._hand.close()
 
-    async def _step(self) -> None:
+    async def reconcile(self) -> None:
+        """Make one step: observe, plan, diff, apply, report."""
         nodes = read_nodes(self._nodes.items)
         own_id = self._settings.cluster.cluster_id
         membership, endpoints = read_membership(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.planner.membership import Membership, Refusal, plan_membership
 from reference_impl.planner.node import Node
+from reference_impl.protocols.gateway_settings import parse_gateway_settings
 from reference_impl.protocols.objects import MalformedObjectError, parse_cluster, parse_endpoint
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def read_nodes(objects: Iterable[Object]) -> tuple[Node, ...]:
                     name=obj["metadata"]["name"],
                     underlay=ip_address(address),
                     pod_ranges=tuple(ip_network(text) for text in ranges),
+                    gateway=parse_gateway_settings(obj["metadata"]),
                 )
             )
     return tuple(sorted(nodes, key=lambda node: node.name))

@@ -109,6 +109,9 @@ class API(Protocol):
     async def merge(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
         """Apply a JSON merge patch (RFC 7396)."""
 
+    async def merge_status(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
+        """Apply a JSON merge patch to the status of a kind whose status is a subresource."""
+
     async def apply(self, resource: Resource, obj: Object) -> Object:
         """Create or change an object by server-side apply, taking over fields that others own."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -97,8 +97,7 @@ class Charon:
         """Begin to make a child SA."""
         with self._session() as session:
             request = {"ike": name, "child": child_name(pair), "timeout": _NO_WAITING, "init-limits": "yes"}
-            for _ in session.initiate(request):
-                pass
+            list(session.initiate(request))
 
     @staticmethod
     def _forget_secrets(session: vici.Session, name: str, keep: str = "") -> None:
@@ -110,12 +109,14 @@ class Charon:
     def _end_stale(session: vici.Session) -> None:
         """End SAs that nothing asks for. ``force``: a peer that is gone must not be waited for."""
         stale = stale_associations(session.list_sas(), _peers(session))
-        for unique in stale["ike"]:
-            for _ in session.terminate({"ike-id": unique, "timeout": _NO_WAITING, "force": "yes"}):
-                pass
-        for unique in stale["child"]:
-            for _ in session.terminate({"child-id": unique, "timeout": _NO_WAITING}):
-                pass
+        requests = [
+            *({"ike-id": unique, "timeout": _NO_WAITING, "force": "yes"} for unique in stale["ike"]),
+            *({"child-id": unique, "timeout": _NO_WAITING} for unique in stale["child"]),
+        ]
+        for request in requests:
+            # One that ended by itself in the meantime is an error to the daemon, and none to us.
+            with suppress(vici.exception.CommandException):
+                list(session.terminate(request))
 
     @contextmanager
     def _session(self) -> Iterator[vici.Session]:

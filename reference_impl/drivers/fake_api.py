@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _Key: TypeAlias = tuple[Resource, str, str]
 _GONE = 410
+_STATUS_APART = frozenset({Resource.CLUSTER})
+"""Kinds whose status is a subresource."""
 
 
 class FakeAPI:
@@ -78,13 +80,20 @@ class FakeAPI:
         version = obj["metadata"].get("resourceVersion")
         if version is not None and version != self._find(key)["metadata"]["resourceVersion"]:
             raise ConflictError(f"{resource.kind} {key[2]} has been modified", 409)
-        return await self._put("MODIFIED", key, obj)
+        return await self._put("MODIFIED", key, self._with_status_of(key, obj))
 
     async def merge(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
         """Apply a JSON merge patch."""
         self._reach()
         key = (resource, namespace, name)
-        return await self._put("MODIFIED", key, _merged(self._find(key), patch))
+        return await self._put("MODIFIED", key, self._with_status_of(key, _merged(self._find(key), patch)))
+
+    async def merge_status(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
+        """Apply a JSON merge patch to status and nothing else."""
+        self._reach()
+        key = (resource, namespace, name)
+        found = self._find(key)
+        return await self._put("MODIFIED", key, {**found, "status": _merged(found, patch).get("status")})
 
     async def apply(self, resource: Resource, obj: Object) -> Object:
         """Create or change an object; every field given wins."""
@@ -118,6 +127,13 @@ class FakeAPI:
     def _reach(self) -> None:
         if not self.reachable:
             raise APIError("cannot be reached")
+
+    def _with_status_of(self, key: _Key, obj: Object) -> Object:
+        """Return an object as it is stored when it is written whole: a subresource keeps what it was."""
+        if key[0] not in _STATUS_APART:
+            return obj
+        kept = {"status": found["status"]} if "status" in (found := self._find(key)) else {}
+        return {**{name: value for name, value in obj.items() if name != "status"}, **kept}
 
     def _find(self, key: _Key) -> Object:
         try:

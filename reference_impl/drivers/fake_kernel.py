@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from reference_impl.operations import Item
+    from reference_impl.state import IPAddress
 
 
 class FakeKernel:
@@ -47,6 +48,8 @@ class FakeKernel:
         """Public keys of WireGuard peers that are heard from, from wherever."""
         self.sub_tunnels_down: set[SubTunnel] = set()
         """Sub-tunnels that do not come up, whatever is set."""
+        self.located: dict[str, tuple[IPAddress, int]] = {}
+        """Where those of them are sent to that have moved since they were set."""
         self.without: tuple[type, ...] = ()
         """Kinds of items that this kernel does not have."""
         self._items: dict[Hashable, Item] = {}
@@ -76,6 +79,7 @@ class FakeKernel:
             guards=self.guards,
             roaming=frozenset(self.heard_from),
             sub_tunnels=frozenset(self._sub_tunnels()) - self.sub_tunnels_down,
+            located=frozenset((key, *self.located[key]) for key in self.heard_from if key in self.located),
         )
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from reference_impl.drivers.ipsec_device import KIND
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.names import IPSEC_INTERFACE_ID
+from reference_impl.names import IPSEC_INTERFACE_ID, IPSEC_ROUTING_TABLE, IPSEC_RULE_PRIORITY
 
 _TRIAL = "submariner-try"
 
@@ -33,6 +34,15 @@ def kernel_has_ipsec() -> bool:
             raise KernelError(f"link {_TRIAL}: {os.strerror(error.code)}") from None
         netlink.link("del", index=netlink.link_lookup(ifname=_TRIAL)[0])
         return True
+
+
+def remove_daemons_rules() -> None:
+    """Remove the rules that a daemon which was killed left behind; its routes went with its device."""
+    with closing(IPRoute()) as netlink:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for rule in netlink.get_rules(family=family):
+                if rule.get_attr("FRA_TABLE") == IPSEC_ROUTING_TABLE:
+                    netlink.rule("del", family=family, table=IPSEC_ROUTING_TABLE, priority=IPSEC_RULE_PRIORITY)
 
 
 def tun_devices(pid: int) -> tuple[str, ...]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import socket
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE
+from reference_impl.names import IPSEC_DEVICE
 from reference_impl.state import (
-    Direction,
     ForwardingEntry,
     HostAddress,
     InterfaceAddress,
@@ -17,9 +16,6 @@ from reference_impl.state import (
     Link,
     Neighbour,
     Ownership,
-    Route,
-    RouteKind,
-    Rule,
     WireGuardLink,
 )
 
@@ -27,14 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from reference_impl.protocols.wireguard_uapi import DeviceState
-    from reference_impl.state import IPNetwork
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 NUD_PERMANENT = 0x80
-ROUTE_TYPES = {RouteKind.UNICAST: 1, RouteKind.UNREACHABLE: 7, RouteKind.THROW: 9}
-"""``rtm_type`` (linux/rtnetlink.h)."""
-_KINDS = {number: kind for kind, number in ROUTE_TYPES.items()}
-
 
 TUNNEL_KINDS = frozenset({"wireguard", "xfrm", "tun"})
 """The kernel's WireGuard and ESP, and those of wireguard-go and libipsec."""
@@ -145,44 +136,9 @@ class KernelView:
                         port=message.get_attr("NDA_PORT") or link.port,
                     )
 
-    def routes(self) -> Iterable[Route]:
-        """Return the owner's routes in our table."""
-        for family in FAMILIES.values():
-            for message in self._netlink.get_routes(family=family, table=ROUTING_TABLE):
-                kind = _KINDS.get(message["type"])
-                if message["proto"] == self._ownership.protocol and kind is not None:
-                    yield self._route(message, kind)
-
-    def rules(self) -> Iterable[Rule]:
-        """Return the owner's policy rules."""
-        for family in FAMILIES.values():
-            for message in self._netlink.get_rules(family=family):
-                if message.get_attr("FRA_PROTOCOL") != self._ownership.protocol:
-                    continue
-                for direction, side in ((Direction.TO, "dst"), (Direction.FROM, "src")):
-                    address = message.get_attr(f"FRA_{side.upper()}")
-                    if address:
-                        yield Rule(direction=direction, prefix=ip_network((address, message[f"{side}_len"])))
-
-    def _route(self, message: Any, kind: RouteKind) -> Route:  # noqa: ANN401 - pyroute2 is untyped
-        link = self._links.get(message.get_attr("RTA_OIF") or 0)
-        other = message.get_attr("RTA_VIA")
-        via = message.get_attr("RTA_GATEWAY") or (other and other["addr"])
-        source = message.get_attr("RTA_PREFSRC")
-        unicast = kind is RouteKind.UNICAST
-        return Route(
-            destination=_destination(message),
-            metric=message.get_attr("RTA_PRIORITY") or 0,
-            kind=kind,
-            device=link.get_attr("IFLA_IFNAME") if link is not None and unicast else "",
-            via=ip_address(via) if via and unicast else None,
-            source=ip_address(source) if source else None,
-        )
-
-
-def _destination(message: Any) -> IPNetwork:  # noqa: ANN401 - pyroute2 is untyped
-    default = "0.0.0.0" if message["family"] == socket.AF_INET else "::"  # noqa: S104 - the default route
-    return ip_network((message.get_attr("RTA_DST") or default, message["dst_len"]))
+    def names(self) -> dict[int, str]:
+        """Return all devices by index."""
+        return {index: message.get_attr("IFLA_IFNAME") for index, message in self._links.items()}
 
 
 def _mtu_if_up(message: Any) -> int:  # noqa: ANN401 - pyroute2 is untyped

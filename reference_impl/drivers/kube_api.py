@@ -123,6 +123,12 @@ class KubeAPI:
                 await self._client.patch(_type(resource), name, patch, patch_type=PatchType.MERGE, **_in(namespace))
             )
 
+    async def merge_status(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
+        """Apply a JSON merge patch through ``/status``."""
+        kind = _type(resource).Status
+        with _errors(resource, f"{name}/status"):
+            return dict(await self._client.patch(kind, name, patch, patch_type=PatchType.MERGE, **_in(namespace)))
+
     async def apply(self, resource: Resource, obj: Object) -> Object:
         """Create or change an object by server-side apply."""
         with _errors(resource, _name(obj)):

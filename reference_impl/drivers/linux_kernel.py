@@ -19,7 +19,8 @@ from reference_impl.drivers.conntrack import forget_translated_flows
 from reference_impl.drivers.firewalls import Firewalls
 from reference_impl.drivers.ipsec_device import IPsecDevice, IPsecView
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, ROUTE_TYPES, KernelView
+from reference_impl.drivers.kernel_routes import ROUTE_TYPES, KernelRoutes
+from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
 from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
 from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
 from reference_impl.operations import Operation, Verb
@@ -61,6 +62,7 @@ class LinuxKernel:
         self._ownership = ownership
         self._nft = nftables.Table(ownership.table)
         self._firewalls = Firewalls(ownership.table)
+        self._routes = KernelRoutes(ownership)
         self._wireguard = WireGuardDevice(key) if WIREGUARD_DEVICE in ownership.devices else None
         self._ipsec = IPsecDevice(key) if IPSEC_DEVICE in ownership.devices else None
 
@@ -70,8 +72,9 @@ class LinuxKernel:
         return IPRoute()
 
     def close(self) -> None:
-        """Close the netlink socket."""
+        """Close the netlink sockets."""
         self._netlink.close()
+        self._routes.close()
 
     def observe(self) -> Observed:
         """Read links, addresses, routes, rules, neighbours and the ruleset's digest."""
@@ -89,8 +92,8 @@ class LinuxKernel:
                     ike_peers=ipsec.peers,
                     neighbours=frozenset(view.neighbours()),
                     forwarding=frozenset(view.forwarding()),
-                    routes=frozenset(view.routes()),
-                    rules=frozenset(view.rules()),
+                    routes=self._routes.routes(view.names()),
+                    rules=self._routes.rules(),
                     ruleset=None if digest is None else Ruleset(table=self._ownership.table),
                     passages=passages,
                 ),
@@ -99,6 +102,7 @@ class LinuxKernel:
                 guards=guards,
                 roaming=tunnel.roaming,
                 sub_tunnels=ipsec.sub_tunnels,
+                located=tunnel.located,
             )
         except (NetlinkError, OSError) as error:
             raise KernelError(f"cannot read the kernel: {error}") from error

@@ -14,21 +14,22 @@ from reference_impl.drivers.kernel import KernelError
 if TYPE_CHECKING:
     from reference_impl.drivers.key_file import KeyPair
 
-_PURPOSE = b"l3conf reference IKEv2 pre-shared key v1"
-"""Keeps the secret apart from anything else that is made of the same keys (RFC 5869, 3.2)."""
+IKE = b"l3conf reference IKEv2 pre-shared key v1"
+DISCOVERY = b"l3conf reference NAT discovery v1"
+"""Purposes: they keep a secret apart from anything else that is made of the same keys (RFC 5869, 3.2)."""
 _LENGTH = 32
 
 
-def pair_secret(own: KeyPair, peer: str) -> bytes:
-    """Return the pre-shared key (32 bytes) with the owner of a public key (base64), the same at both ends.
+def pair_secret(own: KeyPair, peer: str, purpose: bytes = IKE) -> bytes:
+    """Return the secret (32 bytes) with the owner of a public key (base64), the same at both ends.
 
-    ``KernelError``: the other key is one of the few that agree with everybody (RFC 7748, 6.1).
+    ``KernelError``: the other key is none, or one of the few that agree with everybody (RFC 7748, 6.1).
     """
     private = X25519PrivateKey.from_private_bytes(own.private)
-    other = base64.b64decode(peer)
     try:
+        other = base64.b64decode(peer)
         agreed = private.exchange(X25519PublicKey.from_public_bytes(other))
     except ValueError:
         raise KernelError(f"key {peer}: no secret can be agreed on with it") from None
     both = b"".join(sorted((base64.b64decode(own.public), other)))
-    return HKDF(algorithm=SHA256(), length=_LENGTH, salt=None, info=_PURPOSE + both).derive(agreed)
+    return HKDF(algorithm=SHA256(), length=_LENGTH, salt=None, info=purpose + both).derive(agreed)

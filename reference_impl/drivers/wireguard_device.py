@@ -36,6 +36,7 @@ class WireGuardView:
     links: frozenset[WireGuardLink] = frozenset()
     peers: frozenset[WireGuardPeer] = frozenset()
     roaming: frozenset[str] = frozenset()
+    located: frozenset[tuple[str, IPAddress, int]] = frozenset()
 
 
 class WireGuardDevice:
@@ -59,6 +60,9 @@ class WireGuardDevice:
             links=frozenset([link]),
             peers=frozenset(self._peer(peer) for peer in state.peers),
             roaming=frozenset(peer.public_key for peer in state.peers if _is_heard_from(peer)),
+            located=frozenset(
+                (peer.public_key, *peer.endpoint) for peer in state.peers if peer.endpoint and _is_heard_from(peer)
+            ),
         )
 
     def step(self, netlink: Any, verb: Verb, item: WireGuardLink | WireGuardPeer) -> None:  # noqa: ANN401 - untyped

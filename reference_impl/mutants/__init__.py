@@ -16,26 +16,37 @@ if TYPE_CHECKING:
 
     from reference_impl.operations import Operation
     from reference_impl.planner.exchange import Write
-    from reference_impl.state import KernelState
+    from reference_impl.protocols.objects import Endpoint
+    from reference_impl.state import IPAddress, KernelState
 
 VARIABLE = "REFERENCE_IMPL_MUTANT"
 Object: TypeAlias = dict[str, Any]
+Ways: TypeAlias = "tuple[Endpoint, ...]"
+Place: TypeAlias = "tuple[IPAddress, int]"
 
 
 def _same(value: Any) -> Any:  # noqa: ANN401 - the identity of whatever it is given
     return value
 
 
+def _same_ways(peers: Ways, _claimed: Mapping[str, Place]) -> Ways:
+    return peers
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """Where a defect is put in. Every hook takes what was decided and returns what is done instead."""
 
+    ways: Callable[[Ways, Mapping[str, Place]], Ways] = _same_ways
+    """Peers with the ways found to them, and by cluster id where somebody spoke from who claimed to be the peer."""
     kernel: Callable[[KernelState], KernelState] = _same
     """The desired kernel state of an agent."""
     operations: Callable[[tuple[Operation, ...]], tuple[Operation, ...]] = _same
     """The steps that separate it from the kernel."""
     status: Callable[[Object], Object] = _same
     """A status about to be reported."""
+    conditions: Callable[[list[Object]], list[Object]] = _same
+    """The conditions of a member about to be written."""
     writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
     """What the exchange with the broker is about to write."""
     manifests: Callable[[list[Object]], list[Object]] = _same

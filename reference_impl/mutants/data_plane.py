@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from reference_impl.names import CABLE_DEVICE, CABLE_PORT, CABLE_TABLE, NODE_DEVICE, NODE_METRIC, NODE_TABLE
-from reference_impl.state import Chain, Direction, KernelState, Rule
+from reference_impl.state import Chain, Direction, KernelState, RouteKind, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +20,20 @@ _EVERYTHING = ip_network("0.0.0.0/0")
 def believe_any_source(plan: KernelState) -> KernelState:
     """Drop no packet for where it came in."""
     return _without_rules(_without_rules(plan, "spoofed"), "underlay")
+
+
+def without_floor(plan: KernelState) -> KernelState:
+    """Let packets for members without a cable go wherever they would go without us."""
+    return replace(plan, routes=frozenset(route for route in plan.routes if route.kind is not RouteKind.UNREACHABLE))
+
+
+def believe_peers(plan: KernelState) -> KernelState:
+    """Take whatever a peer sends for its own: every address is allowed, and nothing is filtered after the tunnel."""
+    peers = frozenset(replace(peer, allowed=peer.allowed | {_EVERYTHING}) for peer in plan.peers)
+    ruleset = plan.ruleset
+    if ruleset is not None and ruleset.table == CABLE_TABLE:
+        ruleset = replace(ruleset, chains=tuple(chain for chain in ruleset.chains if chain.name != "ingress"))
+    return replace(plan, peers=peers, ruleset=ruleset)
 
 
 def forget_workers(plan: KernelState) -> KernelState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.mutants import Mutant, data_plane, families, leftovers, rights, words
+from reference_impl.mutants import Mutant, carriage, data_plane, families, leftovers, rights, traversal, words
 from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
@@ -17,11 +17,18 @@ MUTANTS: Mapping[str, Mutant] = {
     "one-role-for-all": Mutant(manifests=rights.one_role_for_all),
     "identity-self-asserted": Mutant(manifests=rights.without_policies),
     "identity-by-prefix": Mutant(manifests=rights.compare_prefixes),
+    "encryption-forgotten": Mutant(manifests=rights.clear_cables),
+    "clear-when-broken": Mutant(kernel=data_plane.without_floor),
+    "any-inner-source": Mutant(kernel=data_plane.believe_peers),
     "secrets-readable": Mutant(manifests=rights.readable_secrets),
     "endpoint-not-shared": Mutant(writes=words.withhold_endpoints),
     "always-connected": Mutant(status=words.claim_connections),
     "connected-for-ever": Mutant(status=words.remember_connections()),
     "one-sided-view": Mutant(status=words.remember_at_one_end()),
+    "status-not-apart": Mutant(manifests=words.without_status_subresource),
+    "conditions-restamped": Mutant(status=words.restamp_status, conditions=words.restamp),
+    "conditions-alike": Mutant(status=words.with_conditions_alike, conditions=words.make_alike),
+    "version-withheld": Mutant(writes=words.withhold_versions),
     "clear-packets-accepted": Mutant(kernel=data_plane.believe_any_source),
     "needs-priming": Mutant(kernel=data_plane.demand_priming),
     "gateway-nodes-only": Mutant(kernel=data_plane.forget_workers),
@@ -42,7 +49,10 @@ MUTANTS: Mapping[str, Mutant] = {
     "outside-not-masqueraded": Mutant(kernel=data_plane.keep_source_everywhere),
     "large-packets-lost": Mutant(kernel=data_plane.drop_large),
     "too-big-not-told": Mutant(kernel=data_plane.suppress_too_big),
+    "packets-doubled": Mutant(kernel=carriage.double_packets),
+    "prefixes-rounded": Mutant(kernel=carriage.round_prefixes),
     "published-address-only": Mutant(kernel=data_plane.drop_outside_cables("ip saddr != @peers_v4")),
+    "private-address-only": Mutant(ways=traversal.private_addresses),
     "published-port-only": Mutant(kernel=data_plane.drop_outside_cables(f"udp sport != {CABLE_PORT}")),
     "residue-device": Mutant(operations=leftovers.keep_devices),
     "residue-rules": Mutant(operations=leftovers.keep_rules),

@@ -1,9 +1,11 @@
-"""Mutants of who may do what at the broker."""
+"""Mutants of manifests: who may do what at the broker, and which cable a member gets."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any, TypeAlias
+
+from reference_impl.names import VXLAN_BACKEND
 
 Object: TypeAlias = dict[str, Any]
 _POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
@@ -41,4 +43,13 @@ def readable_secrets(objects: list[Object]) -> list[Object]:
     for obj in changed:
         if obj["kind"] == "Role" and obj["metadata"]["name"].startswith("submariner-member"):
             obj["rules"].append({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]})
+    return changed
+
+
+def clear_cables(objects: list[Object]) -> list[Object]:
+    """Take the cable driver that encrypts nothing, whatever was asked for."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["kind"] == "ConfigMap" and "cable-driver" in obj.get("data", {}):
+            obj["data"]["cable-driver"] = VXLAN_BACKEND
     return changed

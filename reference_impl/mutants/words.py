@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -31,6 +33,50 @@ def without_validations(objects: list[Object]) -> list[Object]:
 def withhold_endpoints(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     """Exchange Clusters only."""
     return tuple(write for write in writes if write.obj["kind"] != "Endpoint")
+
+
+def without_status_subresource(objects: list[Object]) -> list[Object]:
+    """Serve Clusters without ``/status``."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        for version in obj.get("spec", {}).get("versions", ()) if obj["kind"] == "CustomResourceDefinition" else ():
+            version.pop("subresources", None)
+    return changed
+
+
+def restamp(conditions: list[Object]) -> list[Object]:
+    """Give every condition a time of its own with every writing."""
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [{**condition, "lastTransitionTime": now} for condition in conditions]
+
+
+def restamp_status(status: Object) -> Object:
+    """Do that to the conditions of a status."""
+    return {**status, "conditions": restamp(status["conditions"])} if status.get("conditions") else status
+
+
+def make_alike(conditions: list[Object]) -> list[Object]:
+    """Answer every question as whether there is a connection is answered."""
+    connected = next((one["status"] for one in conditions if one["type"] == "Connected"), "Unknown")
+    return [{**condition, "status": connected} for condition in conditions]
+
+
+def with_conditions_alike(status: Object) -> Object:
+    """Do that to the conditions of a status."""
+    return {**status, "conditions": make_alike(status["conditions"])} if status.get("conditions") else status
+
+
+def withhold_versions(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Exchange Endpoints without what they say of the version."""
+    return tuple(replace(write, obj=_without_version(write.obj)) for write in writes)
+
+
+def _without_version(obj: Object) -> Object:
+    config = obj.get("spec", {}).get("backend_config")
+    if not config:
+        return obj
+    kept = {name: value for name, value in config.items() if name != "agent-version"}
+    return {**obj, "spec": {**obj["spec"], "backend_config": kept}}
 
 
 def claim_connections(status: Object) -> Object:

@@ -89,8 +89,3 @@ def underlay_mtu(addresses: Iterable[InterfaceAddress], underlay: IPAddress) -> 
 def contains(prefixes: Iterable[IPNetwork], address: IPAddress) -> bool:
     """Say whether one of the prefixes holds the address (never across families)."""
     return any(address in prefix for prefix in prefixes)
-
-
-def overlap(left: IPNetwork, right: IPNetwork) -> bool:
-    """Say whether two prefixes share an address; prefixes of different families never do."""
-    return left.version == right.version and left.overlaps(right)

@@ -6,7 +6,7 @@ peer, which next hop leads into it; routes, filters and status are the same for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +21,7 @@ from reference_impl.names import (
 from reference_impl.planner.addresses import address_within, contains, next_hop, tunnel_mac, underlay_mtu
 from reference_impl.planner.node import DEFAULT_MTU
 from reference_impl.planner.rulesets import cable_ruleset
+from reference_impl.planner.ways import candidates
 from reference_impl.state import (
     ForwardingEntry,
     KernelState,
@@ -32,6 +33,7 @@ from reference_impl.state import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Self
 
     from reference_impl.protocols.objects import Cluster, Endpoint
     from reference_impl.state import AnyLink, InterfaceAddress, IPAddress, IPNetwork, IPsecPeer, WireGuardPeer
@@ -97,6 +99,9 @@ class CableDriver(Protocol):
     def objection(self, peer: Endpoint) -> str:
         """Say why there can be no cable to an Endpoint of this backend; "" if there can. Never raises."""
 
+    def at_port(self, port: int) -> Self:
+        """Return the same driver with cables that arrive on another port; itself where that cannot be chosen."""
+
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the cables to all peers. ``mtu`` is the underlay's. Pure."""
 
@@ -129,6 +134,10 @@ class VXLANCables:
         """Any Endpoint will do."""
         return ""
 
+    def at_port(self, port: int) -> Self:
+        """Return these cables on another port."""
+        return replace(self, port=port)
+
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the device and a neighbour and forwarding entry per peer."""
         link = Link(
@@ -155,7 +164,7 @@ class VXLANCables:
                     device=CABLE_DEVICE,
                     mac=tunnel_mac(peer.private_ip),
                     destination=peer.tunnel_address,
-                    port=peer.port,
+                    port=peer.tunnel_port,
                 )
                 for peer in facts.peers
             ),
@@ -186,7 +195,7 @@ def plan_cables(facts: GatewayFacts, driver: CableDriver) -> KernelState:
         ike_peers=cables.ike_peers,
         neighbours=cables.neighbours,
         forwarding=cables.forwarding,
-        routes=frozenset([*_routes(facts, cables.hops), *_exemptions(facts.peers, remote)]),
+        routes=frozenset([*_routes(facts, cables.hops), *_exemptions(facts, remote)]),
         ruleset=cable_ruleset(
             local=facts.own.prefixes,
             remote=remote,
@@ -207,8 +216,14 @@ def _routes(facts: GatewayFacts, hops: Mapping[str, NextHop]) -> Iterable[Route]
             yield Route(destination=subnet, metric=CABLE_METRIC, device=hop.device, via=via, source=source)
 
 
-def _exemptions(peers: Iterable[Endpoint], remote: Sequence[IPNetwork]) -> Iterable[Route]:
-    """Keep a peer whose outer address lies in a remote prefix out of its own tunnel (L3-D5)."""
-    for address in {peer.tunnel_address for peer in peers}:
+def _exemptions(facts: GatewayFacts, remote: Sequence[IPNetwork]) -> Iterable[Route]:
+    """Keep what is sent to a peer's outer addresses out of all tunnels (L3-D5).
+
+    Every address that discovery asks counts: it must answer outside the tunnel or not at all.
+    """
+    outer = {peer.tunnel_address for peer in facts.peers}
+    for peer in facts.peers:
+        outer |= {each.address for each in candidates(facts.own.prefixes, facts.underlay, facts.peers, peer)}
+    for address in outer:
         if contains(remote, address):
             yield Route(destination=ip_network(address), metric=CABLE_METRIC, kind=RouteKind.THROW)

@@ -25,6 +25,7 @@ from reference_impl.state import IPsecLink, IPsecPeer, SubTunnel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Self
 
     from reference_impl.planner.cable import GatewayFacts
     from reference_impl.protocols.objects import Endpoint
@@ -59,6 +60,10 @@ class IPsecCables:
         """Object to an Endpoint without a readable key."""
         return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no X25519 key"
 
+    def at_port(self, port: int) -> Self:  # noqa: ARG002 - the protocol's signature
+        """Return these cables as they are: IKE's port for NAT traversal is the daemon's."""
+        return self
+
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the device and a connection per cluster."""
         link = IPsecLink(
@@ -80,11 +85,19 @@ class IPsecCables:
             own_key=self.own_identity,
             public_key=self.identity(peer),
             local=facts.underlay,
-            remote=(peer.tunnel_address, peer.port),
+            remote=(peer.tunnel_address, peer.tunnel_port),
             pairs=frozenset(
                 (own, other) for own in facts.own.prefixes for other in peer.subnets if own.version == other.version
             ),
         )
+
+
+def lacking(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, str]:
+    """Say which sub-tunnels are down, by cluster id; nothing of those that are whole."""
+    return {
+        name: f"no packets between {' nor between '.join(f'{own} and {other}' for own, other in pairs)}"
+        for name, pairs in sub_tunnels_down(peers, up).items()
+    }
 
 
 def sub_tunnels_down(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, tuple[Pair, ...]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_impl.planner.addresses import contains, overlap
+from reference_impl.planner.addresses import contains
+from reference_impl.planner.claims import Claims
+from reference_impl.planner.skew import AGENT_VERSION, skew
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +59,9 @@ def plan_membership(
     """
     members = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
     newest = _newest(endpoints, own.cluster_id)
-    claimed: list[tuple[str, IPNetwork]] = [(own.cluster_id, prefix) for prefix in own.prefixes]
+    claimed = Claims()
+    claimed.add(own.cluster_id, own.prefixes)
+    known: list[IPNetwork] = []
     identities: dict[str, str] = {driver.own_identity: own.cluster_id}
     peers: list[Endpoint] = []
     refusals: list[Refusal] = []
@@ -70,14 +76,15 @@ def plan_membership(
         if refusal is not None:
             refusals.append(refusal)
             continue
-        claimed.extend((cluster_id, prefix) for prefix in claims)
+        claimed.add(cluster_id, claims)
+        known.extend(claims)
         if endpoint is not None:
             identities[driver.identity(endpoint)] = cluster_id
             peers.append(endpoint)
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
         refusals=tuple(sorted(refusals, key=lambda refusal: refusal.cluster_id)),
-        known=tuple(prefix for owner, prefix in claimed if owner != own.cluster_id),
+        known=tuple(known),
     )
 
 
@@ -114,23 +121,30 @@ def _claims(cluster: Cluster | None, endpoint: Endpoint | None) -> tuple[IPNetwo
 def _overlap(
     cluster_id: str,
     claims: Sequence[IPNetwork],
-    claimed: Sequence[tuple[str, IPNetwork]],
+    claimed: Claims,
     underlay: Sequence[IPAddress],
     endpoint: Endpoint | None,
 ) -> Refusal | None:
     """Return the first thing wrong with a member's prefixes."""
     for prefix in claims:
-        for owner, other in claimed:
-            if overlap(prefix, other):
-                text = f"{prefix} overlaps {other} of {owner}"
-                return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
+        found = claimed.overlapping(prefix)
+        if found is not None:
+            owner, other = found
+            text = f"{prefix} overlaps {other} of {owner}"
+            return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
         if any(contains([prefix], address) for address in underlay):
             text = f"{prefix} holds addresses of this cluster's own nodes"
             return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
-        if prefix.is_loopback or prefix.is_link_local or prefix.is_multicast or prefix.is_unspecified:
+        if not _can_be_routed(prefix):
             text = f"{prefix} is no prefix that can be routed between clusters"
             return Refusal(cluster_id=cluster_id, reason="Malformed", message=text, endpoint=endpoint)
     return None
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _can_be_routed(prefix: IPNetwork) -> bool:
+    """Say whether packets to a prefix may leave a cluster; remembered, since the answer takes as long as a plan."""
+    return not (prefix.is_loopback or prefix.is_link_local or prefix.is_multicast or prefix.is_unspecified)
 
 
 def _family_mismatch(own: Cluster, endpoint: Endpoint | None) -> Refusal | None:
@@ -148,6 +162,8 @@ def _mismatch(endpoint: Endpoint | None, driver: CableDriver, identities: Mappin
         return None
     if endpoint.backend != driver.backend:
         reason, text = "DriverMismatch", f"cable driver {endpoint.backend!r} there, {driver.backend!r} here"
+    elif text := skew(VERSION, endpoint.parameter(AGENT_VERSION)):
+        reason = "VersionSkewUnsupported"
     elif text := driver.objection(endpoint):
         reason = "Malformed"
     elif (identity := driver.identity(endpoint)) and identity in identities:

@@ -18,7 +18,7 @@ rules per remote prefix, matched one by one: fine for hundreds; thousands would 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reference_impl.names import (
@@ -33,6 +33,7 @@ from reference_impl.names import (
 from reference_impl.planner.addresses import address_within, host_addresses, next_hop, tunnel_mac, underlay_mtu
 from reference_impl.planner.passages import plan_passages
 from reference_impl.planner.rulesets import node_ruleset
+from reference_impl.protocols.gateway_settings import GatewaySettings
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
@@ -63,6 +64,8 @@ class Node:
     """InternalIP."""
     pod_ranges: tuple[IPNetwork, ...]
     """``spec.podCIDRs``."""
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    """What its operator says about it as a gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

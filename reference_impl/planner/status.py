@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.planner.conditions import gateway_conditions
 from reference_impl.protocols.durations import go_duration
 from reference_impl.protocols.health import Health
 from reference_impl.protocols.objects import endpoint_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.planner.membership import Refusal
     from reference_impl.protocols.health import RoundTrips
@@ -30,6 +31,13 @@ class PeerReport:
     """Seconds since the last confirmed round trip, or since watching began."""
     round_trips: RoundTrips
     version: int = 4
+    lacking: str = ""
+    """What part of the cable is down although round trips are confirmed; "" if none is."""
+
+    @property
+    def state(self) -> Health:
+        """Return what may be said of the whole cable: the worst of its parts counts."""
+        return Health.CONNECTING if self.lacking and self.health is Health.CONNECTED else self.health
 
 
 def gateway_status(
@@ -37,17 +45,22 @@ def gateway_status(
     version: str,
     active: bool,
     local: Endpoint,
-    peers: Iterable[PeerReport],
-    refusals: Iterable[Refusal],
+    peers: Sequence[PeerReport],
+    refusals: Sequence[Refusal],
     failure: str,
+    notices: Iterable[str] = (),
 ) -> Object:
-    """Return ``Gateway.status``; a passive gateway has no connections."""
+    """Return ``Gateway.status``; a passive gateway has no connections. Its conditions have no times yet.
+
+    ``failure`` says what of the plan could not be done, ``notices`` what an operator should know besides.
+    """
     connections = [_connection(peer, failure) for peer in peers] + [_refused(refusal) for refusal in refusals]
     return {
         "version": version,
         "haStatus": "active" if active else "passive",
         "localEndpoint": endpoint_spec(local),
-        "statusFailure": failure,
+        "statusFailure": "; ".join(filter(None, (failure, *notices))),
+        "conditions": gateway_conditions(active=active, peers=peers, refusals=refusals, failure=failure),
         "connections": connections if active else [],
     }
 
@@ -68,16 +81,17 @@ def signature(status: Mapping[str, Any]) -> object:
         status.get("haStatus"),
         status.get("statusFailure"),
         status.get("localEndpoint"),
-        [(entry["status"], entry.get("endpoint") or entry.get("spec")) for entry in entries],
+        [(condition.type, condition.status, condition.reason) for condition in status.get("conditions") or []],
+        [(entry["status"], entry.get("usingIP"), entry.get("endpoint") or entry.get("spec")) for entry in entries],
     )
 
 
 def _connection(peer: PeerReport, failure: str) -> Object:
     """Describe a connection. One that nothing confirms while the kernel refuses our plan is no mere "connecting"."""
-    broken = bool(failure) and peer.health is not Health.CONNECTED
+    broken = bool(failure) and peer.state is not Health.CONNECTED
     return {
-        "status": Health.LOST.value if broken else peer.health.value,
-        "statusMessage": f"NotProgrammed: {failure}" if broken else _message(peer),
+        "status": Health.LOST.value if broken else peer.state.value,
+        "statusMessage": f"NotProgrammed: {failure}" if broken else f"{_message(peer)}{_by(peer)}",
         "endpoint": endpoint_spec(peer.endpoint),
         "usingIP": str(peer.endpoint.tunnel_address),
         "usingNAT": peer.endpoint.tunnel_address != peer.endpoint.private_ip,
@@ -105,11 +119,19 @@ def _message(peer: PeerReport) -> str:
     address = peer.endpoint.health_check_ip
     if address is None:
         return "the peer offers no healthCheckIP: nothing can be confirmed"
+    if peer.health is Health.CONNECTED and peer.lacking:
+        return f"SubTunnelDown: {peer.lacking}"
     if peer.health is Health.CONNECTED:
         return f"round trip to {address} confirmed"
     if peer.health is Health.CONNECTING:
         return f"no answer from {address} yet"
     return f"no answer from {address} for {peer.silent_for:.0f} s"
+
+
+def _by(peer: PeerReport) -> str:
+    """Say which address is used and why."""
+    way = peer.endpoint.way
+    return f"; {way.reason}: by {way.address} port {way.port}, {way.message}" if way is not None else ""
 
 
 def _latency(trips: RoundTrips) -> Object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reference_impl.names import (
@@ -25,6 +25,7 @@ from reference_impl.state import WireGuardLink, WireGuardPeer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from reference_impl.planner.cable import GatewayFacts
     from reference_impl.protocols.objects import Endpoint
@@ -60,6 +61,10 @@ class WireGuardCables:
         """Object to an Endpoint without a readable key."""
         return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no WireGuard key"
 
+    def at_port(self, port: int) -> Self:
+        """Return these cables on another port."""
+        return replace(self, port=port)
+
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan the device and a peer per cluster."""
         link = WireGuardLink(
@@ -79,7 +84,7 @@ class WireGuardCables:
             device=self.device,
             public_key=self.identity(peer),
             allowed=frozenset(peer.subnets),
-            endpoint=(peer.tunnel_address, peer.port),
+            endpoint=(peer.tunnel_address, peer.tunnel_port),
             keepalive=WIREGUARD_KEEPALIVE,
         )
 

@@ -5,6 +5,7 @@ Admission may be absent (an older broker, another implementation's CRDs), so not
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
@@ -19,6 +20,9 @@ Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as JSON."""
 _HIGHEST_PORT = 65535
 _PORT = "udp-port"
+DISCOVERY_PORT = "natt-discovery-port"
+PREFERRED_SERVER = "preferred-server"
+"""Entries of ``backend_config``."""
 
 
 class MalformedObjectError(ValueError):
@@ -47,6 +51,19 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where a peer is sent to, and why there. Known here only: never published."""
+
+    address: IPAddress
+    port: int
+    reason: str
+    """CamelCase: ``PrivateAddress``, ``PublicAddress`` (it answered there), ``Published`` (nothing answered yet),
+    ``Learnt`` (from its own packets)."""
+    message: str
+    """The same for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where a member's active gateway can be reached (``endpoints.submariner.io``)."""
 
@@ -67,11 +84,20 @@ class Endpoint:
     parameters: frozenset[tuple[str, str]] = frozenset()
     """The other entries of ``backend_config``: name and value."""
     created: str = ""
+    way: Way | None = None
+    """Where it was found; None: what the Endpoint itself says counts."""
 
     @property
     def tunnel_address(self) -> IPAddress:
         """Return the outer address to send to."""
+        if self.way is not None:
+            return self.way.address
         return self.public_ip if self.nat_enabled and self.public_ip is not None else self.private_ip
+
+    @property
+    def tunnel_port(self) -> int:
+        """Return the UDP port to send to."""
+        return self.way.port if self.way is not None else self.port
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -93,6 +119,12 @@ class Endpoint:
     def parameter(self, name: str) -> str:
         """Return an entry of ``backend_config``; "" if there is none."""
         return dict(self.parameters).get(name, "")
+
+
+def discovery_port(endpoint: Endpoint) -> int:
+    """Return the UDP port at which a peer answers NAT discovery; 0 if it says none, or none that is one."""
+    text = endpoint.parameter(DISCOVERY_PORT)
+    return int(text) if text.isascii() and text.isdecimal() and int(text) <= _HIGHEST_PORT else 0
 
 
 def cable_name(cluster_id: str, private_ip: IPAddress) -> str:
@@ -199,9 +231,15 @@ def _prefixes(value: object, key: str) -> tuple[IPNetwork, ...]:
     if not isinstance(value, list):
         raise MalformedObjectError(f"{key} is not a list")
     try:
-        return tuple(ip_network(text) for text in _texts(value, key))
+        return tuple(_network(text) for text in _texts(value, key))
     except ValueError as error:
         raise MalformedObjectError(f"{key}: {error}") from None
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _network(text: str) -> IPNetwork:
+    """Read a prefix; remembered, since a member's objects are read anew at every step and seldom change."""
+    return ip_network(text)
 
 
 def _texts(values: Iterable[object], key: str) -> Iterable[str]:

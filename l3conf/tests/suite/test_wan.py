@@ -12,8 +12,10 @@ from l3conf.capture.pcap import Frame
 from l3conf.errors import LabError
 from l3conf.expectations import every, udp
 from l3conf.expectations.filters import Filter, addresses_of, carrying, payload_of, without_checksum
+from l3conf.expectations.places import Stranger
 from l3conf.expectations.wan import Wan
 from l3conf.labs.fake import Wrong
+from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
 from l3conf.probes.packets import udp_packet
 
@@ -112,3 +114,33 @@ def test_checksums_are_read_where_they_are() -> None:
         packet = packet_of(Frame(0, frame, len(frame)))
         assert packet is not None
         assert wanted.matches(packet) is found
+
+
+def test_what_nobody_owns_is_noticed_in_a_tunnel_by_its_size(stage: Stage) -> None:
+    topology = stage.lab.topology
+    addresses = unowned_addresses(topology, V4)
+    members = every(udp(client, server) for client, server in stage.pods.across_clusters(V4))
+    strangers = every(udp(pod, Stranger(addresses=(address,))) for pod in stage.pods.all for address in addresses[1:])
+    with wan_of(stage).capturing() as wan:
+        wan.keeps_out_of_tunnels(strangers, control=members)
+        with (
+            stage.lab.wrong(Wrong.GREEDY),
+            pytest.raises(AssertionError, match=r"sent into a tunnel:\n.* east -> west"),
+        ):
+            wan.keeps_out_of_tunnels(strangers, control=members)
+    with (
+        wan_of(stage).capturing() as wan,
+        stage.lab.wrong(Wrong.UNCAPTURED),
+        pytest.raises(LabError, match="does not show what crosses east -> west"),
+    ):
+        wan.keeps_out_of_tunnels(strangers, control=members)
+
+
+def test_strangers_are_beside_what_members_own_and_not_in_it(stage: Stage) -> None:
+    topology = stage.lab.topology
+    found = unowned_addresses(topology, V4)
+    owned = [cidr for one in topology.clusters for cidr in (*one.pod_cidrs, *one.service_cidrs, *one.node_cidrs)]
+    assert not [address for address in found if any(address in cidr for cidr in owned)]
+    beside = [address for address in found if any(address in cidr.supernet() for cidr in owned)]
+    assert len(beside) >= 2
+    assert stage.outsider.address(V4) in found

@@ -13,6 +13,7 @@ from reference_impl.agents.gateway import GatewayAgent
 from reference_impl.agents.route_agent import RouteAgent
 from reference_impl.agents.settings import BrokerAccess, Settings
 from reference_impl.drivers.api import Resource
+from reference_impl.drivers.discovery_socket import UDPDiscoverySocket
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.mutants import Mutant
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from reference_impl.drivers.api import Object
+    from reference_impl.drivers.discovery_socket import DiscoverySockets
     from reference_impl.drivers.fake_echo import FakeEcho
+    from reference_impl.drivers.key_file import KeyPair
     from reference_impl.planner.cable import CableDriver
 
 PATIENCE = 20.0
@@ -39,6 +42,8 @@ class FakeCluster:
     name: str
     api: FakeAPI = field(default_factory=FakeAPI)
     driver: CableDriver = field(default_factory=VXLANCables)
+    key: KeyPair | None = None
+    sockets: DiscoverySockets = UDPDiscoverySocket
 
     @property
     def cluster(self) -> Cluster:
@@ -83,6 +88,8 @@ class FakeCluster:
             kernel=kernel,
             echo=echo,
             mutant=Mutant(),
+            key=self.key,
+            sockets=self.sockets,
         )
 
     def route_agent(self, index: int, kernel: FakeKernel, echo: FakeEcho) -> RouteAgent:

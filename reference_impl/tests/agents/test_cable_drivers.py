@@ -18,9 +18,11 @@ from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
 from reference_impl.names import BROKER_NAMESPACE, CABLE_DRIVER_GROUP, MEMBER_NAMESPACE, WIREGUARD_DEVICE
 from reference_impl.planner.cable import VXLANCables
+from reference_impl.planner.skew import own_parameters
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import WireGuardLink
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from reference_impl.drivers.api import Object
@@ -149,4 +151,5 @@ def test_the_public_key_travels_and_no_private_one_does() -> None:
 
     for obj in asyncio.run(story()):
         assert obj["spec"]["backend"] == "wireguard"
-        assert obj["spec"]["backend_config"] == {"udp-port": "4500", "publicKey": wireguard(1).own_identity}
+        of_ours = own_parameters(VERSION, "wireguard")
+        assert obj["spec"]["backend_config"] == {"udp-port": "4500", "publicKey": wireguard(1).own_identity, **of_ours}

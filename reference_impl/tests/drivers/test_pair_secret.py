@@ -6,7 +6,7 @@ import pytest
 
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.key_file import KeyPair
-from reference_impl.drivers.pair_secret import pair_secret
+from reference_impl.drivers.pair_secret import DISCOVERY, IKE, pair_secret
 
 EAST, WEST, SOUTH = (KeyPair(bytes([number]) * 32) for number in (1, 2, 3))
 
@@ -29,3 +29,13 @@ def test_a_key_that_agrees_with_everybody_is_refused() -> None:
     weak = base64.b64encode(b"\x01" + bytes(31)).decode()
     with pytest.raises(KernelError, match="no secret can be agreed"):
         pair_secret(EAST, weak)
+
+
+def test_no_two_purposes_share_a_secret() -> None:
+    assert pair_secret(EAST, WEST.public, IKE) != pair_secret(EAST, WEST.public, DISCOVERY)
+
+
+@pytest.mark.parametrize("text", ["", "x", "AAAA", "no key at all"])
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(KernelError):
+        pair_secret(EAST, text)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 import yaml
 
-from reference_impl.hooks.manifests import load
+from reference_impl.hooks.manifests import load, settings
 from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, load_mutant
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.operations import Operation, Verb
@@ -47,15 +48,23 @@ def _removals() -> tuple[Operation, ...]:
     )
 
 
+CONDITIONS = [
+    {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+    {"type": "Connected", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+]
+ENCRYPTED = {"cable-driver": "wireguard"}
 STATUS = {
     "connections": [
         {"status": "error", "statusMessage": "no", "endpoint": {"cluster_id": "west", "subnets": ["10.2.0.0/16"]}},
         {"status": "connected", "statusMessage": "yes", "endpoint": {"cluster_id": "west", "subnets": ["fd10:2::/56"]}},
-    ]
+    ],
+    "conditions": CONDITIONS,
 }
 CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": "west"}}]}
+PEERS = (endpoint(2, public_ip=ip_address("192.0.2.11"), nat_enabled=True),)
+CLAIMED = {"c2": (ip_address("203.0.113.9"), 4490)}
 WRITES = (
-    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint"}),
+    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": {"agent-version": "1"}}}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
 )
 
@@ -66,9 +75,12 @@ def _differs(mutant: Mutant) -> bool:
     return (
         any(mutant.kernel(plan) != plan for plan in _kernel_plans())
         or mutant.operations(_removals()) != _removals()
+        or mutant.ways(PEERS, CLAIMED) != PEERS
         or mutant.status(STATUS) != STATUS
+        or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
+        or mutant.manifests(settings(ENCRYPTED, {})) != settings(ENCRYPTED, {})
     )
 
 

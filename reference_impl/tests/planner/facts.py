@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reference_impl.planner.node import Node, NodeFacts
 from reference_impl.protocols.objects import Cluster, Endpoint, cable_name
-from reference_impl.state import InterfaceAddress
+from reference_impl.state import InterfaceAddress, IPNetwork
 
 OWN = Cluster(cluster_id="east", pod_cidrs=(ip_network("10.1.0.0/16"),), service_cidrs=(ip_network("10.101.0.0/16"),))
 NODES = tuple(
@@ -90,3 +90,8 @@ def endpoints(draw: st.DrawFn) -> Endpoint:
         created=draw(st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"])),
         private_ip=draw(addresses),
     )
+
+
+def overlap(left: IPNetwork, right: IPNetwork) -> bool:
+    """Say whether two prefixes share an address, the plain way."""
+    return left.version == right.version and left.overlaps(right)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.planner.addresses import overlap
 from reference_impl.planner.cable import VXLANCables
 from reference_impl.planner.membership import local_gateway, plan_membership
 from reference_impl.tests.planner.facts import OWN, cluster, endpoint, endpoints
@@ -33,8 +32,15 @@ def test_the_order_of_arrival_does_not_matter(members: list[Endpoint], random) -
 def test_no_two_members_that_are_connected_overlap_each_other_or_us(members: list[Endpoint]) -> None:
     planned = plan(*members)
     for left, right in combinations(planned.peers, 2):
-        assert not any(overlap(one, other) for one in left.subnets for other in right.subnets)
-    assert not any(overlap(subnet, own) for peer in planned.peers for subnet in peer.subnets for own in OWN.prefixes)
+        assert not any(
+            one.version == other.version and one.overlaps(other) for one in left.subnets for other in right.subnets
+        )
+    assert not any(
+        subnet.version == own.version and subnet.overlaps(own)
+        for peer in planned.peers
+        for subnet in peer.subnets
+        for own in OWN.prefixes
+    )
 
 
 @given(st.lists(endpoints(), max_size=8))

@@ -1,0 +1,61 @@
+"""Writes what this cluster makes of every other member into the status of its Cluster object."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import APIError, Resource
+from reference_impl.names import CLUSTER_ID_LABEL
+from reference_impl.planner.conditions import peer_conditions, refused_conditions, stamped, waiting_conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reference_impl.agents.cache import Cache
+    from reference_impl.drivers.api import API, Object
+    from reference_impl.mutants import Mutant
+    from reference_impl.planner.conditions import Condition
+    from reference_impl.planner.membership import Refusal
+    from reference_impl.planner.status import PeerReport
+
+_LOG = logging.getLogger(__name__)
+
+
+class MemberConditions:
+    """Conditions of the Clusters that came through the broker. Written when one changes, never as a sign of life."""
+
+    def __init__(self, api: API, clusters: Cache, namespace: str, mutant: Mutant) -> None:
+        self._api = api
+        self._clusters = clusters
+        self._namespace = namespace
+        self._mutant = mutant
+
+    async def write(self, peers: Sequence[PeerReport], refusals: Sequence[Refusal], failure: str) -> None:
+        """Write what differs. One that cannot be written is logged: conditions are for readers, not for packets."""
+        known = {
+            **{peer.endpoint.cluster_id: peer_conditions(peer, failure) for peer in peers},
+            **{refusal.cluster_id: refused_conditions(refusal) for refusal in refusals},
+        }
+        for obj in self._clusters.items:
+            metadata = obj["metadata"]
+            owner = (metadata.get("labels") or {}).get(CLUSTER_ID_LABEL)
+            if owner is None:
+                continue
+            conditions = self._conditions(obj, known.get(owner) or waiting_conditions())
+            status = obj.get("status")
+            if not isinstance(status, dict) or status.get("conditions") != conditions:
+                try:
+                    await self._api.merge_status(
+                        Resource.CLUSTER, metadata["name"], self._namespace, {"status": {"conditions": conditions}}
+                    )
+                except APIError as error:
+                    _LOG.warning("%s", error)
+
+    def _conditions(self, obj: Object, wanted: Iterable[Condition]) -> list[Object]:
+        status = obj.get("status")
+        before = status.get("conditions") if isinstance(status, dict) else None
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        generation = obj["metadata"].get("generation")
+        return self._mutant.conditions(stamped(wanted, before, now=now, generation=generation))

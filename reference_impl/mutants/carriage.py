@@ -1,0 +1,51 @@
+"""Mutants of how packets are carried: twice, with other marks, or without being anybody's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reference_impl.names import CABLE_DEVICE, CABLE_TABLE
+from reference_impl.state import Chain, Direction, KernelState
+
+if TYPE_CHECKING:
+    from reference_impl.state import Route
+
+_TABLE = "submariner-mutant"
+
+
+def double_packets(plan: KernelState) -> KernelState:
+    """Send everything into the cable twice."""
+    rules = tuple(
+        f'ip daddr {route.destination} dup to {route.destination[1]} device "{CABLE_DEVICE}"'
+        for route in sorted(plan.routes, key=_destination)
+        if route.device == CABLE_DEVICE and route.via is not None and route.destination.version == 4  # noqa: PLR2004 - the IP version number
+    )
+    ruleset = plan.ruleset
+    if not rules or ruleset is None or ruleset.table != CABLE_TABLE:
+        return plan
+    # Copies are made in tables of family ip only: this chain ends its table and goes on with another one.
+    another = ("}", "}", f"table ip {_TABLE} {{ }}", f"delete table ip {_TABLE}", f"table ip {_TABLE} {{")
+    hook = ("chain doubled {", "type filter hook postrouting priority filter;")
+    chain = Chain(name="mutant", kind="filter", hook="forward", priority="filter", rules=(*another, *hook, *rules))
+    return replace(plan, ruleset=replace(ruleset, chains=(*ruleset.chains, chain)))
+
+
+def round_prefixes(plan: KernelState) -> KernelState:
+    """Route twice as much as members own: prefixes one bit too short."""
+    routes = frozenset(
+        replace(route, destination=route.destination.supernet()) if route.via is not None else route
+        for route in plan.routes
+    )
+    routed = {route.destination for route in plan.routes if route.via is not None}
+    rules = frozenset(
+        replace(rule, prefix=rule.prefix.supernet())
+        if rule.direction is Direction.TO and rule.prefix in routed
+        else rule
+        for rule in plan.rules
+    )
+    return replace(plan, routes=routes, rules=rules)
+
+
+def _destination(route: Route) -> tuple[int, int]:
+    return int(route.destination.network_address), route.metric

@@ -1,0 +1,160 @@
+"""Conditions with reasons, in the form of ``metav1.Condition`` (Kubernetes API conventions). Pure.
+
+Three questions are kept apart, because they are mended by different people: ``Accepted`` (is what a member says of
+itself usable here), ``Programmed`` (does this gateway's kernel hold the plan), ``Connected`` (was a round trip
+confirmed a moment ago). Messages hold nothing that changes by itself: a quiet connection causes no writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reference_impl.protocols.health import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reference_impl.planner.membership import Refusal
+    from reference_impl.planner.status import PeerReport
+
+Object: TypeAlias = dict[str, Any]
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+ACCEPTED, PROGRAMMED, CONNECTED = "Accepted", "Programmed", "Connected"
+LONGEST_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One answer. When it last changed is added where it is written."""
+
+    type: str
+    status: str
+    """``True``, ``False`` or ``Unknown``."""
+    reason: str
+    """CamelCase."""
+    message: str = ""
+
+
+def peer_conditions(peer: PeerReport, failure: str) -> tuple[Condition, ...]:
+    """Return the conditions of a member that has a cable. ``failure``: what the kernel refused, "" if nothing."""
+    return (
+        Condition(type=ACCEPTED, status=TRUE, reason="Accepted", message="addresses and cable driver fit"),
+        _programmed(failure),
+        _connected(peer),
+    )
+
+
+def refused_conditions(refusal: Refusal) -> tuple[Condition, ...]:
+    """Return the conditions of a member that is not connected for a reason of its own."""
+    return (
+        Condition(type=ACCEPTED, status=FALSE, reason=refusal.reason, message=refusal.message),
+        Condition(type=PROGRAMMED, status=FALSE, reason=refusal.reason, message="nothing is programmed for it"),
+        Condition(type=CONNECTED, status=FALSE, reason=refusal.reason, message="no cable is laid to it"),
+    )
+
+
+def waiting_conditions() -> tuple[Condition, ...]:
+    """Return the conditions of a member that has no Endpoint."""
+    message = "its gateway has published no Endpoint"
+    return (
+        Condition(type=ACCEPTED, status=TRUE, reason="Accepted", message="its prefixes fit"),
+        Condition(type=PROGRAMMED, status=FALSE, reason="NoEndpoint", message=message),
+        Condition(type=CONNECTED, status=FALSE, reason="NoEndpoint", message=message),
+    )
+
+
+def gateway_conditions(
+    *, active: bool, peers: Sequence[PeerReport], refusals: Sequence[Refusal], failure: str
+) -> tuple[Condition, ...]:
+    """Return the conditions of a Gateway: of all its connections together, the worst counts."""
+    if not active:
+        standby = "another gateway of this cluster is active"
+        return tuple(
+            Condition(type=kind, status=UNKNOWN, reason="Passive", message=standby)
+            for kind in (ACCEPTED, PROGRAMMED, CONNECTED)
+        )
+    return (_all_accepted(refusals), _programmed(failure), _all_connected(peers, refusals))
+
+
+def stamped(
+    wanted: Iterable[Condition], before: object, *, now: str, generation: int | None = None
+) -> list[dict[str, Any]]:
+    """Return conditions as JSON, in order of type, with ``lastTransitionTime``.
+
+    ``before`` is ``status.conditions`` as it stands, read without trust: the time of a condition whose status is
+    the same is kept. ``now`` is RFC 3339. ``generation`` becomes ``observedGeneration`` where a kind has a spec.
+    """
+    entries = before if isinstance(before, list) else []
+    known = {
+        entry["type"]: entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("type"), str)
+    }
+    observed = {} if generation is None else {"observedGeneration": generation}
+    return [
+        {
+            "type": condition.type,
+            "status": condition.status,
+            "reason": condition.reason,
+            "message": condition.message[:LONGEST_MESSAGE],
+            **observed,
+            "lastTransitionTime": _since(condition, known.get(condition.type), now),
+        }
+        for condition in sorted(wanted, key=lambda condition: condition.type)
+    ]
+
+
+def _since(condition: Condition, before: Mapping[str, Any] | None, now: str) -> str:
+    if before is None or before.get("status") != condition.status:
+        return now
+    return str(before.get("lastTransitionTime") or now)
+
+
+def _programmed(failure: str) -> Condition:
+    if failure:
+        return Condition(type=PROGRAMMED, status=FALSE, reason="KernelRefused", message=failure)
+    return Condition(type=PROGRAMMED, status=TRUE, reason="Programmed", message="the kernel holds the plan")
+
+
+def _connected(peer: PeerReport) -> Condition:
+    address = peer.endpoint.health_check_ip
+    if address is None:
+        message = "the peer offers no healthCheckIP: nothing can be confirmed"
+        return Condition(type=CONNECTED, status=UNKNOWN, reason="NoHealthCheckIP", message=message)
+    match peer.health:
+        case Health.CONNECTED:
+            return Condition(
+                type=CONNECTED, status=TRUE, reason="RoundTripConfirmed", message=f"{address} answers through the cable"
+            )
+        case Health.CONNECTING:
+            return Condition(
+                type=CONNECTED, status=FALSE, reason="Connecting", message=f"{address} has never answered yet"
+            )
+        case Health.LOST:
+            return Condition(
+                type=CONNECTED, status=FALSE, reason="RoundTripLost", message=f"{address} answers no longer"
+            )
+
+
+def _all_accepted(refusals: Sequence[Refusal]) -> Condition:
+    if not refusals:
+        return Condition(type=ACCEPTED, status=TRUE, reason="Accepted", message="every member is accepted")
+    reasons = {refusal.reason for refusal in refusals}
+    named = "; ".join(f"{refusal.cluster_id or '?'}: {refusal.message}" for refusal in refusals)
+    return Condition(
+        type=ACCEPTED,
+        status=FALSE,
+        reason=min(reasons) if len(reasons) == 1 else "MembersRefused",
+        message=named,
+    )
+
+
+def _all_connected(peers: Sequence[PeerReport], refusals: Sequence[Refusal]) -> Condition:
+    wrong = [(peer.endpoint.cluster_id, condition) for peer in peers if (condition := _connected(peer)).status != TRUE]
+    if wrong:
+        named = "; ".join(f"{cluster}: {condition.message}" for cluster, condition in wrong)
+        worst = min((condition for _, condition in wrong), key=lambda condition: condition.status)
+        return Condition(type=CONNECTED, status=worst.status, reason=worst.reason, message=named)
+    if not peers:
+        reason = "NoneAccepted" if refusals else "NoPeers"
+        return Condition(type=CONNECTED, status=UNKNOWN, reason=reason, message="there is nobody to be connected to")
+    return Condition(type=CONNECTED, status=TRUE, reason="RoundTripConfirmed", message="every accepted member answers")

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reference_impl.agents import ipsec_engine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reference_impl.drivers.charon import DaemonState
+    from reference_impl.state import IPsecPeer, Pair
+
+PROGRAM = """#!/bin/sh
+trap 'echo ended >> {log}; exit 0' TERM
+echo "started $STRONGSWAN_CONF" >> {log}
+touch {socket}
+{then}
+"""
+SLEEP = "while :; do sleep 0.02; done"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipsec_engine, "kernel_has_ipsec", lambda: False)
+    monkeypatch.setattr(ipsec_engine, "remove_daemons_rules", lambda: None)
+    monkeypatch.setattr(ipsec_engine, "tun_devices", lambda _: ("ipsec0",))
+    monkeypatch.setattr(ipsec_engine, "RETRY", 0.01)
+    monkeypatch.setattr(ipsec_engine, "LOOK", 0.01)
+    monkeypatch.setattr(ipsec_engine, "Charon", lambda _: Deaf())
+
+
+class Deaf:
+    """A daemon that nobody can talk to."""
+
+    def read(self) -> DaemonState | None:
+        return None
+
+    def load(self, peer: IPsecPeer, secret: bytes, interface_id: int | None) -> None: ...
+
+    def unload(self, name: str) -> None: ...
+
+    def call(self, name: str, pair: Pair) -> None: ...
+
+
+def _program(directory: Path, then: str = SLEEP) -> tuple[str, Path]:
+    program, log = directory / "program", directory / "log"
+    program.write_text(PROGRAM.format(log=log, then=then, socket=directory / "charon.vici"))
+    program.chmod(0o700)
+    return str(program), log
+
+
+def _count(log: Path, text: str) -> int:
+    return log.read_text().count(text) if log.exists() else 0
+
+
+async def _run(program: str, directory: Path, log: Path, text: str, times: int = 1) -> None:
+    task = asyncio.ensure_future(ipsec_engine.run(program, directory))
+    async with asyncio.timeout(20):
+        while _count(log, text) < times:  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_the_daemon_ends_with_the_engine_and_leaves_no_socket(tmp_path: Path) -> None:
+    program, log = _program(tmp_path)
+    asyncio.run(_run(program, tmp_path, log, f"started {tmp_path}/strongswan.conf"))
+    assert log.read_text().endswith("ended\n")
+    assert not (tmp_path / "charon.vici").exists()
+
+
+def test_a_daemon_that_dies_is_started_again(tmp_path: Path) -> None:
+    program, log = _program(tmp_path, "exit 3")
+    asyncio.run(_run(program, tmp_path, log, "started", 3))
+
+
+def test_a_daemon_whose_device_is_not_ours_is_ended_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ipsec_engine, "tun_devices", lambda _: ("ipsec1",))
+    program, log = _program(tmp_path)
+    asyncio.run(_run(program, tmp_path, log, "ended"))
+    assert "device is ipsec1, not ipsec0" in caplog.text
+
+
+def test_the_configuration_chooses_who_carries_the_packets_and_touches_no_table_of_others(tmp_path: Path) -> None:
+    userspace = ipsec_engine.configuration(tmp_path, libipsec=True)
+    kernel = ipsec_engine.configuration(tmp_path, libipsec=False)
+    assert " kernel-libipsec kernel-netlink" in userspace
+    assert " kernel-libipsec kernel-netlink" not in kernel
+    assert "install_routes = no" in userspace
+    assert f"unix://{tmp_path}/charon.vici" in userspace
