@@ -16,6 +16,9 @@ BROKER_NAMESPACE: Final = "submariner-k8s-broker"
 BROKER_SECRET: Final = "submariner-broker"  # noqa: S105 - the name of an object
 """Secret of a member: how it reaches the broker, and as whom."""
 
+HOLDER: Final = "submariner.io/held-by"
+"""Annotation of a member's account at the broker: UID of the namespace kube-system of the cluster that it is for."""
+
 CLUSTER_ID_LABEL: Final = "submariner-io/clusterID"
 """On an object that travelled through the broker: the member it belongs to."""
 ORIGIN_LABEL: Final = "submariner-io/originatingNamespace"

@@ -30,6 +30,8 @@ class HookRequest:
     """The cluster that joins, leaves or is upgraded; empty for verbs about the whole cluster set."""
     version: str = ""
     """The version to upgrade to."""
+    posing: str = ""
+    """Another cluster that is to be told of under the name ``cluster``."""
 
     def to_json(self, verb: str) -> dict[str, object]:
         """Return the JSON object that the hook reads. ``LabError`` if the broker's kubeconfig is unreadable."""
@@ -44,14 +46,21 @@ class HookRequest:
                 "certificateAuthorityData": certificate_authority_data(broker.kubeconfig),
             },
             "clusters": [
-                {**_access(self.lab.clusters[spec.name]), **_shape(spec)}
+                {**_access(self.lab.clusters[spec.name]), **_shape(spec), "name": self._name_of(spec.name)}
                 for spec in self.lab.topology.clusters
-                if verb != Verb.REVOKE.value or spec.name != self.cluster
+                if self._is_listed(verb, spec.name)
             ],
             "cluster": self.cluster or None,
             "version": self.version or None,
             "workDirectory": str(self.work_directory),
         }
+
+    def _name_of(self, cluster: str) -> str:
+        return self.cluster if cluster == self.posing else cluster
+
+    def _is_listed(self, verb: str, cluster: str) -> bool:
+        """Whether a hook is told of a cluster: not of one that is revoked, nor of one whose name another takes."""
+        return cluster != self.cluster or (verb != Verb.REVOKE.value and not self.posing)
 
 
 def certificate_authority_data(kubeconfig: Path) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from l3conf.errors import LabError
+from l3conf.expectations import every, udp
 from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
@@ -21,6 +22,7 @@ from l3conf.labs.base import Capability
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
+from l3conf.observation import Outcome
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.plugin.family_block import blocked
@@ -177,6 +179,11 @@ class FurnishedLab:
             raise LabError(str(missed), where=self.topology.name) from None
         objects = {api.name: installed_objects(api) for api in self.every_api}
         return Snapshot(nodes=self.node_states(), objects=objects, local_traffic=tables)
+
+    def crossing(self, family: IPFamily) -> list[str]:
+        """Return the flows between pods of different clusters that are answered now."""
+        seen = every(udp(a, b, family=family) for a, b in self.pods.across_clusters(family)).observe()
+        return [f"{one.probe.source} -> {one.probe.destination}" for one in seen if one.outcome is Outcome.DELIVERED]
 
     def underlay_mtu(self, family: IPFamily) -> int:
         """Return the MTU of the link on which a gateway node sends to another cluster, in bytes."""

@@ -16,6 +16,7 @@ from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
 from l3conf.plugin.gateways import CONNECTED, connections, status_in
+from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.member_account import confidential, open_account
 from l3conf.plugin.outage import watch_outage
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
     from l3conf.plugin.furnished import Snapshot
+    from l3conf.plugin.intrusion import Intrusion
     from l3conf.plugin.member_account import MemberAccount
     from l3conf.plugin.membership import Membership
     from l3conf.plugin.outage import Outage
@@ -63,6 +65,7 @@ class Lab(FurnishedLab):
     """Removes the implementation everywhere; the moment at which the hook had ended."""
     _outages: dict[tuple[str, str], Once[Outage]] = field(init=False, default_factory=dict)
     _accounts: dict[str, MemberAccount] = field(init=False, default_factory=dict)
+    _revocations: dict[str, Once[float]] = field(init=False, default_factory=dict)
     _departures: dict[str, Once[Departure]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,6 +100,16 @@ class Lab(FurnishedLab):
         if cluster not in self._departures:
             self._departures[cluster] = Once(lambda: self._leave(cluster))
         return self._departures[cluster]()
+
+    def revoked(self, cluster: str) -> float:
+        """Expel a member, once; return ``time.monotonic`` when the revocation was told."""
+        if cluster not in self._revocations:
+            self._revocations[cluster] = Once(lambda: self.members.revoke(cluster))
+        return self._revocations[cluster]()
+
+    def joined_under(self, cluster: str, name: str) -> Intrusion:
+        """Let a cluster that is no member join under the name of one that is, and watch for ``W_steady``."""
+        return watch_intrusion(self, cluster, name)
 
     def eventually_none(
         self, what: str, look: Callable[[], list[str]], *, within: str, since: float | None = None

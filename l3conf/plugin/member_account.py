@@ -119,6 +119,10 @@ class MemberAccount:
                 words=f"{what % 'create one more like'}, named {other}", method="POST", path=path, body=forged
             )
 
+    def is_accepted(self) -> bool:
+        """Say whether the broker still lets this member read what members read there."""
+        return any(self.api.request("GET", f"{GROUP}/namespaces/{self.namespace}/{kind}").ok for kind in KINDS)
+
     # Secrets.
 
     @contextmanager

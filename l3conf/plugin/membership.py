@@ -10,7 +10,9 @@ import pytest
 
 from l3conf.adapter import HookRequest, HookUnavailable
 from l3conf.adapter.broker_access import read_broker_access
+from l3conf.errors import HookFailedError
 from l3conf.model.implementation import Verb
+from l3conf.plugin.recorder import UNSUPPORTED
 
 if TYPE_CHECKING:
     import random
@@ -55,6 +57,24 @@ class Membership:
         self.joined.append(cluster)
         self.joined_at = time.monotonic()
 
+    def join_under(self, cluster: str, name: str) -> bool:
+        """Let a cluster join under the id that another member has; return whether its hook refused (exit code 1).
+
+        The hook is told what that cluster's operator would tell: his own cluster, under a name that is taken.
+        """
+        request = HookRequest(lab=self.ground, work_directory=self.work_directory, cluster=name, posing=cluster)
+        try:
+            self.hooks.run(Verb.JOIN, request, timeout=self.budgets.get("T_hook"))
+        except HookFailedError:
+            return True
+        return False
+
+    def revoke(self, cluster: str) -> float:
+        """Expel a member; return ``time.monotonic`` when the hook had ended. Unsupported without the verb."""
+        self._call(Verb.REVOKE, cluster, optional=True)
+        self.joined.remove(cluster)
+        return time.monotonic()
+
     def leave(self, cluster: str) -> float:
         """Take a cluster out of the set; return ``time.monotonic`` when the hook had ended."""
         self._call(Verb.LEAVE, cluster)
@@ -67,11 +87,11 @@ class Membership:
         self.joined.clear()
         return time.monotonic()
 
-    def _call(self, verb: Verb, cluster: str = "") -> Mapping[str, Any]:
+    def _call(self, verb: Verb, cluster: str = "", *, optional: bool = False) -> Mapping[str, Any]:
         timeout = self.budgets.get("T_deploy" if verb is Verb.DEPLOY else "T_hook")
         answer = self.hooks.run(verb, self._request(cluster), timeout=timeout)
         if isinstance(answer, HookUnavailable):
-            pytest.skip(answer.reason)
+            pytest.skip(f"{UNSUPPORTED if optional else ''}{answer.reason}")
         return answer.output
 
     def _request(self, cluster: str = "") -> HookRequest:

@@ -99,17 +99,20 @@ BAD_VALUES = (
 """What L3-A2 lists, in every field where it can occur."""
 
 
-def sample(kind: str) -> Object:
-    """Return an object of a kind with every field set."""
+def sample(kind: str, **spec: object) -> Object:
+    """Return an object of a kind with every field set; ``spec`` replaces fields of its specification."""
     bodies: dict[str, dict[str, Any]] = {
         "Cluster": {"spec": _CLUSTER},
         "Endpoint": {"spec": _ENDPOINT},
         "Gateway": {"status": _GATEWAY},
         "RouteAgent": {"status": _ROUTE_AGENT},
     }
-    return {
+    made = {
         "apiVersion": "submariner.io/v1",
         "kind": kind,
         "metadata": {"name": SAMPLE_ID, "namespace": NAMESPACE},
         **copy.deepcopy(bodies[kind]),
     }
+    if spec:
+        made["spec"] |= spec
+    return made

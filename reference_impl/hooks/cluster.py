@@ -41,7 +41,8 @@ class HookCluster:
 
     async def delete(self, objects: Iterable[Object]) -> None:
         """Delete objects; what is gone already is well."""
-        await asyncio.gather(*(self.delete_one(Resource.of(obj), obj["metadata"]) for obj in objects))
+        listed = load_mutant().deletions(list(objects))
+        await asyncio.gather(*(self.delete_one(Resource.of(obj), obj["metadata"]) for obj in listed))
 
     async def delete_one(self, resource: Resource, metadata: Object) -> None:
         """Delete one object."""

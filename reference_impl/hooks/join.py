@@ -11,6 +11,7 @@ import yaml
 
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect
+from reference_impl.hooks.identity import check_free
 from reference_impl.hooks.leave import mark
 from reference_impl.hooks.manifests import account_name, agents, member_access, settings
 from reference_impl.hooks.request import HookError
@@ -37,7 +38,8 @@ async def join(request: HookRequest) -> Object:
     ):
         if not await cluster.exists(Resource.NAMESPACE, MEMBER_NAMESPACE):
             raise HookError(f"{member.name}: namespace {MEMBER_NAMESPACE} is missing: run deploy first")
-        token = await _credential(broker, cluster, member)
+        uid = await check_free(broker, cluster)
+        token = await _credential(broker, cluster, member, uid)
         access = {
             "server": request.broker.server or _server(request.broker),
             "namespace": BROKER_NAMESPACE,
@@ -51,15 +53,15 @@ async def join(request: HookRequest) -> Object:
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 
 
-async def _credential(broker: HookCluster, cluster: HookCluster, member: Member) -> str:
-    """Give the member its account at the broker and return a token for it.
+async def _credential(broker: HookCluster, cluster: HookCluster, member: Member, uid: str) -> str:
+    """Give the member its account at the broker and return a token for it. ``uid`` is the cluster's.
 
     Any node may become the gateway, so it may change the Endpoints of all the nodes that it has now. After adding
     gateway nodes, join again.
     """
     nodes = await cluster.find(Resource.NODE)
     endpoints = [endpoint_name(member.name, ip_address(address)) for address in _addresses(nodes)]
-    await broker.apply(member_access(member.name, {"clusters": [member.name], "endpoints": endpoints}))
+    await broker.apply(member_access(member.name, {"clusters": [member.name], "endpoints": endpoints}, held_by=uid))
     try:
         return await broker.api.token(account_name(member.name), BROKER_NAMESPACE, TOKEN_SECONDS)
     except NotFoundError as error:

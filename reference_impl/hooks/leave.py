@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect, until
+from reference_impl.hooks.identity import holder_of, uid_of
 from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings
 from reference_impl.names import (
     BROKER_NAMESPACE,
@@ -47,13 +48,22 @@ async def take_out(request: HookRequest, member: Member) -> Object:
         connect(member.name, member.kubeconfig) as cluster,
         connect("broker", request.broker.kubeconfig) as broker,
     ):
-        # First its right to write at the broker, else a last act of its agents could bring an object back.
-        await broker.delete(reversed(member_access(member.name, {"clusters": (), "endpoints": ()})))
-        _, unclean = await asyncio.gather(_forget(broker, member.name), _empty(cluster))
+        _, unclean = await asyncio.gather(_give_back(broker, cluster), _empty(cluster))
     return {"nodesNotCleaned": unclean} if unclean else {}
 
 
-async def _forget(broker: HookCluster, cluster_id: str) -> None:
+async def _give_back(broker: HookCluster, cluster: HookCluster) -> None:
+    """Give the id back, unless another cluster holds it."""
+    if await holder_of(broker, cluster.name) in {"", await uid_of(cluster)}:
+        await expel(broker, cluster.name)
+    else:
+        sys.stderr.write(f"{cluster.name}: the id is held by another cluster, so the broker keeps it\n")
+
+
+async def expel(broker: HookCluster, cluster_id: str) -> None:
+    """Take a member's rights and objects from the broker; nothing is asked of the member."""
+    # First its right to write at the broker, else a last act of its agents could bring an object back.
+    await broker.delete(reversed(member_access(cluster_id, {"clusters": (), "endpoints": ()})))
     for resource in (Resource.ENDPOINT, Resource.CLUSTER):
         await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from reference_impl.mutants import VARIABLE
-from reference_impl.names import IPSEC_BACKEND, MANAGED_BY, NODE_DIRECTORY, WIREGUARD_BACKEND
+from reference_impl.names import HOLDER, IPSEC_BACKEND, MANAGED_BY, NODE_DIRECTORY, WIREGUARD_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,12 +31,17 @@ def load(*names: str) -> list[Object]:
     return objects
 
 
-def member_access(cluster_id: str, own_objects: Mapping[str, Iterable[str]]) -> list[Object]:
-    """Return a member's account and rights at the broker; ``own_objects``: resource → names it may change."""
+def member_access(cluster_id: str, own_objects: Mapping[str, Iterable[str]], *, held_by: str = "") -> list[Object]:
+    """Return a member's account and rights at the broker; ``own_objects``: resource → names it may change.
+
+    ``held_by`` is the UID of the cluster that the account is for.
+    """
     objects = load("broker/member-access.yaml")
     name = account_name(cluster_id)
     for obj in objects:
         obj["metadata"]["name"] = name
+        if obj["kind"] == "ServiceAccount" and held_by:
+            obj["metadata"]["annotations"] = {HOLDER: held_by}
         for rule in obj.get("rules", []):
             if "resourceNames" in rule:
                 rule["resourceNames"] = sorted(own_objects[rule["resources"][0]])

@@ -51,6 +51,8 @@ class Mutant:
     """What the exchange with the broker is about to write."""
     manifests: Callable[[list[Object]], list[Object]] = _same
     """Objects about to be applied by a hook."""
+    deletions: Callable[[list[Object]], list[Object]] = _same
+    """Objects about to be deleted by a hook."""
 
 
 class UnknownMutantError(Exception):

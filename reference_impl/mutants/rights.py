@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeAlias
 
-from reference_impl.names import VXLAN_BACKEND
+from reference_impl.names import HOLDER, VXLAN_BACKEND
 
 Object: TypeAlias = dict[str, Any]
+_RIGHTS = ("ServiceAccount", "Role", "RoleBinding")
 _POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
 
@@ -44,6 +45,20 @@ def readable_secrets(objects: list[Object]) -> list[Object]:
         if obj["kind"] == "Role" and obj["metadata"]["name"].startswith("submariner-member"):
             obj["rules"].append({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]})
     return changed
+
+
+def forget_holders(objects: list[Object]) -> list[Object]:
+    """Remember of no id which cluster holds it."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["kind"] == "ServiceAccount":
+            obj["metadata"].get("annotations", {}).pop(HOLDER, None)
+    return changed
+
+
+def everlasting_rights(objects: list[Object]) -> list[Object]:
+    """Never take an account or its rights away."""
+    return [obj for obj in objects if obj["kind"] not in _RIGHTS]
 
 
 def clear_cables(objects: list[Object]) -> list[Object]:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import random
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -10,12 +12,12 @@ from l3conf.adapter import HookCall, HookRequest, HookResult, HookRunner, HookUn
 from l3conf.adapter.hooks import OUTPUT_LIMIT
 from l3conf.adapter.requests import certificate_authority_data
 from l3conf.errors import HookFailedError, HookProtocolError, HookTimeoutError, InvalidFileError, LabError
+from l3conf.labs.base import ClusterAccess
 from l3conf.model.implementation import Implementation, Verb
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from l3conf.tests.adapter.conftest import MakeRunner
+    from l3conf.labs.base import Lab
+    from l3conf.tests.adapter.conftest import MakeRunner, PaperLab
 
 
 def test_a_hook_reads_its_request_and_answers_with_an_object(make_runner: MakeRunner, request_: HookRequest) -> None:
@@ -178,3 +180,18 @@ def _alive(pid: int) -> bool:
 def test_a_revocation_gives_no_access_to_the_one_that_is_revoked(request_: HookRequest) -> None:
     assert request_.to_json("revoke")["cluster"] == "east"
     assert request_.to_json("revoke")["clusters"] == []
+
+
+def test_a_cluster_under_anothers_name_is_told_of_in_its_place(request_: HookRequest, tmp_path: Path) -> None:
+    east = request_.lab.topology.clusters[0]
+    west = replace(east, name="west")
+    access = {
+        **request_.lab.clusters,
+        "west": ClusterAccess(name="west", kubeconfig=Path("/secret/west.kubeconfig")),
+    }
+    lab = replace(
+        cast("PaperLab", request_.lab), topology=replace(request_.lab.topology, clusters=(east, west)), clusters=access
+    )
+    posing = HookRequest(lab=cast("Lab", lab), work_directory=tmp_path, cluster="east", posing="west")
+    told = cast("list[dict[str, object]]", posing.to_json("join")["clusters"])
+    assert [(one["name"], one["kubeconfig"]) for one in told] == [("east", "/secret/west.kubeconfig")]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reference_impl.hooks.manifests import load, settings
+from reference_impl.hooks.manifests import load, member_access, settings
 from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, load_mutant
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.operations import Operation, Verb
@@ -52,6 +52,7 @@ CONDITIONS = [
     {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
     {"type": "Connected", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"},
 ]
+ACCESS = member_access("east", {"clusters": ["east"], "endpoints": ["east-a"]}, held_by="uid")
 ENCRYPTED = {"cable-driver": "wireguard"}
 STATUS = {
     "connections": [
@@ -80,6 +81,8 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
+        or mutant.manifests(ACCESS) != ACCESS
+        or mutant.deletions(ACCESS) != ACCESS
         or mutant.manifests(settings(ENCRYPTED, {})) != settings(ENCRYPTED, {})
     )
 
