@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.cable_drivers import load_driver
+from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.settings import SettingsError, load_broker, load_place, load_settings
 from reference_impl.drivers.api import APIError
 from reference_impl.drivers.echo import RawEcho
@@ -43,15 +43,15 @@ async def _gateway(resources: AsyncExitStack) -> None:
     from reference_impl.agents.gateway import OWNERSHIP, GatewayAgent  # noqa: PLC0415 - likewise
 
     settings, access = load_settings(), load_broker()
-    key = load_or_make() if settings.backend != VXLAN_BACKEND else None
-    driver = load_driver(settings.backend, key.public if key else "")
-    devices = tuple(dict.fromkeys([*OWNERSHIP.devices, driver.device]))
+    key = load_or_make() if set(settings.drivers) != {VXLAN_BACKEND} else None
+    drivers = load_drivers(settings.drivers, key.public if key else "")
+    devices = tuple(dict.fromkeys([*OWNERSHIP.devices, *drivers.devices]))
     broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
     resources.push_async_callback(broker.close)
     agent = GatewayAgent(
         settings,
         access,
-        driver,
+        drivers,
         member=_api(resources),
         broker=broker,
         kernel=LinuxKernel(replace(OWNERSHIP, devices=devices), key),

@@ -29,7 +29,7 @@ GATEWAY_LEASE: Final = "submariner-gateway-lock"
 CLEANUP_RECORD: Final = "submariner-cleanup"
 """ConfigMap in which nodes report that they are clean."""
 PROGRAMMED: Final = "submariner.io/programmed"
-"""Annotation of the ClusterRole ``submariner-nodes``: nodes may hold kernel state of ours, and of which cable driver
+"""Annotation of the ClusterRole ``submariner-nodes``: nodes may hold kernel state of ours, and of which cable drivers
 (its value). Set before the first agent
 starts, taken away when all nodes are clean; being cluster-scoped it outlives a namespace deleted by hand."""
 NODES_ROLE: Final = "submariner-nodes"
@@ -73,6 +73,10 @@ VXLAN_BACKEND: Final = "vxlan"
 WIREGUARD_BACKEND: Final = "wireguard"
 IPSEC_BACKEND: Final = "libreswan"
 """``Endpoint.spec.backend``. IPsec goes by the name of the daemon that carried it first; IKE does not care."""
+CABLE_DRIVERS: Final = "cable-drivers"
+"""Entry of ``Endpoint.spec.backend_config`` of members that speak several: ``libreswan:4500,vxlan:4502``."""
+SHARED_PORTS: Final = {IPSEC_BACKEND: CABLE_PORT, WIREGUARD_BACKEND: CABLE_PORT + 1, VXLAN_BACKEND: CABLE_PORT + 2}
+"""Ports of the built-in drivers on gateways that run several of them; IKE's is the daemon's. One alone has 4500."""
 WIREGUARD_DEVICE: Final = "submariner"
 WIREGUARD_OVERHEAD: Final = {4: 80, 6: 80}
 """Outer IP, UDP, WireGuard header and tag: 60 and 80 bytes. 80 always, as everybody's default of 1420 has it, so that

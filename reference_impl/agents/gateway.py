@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.drivers.key_file import KeyPair
     from reference_impl.mutants import Mutant
-    from reference_impl.planner.cable import CableDriver
+    from reference_impl.planner.driver_set import DriverSet
     from reference_impl.planner.membership import Membership
     from reference_impl.planner.node import Node
     from reference_impl.state import Observed
@@ -73,7 +73,7 @@ class GatewayAgent:
         self,
         settings: Settings,
         access: BrokerAccess,
-        driver: CableDriver,
+        drivers: DriverSet,
         *,
         member: API,
         broker: API,
@@ -84,7 +84,7 @@ class GatewayAgent:
         sockets: DiscoverySockets = UDPDiscoverySocket,
     ) -> None:
         self._settings = settings
-        self._driver = driver
+        self._drivers = drivers
         self._mutant = mutant
         self._hand = KernelHand(kernel, mutant)
         self._loop = Loop(self.reconcile, PERIOD)
@@ -132,21 +132,22 @@ class GatewayAgent:
         if role is Role.UNKNOWN or here is None:
             return
         observed = await self._hand.observe()
-        driver = self._driver if here.gateway.udp_port is None else self._driver.at_port(here.gateway.udp_port)
-        local = self._endpoint(here, driver, observed)
+        said = here.gateway.udp_port
+        drivers = self._drivers if said is None else self._drivers.at_port(said)
+        local = self._endpoint(here, drivers, observed)
         if role is Role.ACTIVE:
-            await self._lead(local, driver, nodes, observed)
+            await self._lead(local, drivers, nodes, observed)
         else:
             self._find(local, (), observed)
             failure = await self._hand.converge(KernelState(), observed)
             self._health.watch((), ())
             await self._report(local, None, failure, self._notices(here))
 
-    async def _lead(self, local: Endpoint, driver: CableDriver, nodes: tuple[Node, ...], observed: Observed) -> None:
+    async def _lead(self, local: Endpoint, drivers: DriverSet, nodes: tuple[Node, ...], observed: Observed) -> None:
         """Packets first, then words: nothing on the way to a programmed kernel waits for the broker."""
         membership, _ = read_membership(
             self._settings,
-            driver,
+            drivers,
             nodes,
             self._objects[Resource.CLUSTER].items,
             self._objects[Resource.ENDPOINT].items,
@@ -159,7 +160,7 @@ class GatewayAgent:
                 peers=peers,
                 addresses=observed.addresses,
             ),
-            driver,
+            drivers,
         )
         failure = await self._hand.converge(plan, observed)
         self._health.watch(shown, self._settings.cluster.versions)
@@ -177,10 +178,10 @@ class GatewayAgent:
             return peers, peers
         own = self._settings.cluster.prefixes
         port = discovery_port(local)
-        self._discovery.watch(own, (local.private_ip, port), peers, self._driver.identity)
+        self._discovery.watch(own, (local.private_ip, port), peers, self._drivers.identity)
         found = self._mutant.ways(self._discovery.located(peers), self._discovery.claimed)
         places = {key: (address, port) for key, address, port in observed.located}
-        learnt = {each.cluster_id: places[key] for each in peers if (key := self._driver.identity(each)) in places}
+        learnt = {each.cluster_id: places[key] for each in peers if (key := self._drivers.identity(each)) in places}
         return found, actual(found, learnt)
 
     def _notices(self, here: Node) -> tuple[str, ...]:
@@ -214,11 +215,11 @@ class GatewayAgent:
             await self._conditions.write(peers, membership.refusals, failure)
         await self._events.compare(peers)
 
-    def _endpoint(self, here: Node, driver: CableDriver, observed: Observed) -> Endpoint:
+    def _endpoint(self, here: Node, drivers: DriverSet, observed: Observed) -> Endpoint:
         cluster, said = self._settings.cluster, here.gateway
         health = tuple(host_addresses(observed.addresses, cluster.pod_cidrs, here.pod_ranges).values())
         public = self._public.want(said.public_ip, here.underlay.version)
-        parameters = {**own_parameters(VERSION, driver.backend), **driver.parameters}
+        parameters = {**own_parameters(VERSION, drivers.backend), **drivers.parameters}
         if self._discovery is not None:
             port = DISCOVERY_PORT if said.discovery_port is None else said.discovery_port
             parameters[DISCOVERY_PORT_FIELD] = str(port)
@@ -234,7 +235,7 @@ class GatewayAgent:
             health_check_ip=next(iter(health), None),
             other_health_check_ips=health[1:],
             nat_enabled=self._settings.nat_enabled or said.public_ip is not None,
-            backend=driver.backend,
-            port=driver.port,
+            backend=drivers.backend,
+            port=drivers.port,
             parameters=frozenset(parameters.items()),
         )

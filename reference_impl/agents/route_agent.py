@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.cable_drivers import load_driver
+from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.loop import KernelHand, Loop
@@ -36,7 +36,7 @@ class RouteAgent:
 
     def __init__(self, settings: Settings, api: API, kernel: Kernel, echo: Echo, mutant: Mutant) -> None:
         self._settings = settings
-        self._driver = load_driver(settings.backend)
+        self._drivers = load_drivers(settings.drivers)
         self._hand = KernelHand(kernel, mutant)
         self._loop = Loop(self.reconcile, PERIOD)
         self._health = HealthChecker(echo, self._loop.wake)
@@ -64,7 +64,7 @@ class RouteAgent:
         nodes = read_nodes(self._nodes.items)
         own_id = self._settings.cluster.cluster_id
         membership, endpoints = read_membership(
-            self._settings, self._driver, nodes, self._clusters.items, self._endpoints.items
+            self._settings, self._drivers, nodes, self._clusters.items, self._endpoints.items
         )
         here = next((node for node in nodes if node.name == self._settings.node), None)
         if here is None:
@@ -81,8 +81,8 @@ class RouteAgent:
                 reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
                 addresses=observed.addresses,
                 guards=observed.guards,
-                cable_device=self._driver.device,
-                cable_overhead=self._driver.overhead[here.underlay.version],
+                cable_devices=self._drivers.devices,
+                cable_overhead=self._drivers.overhead[here.underlay.version],
             )
         )
         failure = await self._hand.converge(plan, observed)

@@ -49,8 +49,8 @@ class Settings(Place):
 
     cluster: Cluster
     """The own cluster."""
-    backend: str = VXLAN_BACKEND
-    """Cable driver of this cluster: what its Endpoint offers. Both ends of a connection must have the same."""
+    drivers: tuple[str, ...] = (VXLAN_BACKEND,)
+    """Cable drivers of this cluster, most preferred first. The two ends of a connection must have one in common."""
     nat_enabled: bool = False
     """Whether this cluster's gateways are reached at their public address."""
 
@@ -71,7 +71,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             pod_cidrs=_prefixes(directory / "pod-cidrs"),
             service_cidrs=_prefixes(directory / "service-cidrs"),
         ),
-        backend=_text(directory / "cable-driver"),
+        drivers=_words(directory / "cable-driver"),
         nat_enabled=_text(directory / "nat-enabled") == "true",
     )
 
@@ -99,6 +99,13 @@ def _text(path: Path) -> str:
         return path.read_text().strip()
     except OSError as error:
         raise SettingsError(f"setting {path}: {error.strerror}") from None
+
+
+def _words(path: Path) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in _text(path).split(",") if word.strip()))
+    if not words:
+        raise SettingsError(f"setting {path}: no name in it")
+    return words
 
 
 def _prefixes(path: Path) -> tuple[IPNetwork, ...]:

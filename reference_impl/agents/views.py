@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import Object
-    from reference_impl.planner.cable import CableDriver
+    from reference_impl.planner.driver_set import DriverSet
     from reference_impl.protocols.objects import Cluster, Endpoint
 
 
@@ -63,7 +63,7 @@ def read_clusters(objects: Iterable[Object]) -> tuple[tuple[Cluster, ...], tuple
 
 def read_membership(
     settings: Settings,
-    driver: CableDriver,
+    drivers: DriverSet,
     nodes: Iterable[Node],
     clusters: Iterable[Object],
     endpoints: Iterable[Object],
@@ -71,7 +71,7 @@ def read_membership(
     """Return the cluster set as planned from all objects, and every readable Endpoint."""
     members, bad_clusters = read_clusters(clusters)
     readable, bad_endpoints = read_endpoints(endpoints)
-    planned = plan_membership(settings.cluster, [node.underlay for node in nodes], members, readable, driver=driver)
+    planned = plan_membership(settings.cluster, [node.underlay for node in nodes], members, readable, drivers=drivers)
     refusals = (*planned.refusals, *bad_clusters, *bad_endpoints)
     return Membership(peers=planned.peers, refusals=refusals, known=planned.known), readable
 

@@ -28,6 +28,7 @@ from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.mutants import Mutant
 from reference_impl.names import API_GROUP, API_VERSION, BROKER_NAMESPACE, CLUSTER_ID_LABEL, MEMBER_NAMESPACE
 from reference_impl.planner.cable import VXLANCables
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.protocols.objects import (
     Cluster,
     Endpoint,
@@ -106,7 +107,7 @@ async def measure(prefixes: int) -> dict[str, Any]:
     await _fill(api, broker, prefixes)
     settings = Settings(node=NODE, namespace=MEMBER_NAMESPACE, cluster=_OWN)
     access = BrokerAccess(server="", namespace=BROKER_NAMESPACE, certificate_authority=Path("ca"), token=Path("token"))
-    echo, mutant, driver = FakeEcho(), Mutant(), VXLANCables()
+    echo, mutant, drivers = FakeEcho(), Mutant(), DriverSet((VXLANCables(),))
     kernels = {
         name: CountingKernel(LinuxKernel(agent.OWNERSHIP))
         for name, agent in (("gateway", gateway), ("route agent", route_agent))
@@ -115,7 +116,7 @@ async def measure(prefixes: int) -> dict[str, Any]:
         "gateway": gateway.GatewayAgent(
             settings,
             access,
-            driver,
+            drivers,
             member=api,
             broker=broker,
             kernel=kernels["gateway"],

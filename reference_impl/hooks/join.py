@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reference_impl.hooks.request import Broker, HookRequest, Member
 
 CABLE_DRIVER = "REFERENCE_IMPL_CABLE_DRIVER"
-"""Variable that names the cable driver of the members that join."""
+"""Variable that names the cable drivers of the members that join, with commas, where the request does not."""
 TOKEN_SECONDS = 365 * 24 * 3600
 """Validity asked for the member's broker token; joining again renews it. The API server may grant less."""
 
@@ -46,10 +46,10 @@ async def join(request: HookRequest) -> Object:
             "ca.crt": _certificate_authority(request.broker),
             "token": token,
         }
-        driver = os.environ.get(CABLE_DRIVER) or VXLAN_BACKEND
-        await cluster.apply(settings({**_settings(member), "cable-driver": driver}, access))
-        await mark(cluster, driver)
-        await cluster.apply(agents(driver))
+        drivers = ",".join(member.cable_drivers) or os.environ.get(CABLE_DRIVER) or VXLAN_BACKEND
+        await cluster.apply(settings({**_settings(member), "cable-driver": drivers}, access))
+        await mark(cluster, drivers)
+        await cluster.apply(agents(drivers))
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 
 

@@ -86,20 +86,23 @@ def with_node_directory(objects: Iterable[Object], *mounts: Mapping[str, str]) -
     return listed
 
 
-def agents(driver: str) -> list[Object]:
-    """Return the DaemonSets that a member runs with this cable driver."""
-    if driver not in _ENGINES:
+def agents(drivers: str) -> list[Object]:
+    """Return the DaemonSets that a member runs with these cable drivers (names with commas between them)."""
+    engines = [_ENGINES[name] for name in drivers.split(",") if name in _ENGINES]
+    if not engines:
         return load("member/gateway.yaml", "member/routeagent.yaml")
-    manifest, directory = _ENGINES[driver]
-    mounts = [{"mountPath": path, "subPathExpr": "$(NODE_NAME)"} for path in sorted({directory, _KEY_DIRECTORY})]
+    paths = sorted({_KEY_DIRECTORY, *(directory for _, directory in engines)})
+    mounts = [{"mountPath": path, "subPathExpr": "$(NODE_NAME)"} for path in paths]
     gateway = with_node_directory(load("member/gateway.yaml"), *mounts)
-    return [*load(manifest), *gateway, *load("member/routeagent.yaml")]
+    return [*load(*(manifest for manifest, _ in engines)), *gateway, *load("member/routeagent.yaml")]
 
 
-def cleanup(driver: str) -> list[Object]:
-    """Return what cleans nodes after this cable driver."""
+def cleanup(drivers: str) -> list[Object]:
+    """Return what cleans nodes after these cable drivers."""
     objects = load("member/cleanup.yaml")
-    return with_node_directory(objects, {"mountPath": NODE_DIRECTORY}) if driver in _ENGINES else objects
+    if not any(name in _ENGINES for name in drivers.split(",")):
+        return objects
+    return with_node_directory(objects, {"mountPath": NODE_DIRECTORY})
 
 
 def with_variables(objects: Iterable[Object], environ: Mapping[str, str]) -> list[Object]:

@@ -21,6 +21,8 @@ class Member:
     kubeconfig: Path
     pod_cidrs: tuple[str, ...]
     service_cidrs: tuple[str, ...]
+    cable_drivers: tuple[str, ...] = ()
+    """Wanted by the caller, most preferred first; empty: ours to choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +82,5 @@ def _member(item: dict[str, Any]) -> Member:
         kubeconfig=Path(item["kubeconfig"]),
         pod_cidrs=tuple(item["podCIDRs"]),
         service_cidrs=tuple(item["serviceCIDRs"]),
+        cable_drivers=tuple(item.get("cableDrivers") or ()),
     )

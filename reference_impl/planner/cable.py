@@ -20,7 +20,7 @@ from reference_impl.names import (
 )
 from reference_impl.planner.addresses import address_within, contains, next_hop, tunnel_mac, underlay_mtu
 from reference_impl.planner.node import DEFAULT_MTU
-from reference_impl.planner.rulesets import cable_ruleset
+from reference_impl.planner.rulesets import Carrier, cable_ruleset
 from reference_impl.planner.ways import candidates
 from reference_impl.state import (
     ForwardingEntry,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Self
 
+    from reference_impl.planner.driver_set import DriverSet
     from reference_impl.protocols.objects import Cluster, Endpoint
     from reference_impl.state import AnyLink, InterfaceAddress, IPAddress, IPNetwork, IPsecPeer, WireGuardPeer
 
@@ -182,12 +183,12 @@ class GatewayFacts:
     addresses: tuple[InterfaceAddress, ...]
 
 
-def plan_cables(facts: GatewayFacts, driver: CableDriver) -> KernelState:
+def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
     """Plan everything that the active gateway's agent owns on its node; nothing while it has no peer."""
     if not facts.peers:
         return KernelState()
     mtu = underlay_mtu(facts.addresses, facts.underlay) or DEFAULT_MTU
-    cables = driver.plan(facts, mtu)
+    cables = drivers.plan(facts, mtu)
     remote = tuple(subnet for peer in facts.peers for subnet in peer.subnets)
     return KernelState(
         links=cables.links,
@@ -199,11 +200,19 @@ def plan_cables(facts: GatewayFacts, driver: CableDriver) -> KernelState:
         ruleset=cable_ruleset(
             local=facts.own.prefixes,
             remote=remote,
-            peers=[peer.tunnel_address for peer in facts.peers],
-            port=driver.port,
-            device=driver.device,
-            authenticates=driver.authenticates,
+            carriers=[_carrier(driver, peers) for driver, peers in drivers.shares(facts.peers)],
         ),
+    )
+
+
+def _carrier(driver: CableDriver, peers: Iterable[Endpoint]) -> Carrier:
+    listed = tuple(peers)
+    return Carrier(
+        device=driver.device,
+        port=driver.port,
+        authenticates=driver.authenticates,
+        prefixes=tuple(subnet for peer in listed for subnet in peer.subnets),
+        peers=tuple(peer.tunnel_address for peer in listed),
     )
 
 

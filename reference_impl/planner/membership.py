@@ -14,7 +14,7 @@ from reference_impl.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reference_impl.planner.cable import CableDriver
+    from reference_impl.planner.driver_set import DriverSet
     from reference_impl.protocols.objects import Cluster, Endpoint
     from reference_impl.state import IPAddress, IPNetwork
 
@@ -39,7 +39,7 @@ class Membership:
     """One Endpoint per member to connect to, by cluster id."""
     refusals: tuple[Refusal, ...]
     known: tuple[IPNetwork, ...]
-    """Every prefix of a member that is not refused, connected or not: none of it may leak to the default route."""
+    """Every prefix of a member whose claim stands, connected or not: none of it may leak to the default route."""
 
 
 def plan_membership(
@@ -48,13 +48,14 @@ def plan_membership(
     clusters: Iterable[Cluster],
     endpoints: Iterable[Endpoint],
     *,
-    driver: CableDriver,
+    drivers: DriverSet,
 ) -> Membership:
     """Choose the peers among all members.
 
     A prefix that overlaps one already claimed is refused, never guessed at (L3-H1). The oldest claim wins, so a
     newcomer cannot take traffic from a connected cluster. Refusals are returned, not raised: one misconfigured
-    member must not disconnect the others. ``underlay`` holds the addresses of our own nodes: a member that
+    member must not disconnect the others. One that only lacks a common driver keeps its prefixes: nothing for it may
+    leave by another way. ``underlay`` holds the addresses of our own nodes: a member that
     claims one of them would cut the node off.
     """
     members = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
@@ -62,7 +63,7 @@ def plan_membership(
     claimed = Claims()
     claimed.add(own.cluster_id, own.prefixes)
     known: list[IPNetwork] = []
-    identities: dict[str, str] = {driver.own_identity: own.cluster_id}
+    identities: dict[str, str] = {drivers.own_identity: own.cluster_id}
     peers: list[Endpoint] = []
     refusals: list[Refusal] = []
     for cluster_id in sorted(members.keys() | newest.keys(), key=lambda name: _seniority(name, members, newest)):
@@ -71,15 +72,16 @@ def plan_membership(
         refusal = (
             _overlap(cluster_id, claims, claimed, underlay, endpoint)
             or _family_mismatch(own, endpoint)
-            or _mismatch(endpoint, driver, identities)
+            or _mismatch(endpoint, drivers, identities)
         )
         if refusal is not None:
             refusals.append(refusal)
-            continue
+            if refusal.reason != "DriverMismatch":
+                continue
         claimed.add(cluster_id, claims)
         known.extend(claims)
-        if endpoint is not None:
-            identities[driver.identity(endpoint)] = cluster_id
+        if endpoint is not None and refusal is None:
+            identities[drivers.identity(endpoint)] = cluster_id
             peers.append(endpoint)
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
@@ -156,17 +158,17 @@ def _family_mismatch(own: Cluster, endpoint: Endpoint | None) -> Refusal | None:
     return Refusal(cluster_id=endpoint.cluster_id, reason="IPFamilyMismatch", message=text, endpoint=endpoint)
 
 
-def _mismatch(endpoint: Endpoint | None, driver: CableDriver, identities: Mapping[str, str]) -> Refusal | None:
+def _mismatch(endpoint: Endpoint | None, drivers: DriverSet, identities: Mapping[str, str]) -> Refusal | None:
     """Return why no cable can be laid to an Endpoint, if none can."""
     if endpoint is None:
         return None
-    if endpoint.backend != driver.backend:
-        reason, text = "DriverMismatch", f"cable driver {endpoint.backend!r} there, {driver.backend!r} here"
+    if text := drivers.mismatch(endpoint):
+        reason = "DriverMismatch"
     elif text := skew(VERSION, endpoint.parameter(AGENT_VERSION)):
         reason = "VersionSkewUnsupported"
-    elif text := driver.objection(endpoint):
+    elif text := drivers.objection(endpoint):
         reason = "Malformed"
-    elif (identity := driver.identity(endpoint)) and identity in identities:
+    elif (identity := drivers.identity(endpoint)) and identity in identities:
         # A tunnel that is told apart by its key would take the incumbent's traffic along.
         reason, text = "IdentityConflict", f"its key is that of {identities[identity]}"
     else:

@@ -85,8 +85,8 @@ class NodeFacts:
     """What the kernel has on this node."""
     guards: tuple[Guard, ...] = ()
     """Firewalls of others on this node that would drop what we forward."""
-    cable_device: str = CABLE_DEVICE
-    """Device of the cluster's cable driver."""
+    cable_devices: tuple[str, ...] = (CABLE_DEVICE,)
+    """Devices of the cluster's cable drivers."""
     cable_overhead: int = 0
     """What the cable adds to a packet, in bytes; the node tunnel's own counts if it is larger."""
 
@@ -112,7 +112,7 @@ def plan_node(facts: NodeFacts) -> KernelState:
     # One MTU all the way: a sender is told at once, by its own node, what fits through the cable as well.
     mtu = outer - max(VXLAN_OVERHEAD[facts.node.underlay.version], facts.cable_overhead)
     hosts = _tunnel_hosts(facts)
-    tunnels = (NODE_DEVICE, facts.cable_device) if facts.is_gateway else (NODE_DEVICE,)
+    tunnels = (NODE_DEVICE, *facts.cable_devices) if facts.is_gateway else (NODE_DEVICE,)
     return KernelState(
         links=frozenset([_link(facts.node.underlay, mtu)]),
         host_addresses=frozenset(_missing_sources(facts)),
@@ -129,7 +129,7 @@ def plan_node(facts: NodeFacts) -> KernelState:
             nodes=[facts.node.underlay, *(node.underlay for node in facts.others)],
             sources=facts.sources.values(),
             mtu=mtu,
-            cable=facts.cable_device,
+            cables=facts.cable_devices,
         ),
         passages=plan_passages(facts.guards, tunnels, {prefix.version for prefix in facts.known}),
     )

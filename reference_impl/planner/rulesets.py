@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,20 @@ BEFORE_SOURCE_NAT = "srcnat - 10"
 masquerade, be it the network plugin's or kube-proxy's (both at srcnat)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """One cable driver's side of the active gateway's filters."""
+
+    device: str
+    port: int
+    authenticates: bool
+    """If it does, packets may come from any address: a peer behind NAT has none of its own."""
+    prefixes: tuple[IPNetwork, ...]
+    """What its peers may send from."""
+    peers: tuple[IPAddress, ...]
+    """Their outer addresses."""
+
+
 def node_ruleset(
     *,
     local: Sequence[IPNetwork],
@@ -28,17 +43,17 @@ def node_ruleset(
     nodes: Iterable[IPAddress],
     sources: Iterable[IPAddress],
     mtu: int,
-    cable: str,
+    cables: Sequence[str],
 ) -> Ruleset:
     """Plan the rules of every node.
 
     ``local`` holds the own pod CIDRs, ``remote`` all prefixes of members, ``nodes`` the underlay addresses of
     the own cluster, ``sources`` the node's own address in its pod CIDRs, one per IP version at most, ``mtu`` the
-    least on the way, ``cable`` the device of this cluster's cable driver: what comes out of any other one is not
+    least on the way, ``cables`` the devices of this cluster's cable drivers: what comes out of any other one is not
     believed.
     """
     versions = _versions(local, remote)
-    tunnels = f'{{ "{NODE_DEVICE}", "{cable}" }}'
+    tunnels = "{ " + ", ".join(f'"{device}"' for device in (NODE_DEVICE, *cables)) + " }"
     return Ruleset(
         table=NODE_TABLE,
         sets=(
@@ -67,36 +82,42 @@ def node_ruleset(
     )
 
 
-def cable_ruleset(
-    *,
-    local: Sequence[IPNetwork],
-    remote: Sequence[IPNetwork],
-    peers: Iterable[IPAddress],
-    port: int,
-    device: str,
-    authenticates: bool,
-) -> Ruleset:
+def cable_ruleset(*, local: Sequence[IPNetwork], remote: Sequence[IPNetwork], carriers: Sequence[Carrier]) -> Ruleset:
     """Plan the further rules of the active gateway.
 
-    ``local`` holds every own prefix a peer may address (services too), ``peers`` the outer addresses of peers. Where
-    the cable authenticates its packets, these may come from any address: a peer behind NAT has none of its own.
+    ``local`` holds every own prefix a peer may address (services too), ``remote`` those of all peers. What comes out of
+    one driver's device may only be from that driver's peers: a weaker cable is no way to pose as somebody behind a
+    stronger one.
     """
     versions = _versions(local, remote)
+    named = {"remote": tuple(remote)}
+    owners = ["remote"]
+    if len(carriers) > 1:
+        owners = [f"remote{index}" for index in range(len(carriers))]
+        named |= {owner: carrier.prefixes for owner, carrier in zip(owners, carriers, strict=True)}
+    open_ones = {
+        "peers" if len(carriers) == 1 else f"peers{index}": carrier
+        for index, carrier in enumerate(carriers)
+        if not carrier.authenticates
+    }
     ingress = [
-        rule
-        for version in versions
-        for rule in (
-            f'iifname "{device}" {_FAMILY[version]} saddr != @remote_v{version} counter drop',
-            f'iifname "{device}" {_FAMILY[version]} daddr != @local_v{version} counter drop',
-            f'iifname "{NODE_DEVICE}" {_FAMILY[version]} saddr @remote_v{version} counter drop',
-        )
+        *(
+            rule
+            for version in versions
+            for owner, carrier in zip(owners, carriers, strict=True)
+            for rule in (
+                _from_others(carrier.device, owner, version, carrier.prefixes),
+                f'iifname "{carrier.device}" {_FAMILY[version]} daddr != @local_v{version} counter drop',
+            )
+        ),
+        *(f'iifname "{NODE_DEVICE}" {_FAMILY[version]} saddr @remote_v{version} counter drop' for version in versions),
     ]
     return Ruleset(
         table=CABLE_TABLE,
         sets=(
             *_sets("local", local, versions),
-            *_sets("remote", remote, versions),
-            *_host_sets("peers", peers),
+            *(item for name, prefixes in named.items() for item in _sets(name, prefixes, versions)),
+            *(item for name, carrier in open_ones.items() for item in _host_sets(name, carrier.peers)),
         ),
         chains=(
             # Only what is for us and from a member leaves the cable: no transit, and no member's packets from
@@ -107,10 +128,21 @@ def cable_ruleset(
                 kind="filter",
                 hook="input",
                 priority="filter",
-                rules=() if authenticates else _only_from("peers", port, peers),
+                rules=tuple(
+                    rule
+                    for name, carrier in open_ones.items()
+                    for rule in _only_from(name, carrier.port, carrier.peers)
+                ),
             ),
         ),
     )
+
+
+def _from_others(device: str, owner: str, version: int, prefixes: Iterable[IPNetwork]) -> str:
+    """Drop what comes out of a device and is from none of its peers."""
+    if any(prefix.version == version for prefix in prefixes):
+        return f'iifname "{device}" {_FAMILY[version]} saddr != @{owner}_v{version} counter drop'
+    return f'iifname "{device}" meta nfproto {_PROTOCOL[version]} counter drop'
 
 
 def _spoofed(versions: Iterable[int], tunnels: str) -> tuple[str, ...]:

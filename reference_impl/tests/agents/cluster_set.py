@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.gateway import GatewayAgent
 from reference_impl.agents.route_agent import RouteAgent
 from reference_impl.agents.settings import BrokerAccess, Settings
@@ -19,6 +20,7 @@ from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.mutants import Mutant
 from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
 from reference_impl.planner.cable import VXLANCables
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.protocols.objects import Cluster
 from reference_impl.state import InterfaceAddress
 
@@ -42,8 +44,14 @@ class FakeCluster:
     name: str
     api: FakeAPI = field(default_factory=FakeAPI)
     driver: CableDriver = field(default_factory=VXLANCables)
+    names: tuple[str, ...] = ()
+    """Cable drivers as its settings would name them, instead of ``driver``."""
     key: KeyPair | None = None
     sockets: DiscoverySockets = UDPDiscoverySocket
+
+    @property
+    def drivers(self) -> DriverSet:
+        return load_drivers(self.names) if self.names else DriverSet((self.driver,))
 
     @property
     def cluster(self) -> Cluster:
@@ -54,7 +62,12 @@ class FakeCluster:
         )
 
     def settings(self, node: str) -> Settings:
-        return Settings(node=node, namespace=MEMBER_NAMESPACE, cluster=self.cluster, backend=self.driver.backend)
+        return Settings(
+            node=node,
+            namespace=MEMBER_NAMESPACE,
+            cluster=self.cluster,
+            drivers=tuple(one.backend for one in self.drivers.drivers),
+        )
 
     def kernel(self, index: int) -> FakeKernel:
         return FakeKernel(
@@ -82,7 +95,7 @@ class FakeCluster:
         return GatewayAgent(
             self.settings(f"{self.name}-{index}"),
             access,
-            self.driver,
+            self.drivers,
             member=self.api,
             broker=broker,
             kernel=kernel,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reference_impl.agents import cable_drivers
-from reference_impl.agents.cable_drivers import load_driver
+from reference_impl.agents.cable_drivers import load_driver, load_drivers
 from reference_impl.agents.settings import SettingsError
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
@@ -22,6 +22,7 @@ from reference_impl.planner.skew import own_parameters
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import WireGuardLink
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
+from reference_impl.tests.agents.third_party import ThirdPartyCables
 from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
@@ -53,14 +54,44 @@ def test_built_in_drivers_are_found_by_backend() -> None:
     assert load_driver("wireguard", "key") == WireGuardCables("key")
 
 
-def test_an_installed_package_adds_a_driver_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = EntryPoint("mine", f"{__name__}:wireguard_of", CABLE_DRIVER_GROUP)
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a package with a driver of its own (``third_party.py``)."""
+    entry = EntryPoint("plain", f"{ThirdPartyCables.__module__}:ThirdPartyCables.for_node", CABLE_DRIVER_GROUP)
     monkeypatch.setattr(cable_drivers, "entry_points", lambda group: [entry] if group == CABLE_DRIVER_GROUP else [])
-    assert load_driver("mine", "key") == WireGuardCables("key", backend="mine")
 
 
-def wireguard_of(public_key: str) -> WireGuardCables:
-    return WireGuardCables(public_key, backend="mine")
+@pytest.mark.usefixtures("installed")
+def test_an_installed_package_adds_a_driver_by_entry_point() -> None:
+    assert load_driver("plain", "key") == ThirdPartyCables()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_driver_from_elsewhere_connects_clusters_beside_a_built_in_one() -> None:
+    async def story() -> None:
+        east = FakeCluster(1, "east", names=("plain", "vxlan"))
+        west, south = FakeCluster(2, "west", names=("plain",)), FakeCluster(3, "south", names=("vxlan",))
+        broker, kernel = FakeAPI(), east.kernel(0)
+        for cluster in (east, west, south):
+            await cluster.add_nodes(1)
+        with closing(FakeEcho()) as one, closing(FakeEcho()) as two, closing(FakeEcho()) as three:
+            async with running(
+                east.gateway(0, broker, kernel, one).run(),
+                west.gateway(0, broker, west.kernel(0), two).run(),
+                south.gateway(0, broker, south.kernel(0), three).run(),
+            ):
+                await eventually(says(east, "west", "connecting"), "east knows west")
+                await eventually(says(east, "south", "connecting"), "east knows south")
+                await eventually(says(west, "south", "error", "'vxlan' there, 'plain' here"), "west says why")
+        ways = {str(route.destination): route.device for route in kernel.observe().state.routes}
+        assert (ways["10.2.0.0/16"], ways["10.3.0.0/16"]) == ("plain0", "vxlan-tunnel")
+
+    asyncio.run(story())
+
+
+def test_two_drivers_that_would_take_each_other_s_port_are_refused() -> None:
+    with pytest.raises(SettingsError, match="two use the same port"):
+        load_drivers(("vxlan", "vxlan"))
 
 
 def test_a_driver_that_does_not_exist_is_refused_with_those_that_do() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reference_impl.agents import ipsec_engine
+from reference_impl.agents import ipsec_engine, processes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ def _nothing_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipsec_engine, "remove_daemons_rules", lambda: None)
     monkeypatch.setattr(ipsec_engine, "tun_devices", lambda _: ("ipsec0",))
     monkeypatch.setattr(ipsec_engine, "RETRY", 0.01)
+    monkeypatch.setattr(processes, "PATIENCE", 60.0)
     monkeypatch.setattr(ipsec_engine, "LOOK", 0.01)
     monkeypatch.setattr(ipsec_engine, "Charon", lambda _: Deaf())
 

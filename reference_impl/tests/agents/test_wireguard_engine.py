@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reference_impl.agents import wireguard_engine
+from reference_impl.agents import processes, wireguard_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,7 @@ SLEEP = "while :; do sleep 0.02; done"
 def _no_kernel_wireguard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wireguard_engine, "kernel_has_wireguard", lambda: False)
     monkeypatch.setattr(wireguard_engine, "RETRY", 0.01)
+    monkeypatch.setattr(processes, "PATIENCE", 60.0)
 
 
 def _program(directory: Path, then: str) -> tuple[str, Path]:

@@ -18,6 +18,7 @@ from reference_impl.agents import gateway, route_agent
 from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
 from reference_impl.planner.diff import diff
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.node import Node, NodeFacts, plan_node
 from reference_impl.protocols.objects import Cluster, Endpoint
 from reference_impl.state import KernelState, Ownership
@@ -160,7 +161,7 @@ def connect(site: Site, other: Site, *, change: Callable[[KernelState], KernelSt
         facts = GatewayFacts(
             own=site.cluster, underlay=nodes[0].underlay, peers=(other.endpoint,), addresses=observed.addresses
         )
-        return change(plan_cables(facts, VXLANCables()))
+        return change(plan_cables(facts, DriverSet((VXLANCables(),))))
 
     converge(site.nodes[0], gateway.OWNERSHIP, of_gateway)
 
@@ -185,7 +186,7 @@ def plan_of_node(
         reachable=other.cluster.prefixes,
         addresses=observed.addresses,
         guards=observed.guards,
-        cable_device=driver.device,
+        cable_devices=(driver.device,),
         cable_overhead=driver.overhead[4],
     )
     return plan_node(facts)

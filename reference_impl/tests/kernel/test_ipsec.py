@@ -21,6 +21,7 @@ from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.names import PUBLIC_KEY
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.ipsec import IPsecCables, sub_tunnels_down
 from reference_impl.state import KernelState
 from reference_impl.tests.kernel.cluster_set import Site, build, configuration, converge, endpoint_of, plan_of_node
@@ -94,7 +95,7 @@ def cables(
     driver = IPsecCables(keys[site.number].public)
     return lambda observed: plan_cables(
         GatewayFacts(own=site.cluster, underlay=site.endpoint.private_ip, peers=(peer,), addresses=observed.addresses),
-        driver,
+        DriverSet((driver,)),
     )
 
 

@@ -20,6 +20,7 @@ from reference_impl.drivers.wireguard import UserspaceControl, kernel_has_wiregu
 from reference_impl.names import PUBLIC_KEY, WIREGUARD_DEVICE
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import KernelState, WireGuardLink
 from reference_impl.tests.kernel.cluster_set import Site, build, configuration, converge, plan_of_node
@@ -92,7 +93,7 @@ def cables(site: Site, other: Site, **changes: object) -> Callable[[Observed], K
     driver = WireGuardCables(KEYS[site.number].public)
     return lambda observed: plan_cables(
         GatewayFacts(own=site.cluster, underlay=site.endpoint.private_ip, peers=(peer,), addresses=observed.addresses),
-        driver,
+        DriverSet((driver,)),
     )
 
 

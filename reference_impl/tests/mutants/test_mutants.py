@@ -12,6 +12,7 @@ from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, load_mu
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.node import plan_node
 from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset
@@ -38,7 +39,12 @@ def _kernel_plans() -> list[KernelState]:
         plan_node(node_facts(1, guards=(Guard(family="ip", table="filter", chain="FORWARD"),))),
         plan_node(node_facts(1, known=REMOTE_V6, reachable=REMOTE_V6)),
     ]
-    return [plan_node(node_facts(0)), plan_node(node_facts(1)), plan_cables(cables, VXLANCables()), *elsewhere]
+    return [
+        plan_node(node_facts(0)),
+        plan_node(node_facts(1)),
+        plan_cables(cables, DriverSet((VXLANCables(),))),
+        *elsewhere,
+    ]
 
 
 def _removals() -> tuple[Operation, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from reference_impl.names import CABLE_DEVICE
 from reference_impl.planner.addresses import tunnel_mac
 from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.state import KernelState, RouteKind
 from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def plan(*peers: Endpoint) -> KernelState:
     facts = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=peers, addresses=addresses_of(0))
-    return plan_cables(facts, VXLANCables())
+    return plan_cables(facts, DriverSet((VXLANCables(),)))
 
 
 def test_nothing_is_planned_without_peers() -> None:

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
 from reference_impl.planner.diff import diff
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.membership import plan_membership
 from reference_impl.planner.node import plan_node
 from reference_impl.protocols.objects import Cluster, Endpoint, endpoint_spec, parse_endpoint
 from reference_impl.state import InterfaceAddress, IPNetwork, RouteKind
 from reference_impl.tests.planner.facts import DUAL, NODES, OWN, endpoint, node_facts
+
+VXLAN = DriverSet((VXLANCables(),))
 
 V6_ONLY = Cluster(cluster_id="east", pod_cidrs=DUAL.pod_cidrs[1:], service_cidrs=DUAL.service_cidrs[1:])
 underlays = st.integers(1 << 24, 223 << 24).map(IPv4Address) | st.integers(1, 2**64).map(
@@ -46,7 +49,7 @@ def test_every_prefix_has_a_way_whose_next_hop_is_known_whatever_the_families(
     members: tuple[Endpoint, ...], underlay: IPv4Address | IPv6Address
 ) -> None:
     here = InterfaceAddress(device="eth0", address=underlay, mtu=1500)
-    plan = plan_cables(GatewayFacts(own=DUAL, underlay=underlay, peers=members, addresses=(here,)), VXLANCables())
+    plan = plan_cables(GatewayFacts(own=DUAL, underlay=underlay, peers=members, addresses=(here,)), VXLAN)
     ways = {route.destination: route for route in plan.routes if route.kind is RouteKind.UNICAST}
     known = {(entry.device, entry.address): entry.mac for entry in plan.neighbours}
     led = {(entry.device, entry.mac): entry.destination for entry in plan.forwarding}
@@ -62,7 +65,7 @@ def test_every_prefix_has_a_way_whose_next_hop_is_known_whatever_the_families(
 def test_a_plan_over_mixed_families_is_reached_and_then_rests(members: tuple[Endpoint, ...]) -> None:
     kernel = FakeKernel()
     facts = GatewayFacts(own=DUAL, underlay=NODES[0].underlay, peers=members, addresses=())
-    plan = plan_cables(facts, VXLANCables())
+    plan = plan_cables(facts, VXLAN)
     assert kernel.apply(diff(plan, kernel.observe())) == ()
     assert diff(plan, kernel.observe()) == ()
 
@@ -70,14 +73,14 @@ def test_a_plan_over_mixed_families_is_reached_and_then_rests(members: tuple[End
 @given(peers())
 def test_members_are_connected_exactly_where_they_share_a_family(members: tuple[Endpoint, ...]) -> None:
     for own in (OWN, DUAL, V6_ONLY):
-        found = plan_membership(own, [], [], members, driver=VXLANCables())
+        found = plan_membership(own, [], [], members, drivers=VXLAN)
         shared = {each.cluster_id for each in members if set(each.versions) & set(own.versions)}
         assert {peer.cluster_id for peer in found.peers} == shared
         assert {refusal.reason for refusal in found.refusals} <= {"IPFamilyMismatch"}
 
 
 def test_a_family_mismatch_says_who_has_what() -> None:
-    (refusal,) = plan_membership(OWN, [], [], [endpoint(2, subnets=_prefixes(2, {6}))], driver=VXLANCables()).refusals
+    (refusal,) = plan_membership(OWN, [], [], [endpoint(2, subnets=_prefixes(2, {6}))], drivers=VXLAN).refusals
     assert (refusal.reason, refusal.message) == ("IPFamilyMismatch", "IPv6 there, IPv4 here")
 
 

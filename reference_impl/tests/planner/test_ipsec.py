@@ -12,6 +12,7 @@ from reference_impl.names import IPSEC_DEVICE, IPSEC_LARGEST, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.ipsec import IPsecCables, sub_tunnels_down
 from reference_impl.planner.membership import plan_membership
 from reference_impl.state import InterfaceAddress, IPsecPeer, KernelState, SubTunnel
@@ -36,7 +37,7 @@ def plan(*peers: Endpoint, mtu: int = 1500) -> KernelState:
         for one in addresses_of(0)
     )
     facts = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=peers, addresses=addresses)
-    return plan_cables(facts, IPsecCables(key(1)))
+    return plan_cables(facts, DriverSet((IPsecCables(key(1)),)))
 
 
 def converge(kernel: FakeKernel, wish: KernelState) -> tuple[Operation, ...]:
@@ -105,7 +106,11 @@ def test_a_peer_that_leaves_is_removed_after_its_routes() -> None:
 def test_an_endpoint_without_a_usable_key_is_refused_with_the_field_s_name() -> None:
     for text in ("", "x", key(0)):
         membership = plan_membership(
-            OWN, [], [], [peer(2, parameters=frozenset({(PUBLIC_KEY, text)}))], driver=IPsecCables(key(1))
+            OWN,
+            [],
+            [],
+            [peer(2, parameters=frozenset({(PUBLIC_KEY, text)}))],
+            drivers=DriverSet((IPsecCables(key(1)),)),
         )
         (refusal,) = membership.refusals
         assert (refusal.reason, membership.peers) == ("Malformed", ())

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.planner.cable import VXLANCables
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.membership import local_gateway, plan_membership
 from reference_impl.tests.planner.facts import OWN, cluster, endpoint, endpoints
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def plan(*members: Endpoint, clusters: tuple[int, ...] = ()):  # type: ignore[no-untyped-def] # noqa: ANN201
-    return plan_membership(OWN, (), [cluster(number) for number in clusters], members, driver=VXLANCables())
+    return plan_membership(
+        OWN, (), [cluster(number) for number in clusters], members, drivers=DriverSet((VXLANCables(),))
+    )
 
 
 @given(st.lists(endpoints(), max_size=8), st.randoms(use_true_random=False))
@@ -63,7 +66,9 @@ def test_the_oldest_claim_wins() -> None:
 
 def test_a_member_that_claims_our_nodes_is_refused() -> None:
     taker = endpoint(2, subnets=(ip_network("172.16.0.0/12"),))
-    planned = plan_membership(OWN, [ip_address("172.16.1.10")], [], [taker, endpoint(3)], driver=VXLANCables())
+    planned = plan_membership(
+        OWN, [ip_address("172.16.1.10")], [], [taker, endpoint(3)], drivers=DriverSet((VXLANCables(),))
+    )
     assert [peer.cluster_id for peer in planned.peers] == ["c3"]
 
 

@@ -14,6 +14,7 @@ from reference_impl.nft_script import render
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
+from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.membership import plan_membership
 from reference_impl.planner.node import plan_node
 from reference_impl.planner.wireguard import WireGuardCables, is_key
@@ -39,7 +40,7 @@ def peer(number: int, public_key: str = "", **changes: object) -> Endpoint:
 
 def plan(*peers: Endpoint) -> KernelState:
     facts = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=peers, addresses=addresses_of(0))
-    return plan_cables(facts, DRIVER)
+    return plan_cables(facts, DriverSet((DRIVER,)))
 
 
 def _converge(kernel: FakeKernel, wanted: KernelState) -> tuple[Operation, ...]:
@@ -71,12 +72,12 @@ def test_the_device_leaves_room_for_its_headers() -> None:
 
 
 def test_every_node_tells_senders_what_fits_through_the_cable() -> None:
-    (link,) = plan_node(node_facts(cable_device=WIREGUARD_DEVICE, cable_overhead=80)).links
+    (link,) = plan_node(node_facts(cable_devices=(WIREGUARD_DEVICE,), cable_overhead=80)).links
     assert link.mtu == 1420
 
 
 def test_only_the_cluster_s_own_cable_is_believed() -> None:
-    ruleset = plan_node(node_facts(cable_device=WIREGUARD_DEVICE)).ruleset
+    ruleset = plan_node(node_facts(cable_devices=(WIREGUARD_DEVICE,))).ruleset
     assert ruleset is not None
     assert '"submariner"' in render(ruleset)
     assert "vxlan-tunnel" not in render(ruleset)
@@ -141,7 +142,7 @@ def test_an_own_new_key_changes_the_device_in_place() -> None:
     kernel = FakeKernel()
     _converge(kernel, plan(peer(2)))
     facts = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=(peer(2),), addresses=addresses_of(0))
-    (step,) = _converge(kernel, plan_cables(facts, WireGuardCables(key(9))))
+    (step,) = _converge(kernel, plan_cables(facts, DriverSet((WireGuardCables(key(9)),))))
     assert step.verb is Verb.SET
     assert isinstance(step.item, WireGuardLink)
 
@@ -163,26 +164,28 @@ def test_cleaning_leaves_neither_device_nor_peer() -> None:
 
 def test_a_second_member_with_the_same_key_is_refused_and_the_first_keeps_it() -> None:
     clone = peer(3, key(2), created="2026-01-02T00:00:00Z")
-    planned = plan_membership(OWN, (), (), (clone, peer(2, created="2026-01-01T00:00:00Z")), driver=DRIVER)
+    planned = plan_membership(
+        OWN, (), (), (clone, peer(2, created="2026-01-01T00:00:00Z")), drivers=DriverSet((DRIVER,))
+    )
     assert [one.cluster_id for one in planned.peers] == ["c2"]
     assert [(one.cluster_id, one.reason) for one in planned.refusals] == [("c3", "IdentityConflict")]
 
 
 def test_a_member_with_our_own_key_is_refused() -> None:
-    planned = plan_membership(OWN, (), (), (peer(2, OWN_KEY),), driver=DRIVER)
+    planned = plan_membership(OWN, (), (), (peer(2, OWN_KEY),), drivers=DriverSet((DRIVER,)))
     assert [one.reason for one in planned.refusals] == ["IdentityConflict"]
 
 
 @given(st.text(max_size=50))
 def test_a_key_that_is_none_concerns_its_member_alone(text: str) -> None:
     bad = endpoint(2, backend="wireguard", parameters=frozenset({(PUBLIC_KEY, text)}))
-    planned = plan_membership(OWN, (), (), (bad, peer(3)), driver=DRIVER)
+    planned = plan_membership(OWN, (), (), (bad, peer(3)), drivers=DriverSet((DRIVER,)))
     assert "c3" in [one.cluster_id for one in planned.peers]
     assert ("c2" in [one.cluster_id for one in planned.peers]) == is_key(text)
 
 
 def test_a_member_that_offers_another_driver_is_refused_by_name() -> None:
-    (refusal,) = plan_membership(OWN, (), (), (endpoint(2),), driver=DRIVER).refusals
+    (refusal,) = plan_membership(OWN, (), (), (endpoint(2),), drivers=DriverSet((DRIVER,))).refusals
     assert refusal.reason == "DriverMismatch"
     assert "'vxlan' there, 'wireguard' here" in refusal.message
 
