@@ -166,3 +166,25 @@ def rp_filter(cluster: str, node: str, mode: int) -> list[Fault]:
     from l3conf.model.faults import ReversePathFilter  # noqa: PLC0415
 
     return [ReversePathFilter(cluster=cluster, node=node, mode=mode)]
+
+
+@fault.command("kill-agents")
+@click.argument("cluster")
+@click.argument("node")
+@click.option("--lab", "name", help="Name of the lab, where several run.")
+def kill_agents(cluster: str, node: str, name: str | None) -> None:
+    """Kill the agents on a node; kubelets restart them."""
+    from l3conf.model.faults import AgentsKilled  # noqa: PLC0415
+
+    _hold([AgentsKilled(cluster=cluster, node=node)], name, 0.01)
+
+
+@fault.command("freeze-agents")
+@click.argument("cluster")
+@click.argument("node")
+@_lasting
+def freeze_agents(cluster: str, node: str) -> list[Fault]:
+    """Freeze the agents on a node, as if they had died and nobody restarted them."""
+    from l3conf.model.faults import AgentsFrozen  # noqa: PLC0415
+
+    return [AgentsFrozen(cluster=cluster, node=node)]

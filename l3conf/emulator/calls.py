@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from l3conf.capture.session import Capture
+from l3conf.emulator.agent_faults import AgentFaults
 from l3conf.emulator.fabric.inflict import Faults
 from l3conf.emulator.fabric.plan import WAN, WAN_BRIDGE
 from l3conf.emulator.fault_calls import FaultCalls
@@ -68,7 +69,7 @@ class LabCalls:
             "exec": self.exec,
             "status": self.status,
             **FlowCalls(self.prober).methods(),
-            **FaultCalls(Faults(self.fabric), self.prober).methods(),
+            **FaultCalls(Faults(self.fabric), self.prober, AgentFaults(self.clusters)).methods(),
         }
 
     async def probe(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError, UserError
-from l3conf.model.faults import fault_from_json
+from l3conf.model.faults import AgentsFrozen, AgentsKilled, fault_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from l3conf.emulator.agent_faults import AgentFaults
     from l3conf.emulator.control.server import Connection, Method
     from l3conf.emulator.fabric.inflict import Faults
     from l3conf.model.faults import Fault
@@ -26,6 +27,7 @@ class FaultCalls:
 
     faults: Faults
     prober: Prober
+    agents: AgentFaults
     _ends: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -47,6 +49,8 @@ class FaultCalls:
 
     async def _begin(self, fault: Fault) -> Callable[[], Awaitable[None]]:
         """Begin a fault as a whole: a caller that hangs up meanwhile leaves none of it behind."""
+        if isinstance(fault, AgentsFrozen | AgentsKilled):
+            return await self.agents.begin(fault)
         beginning = asyncio.ensure_future(self.faults.begin(fault))
         try:
             return await asyncio.shield(beginning)

@@ -42,6 +42,8 @@ class Capability(enum.Enum):
     """Rebind and reboot sites' NATs and change their public addresses."""
     NODE_FAULTS = "node-faults"
     """Take a node's link down, and set its rp_filter from outside."""
+    AGENT_FAULTS = "agent-faults"
+    """Kill the agents on a node, and freeze them."""
     WAN_CAPTURE = "wan-capture"
     """Capture on the wide-area network."""
     NODE_STATE = "node-state"

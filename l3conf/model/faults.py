@@ -1,4 +1,4 @@
-"""Faults of the networks between clusters, as values: what a lab can do to a path, a NAT or a node while it runs.
+"""Faults as values: what a lab can do to a path between clusters, a NAT, a node or its agents while it runs.
 
 A site is a cluster's name, ``broker`` or ``outsider``. Sites behind one public address share one path.
 """
@@ -91,9 +91,33 @@ class ReversePathFilter:
     """0 off, 1 strict, 2 loose (RFC 3704)."""
 
 
-Fault: TypeAlias = (
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsKilled:
+    """The agents on a node get SIGKILL. Over as soon as it has begun: kubelets restart what ended.
+
+    An agent is every pod that is neither the suite's own nor in ``kube-system``.
+    """
+
+    cluster: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsFrozen:
+    """The agents on a node do nothing at all, as if they had died and nobody restarted them.
+
+    What they have put into kernels stays; what they carry in processes of their own stands still.
+    """
+
+    cluster: str
+    node: str
+
+
+NetworkFault: TypeAlias = (
     Cut | Loss | RateLimit | Delay | NATRebinding | NATReboot | AddressChange | LinkDown | ReversePathFilter
 )
+AgentFault: TypeAlias = AgentsKilled | AgentsFrozen
+Fault: TypeAlias = NetworkFault | AgentFault
 
 _KINDS: dict[str, type[Any]] = {
     "cut": Cut,
@@ -105,6 +129,8 @@ _KINDS: dict[str, type[Any]] = {
     "address-change": AddressChange,
     "link-down": LinkDown,
     "reverse-path-filter": ReversePathFilter,
+    "agents-killed": AgentsKilled,
+    "agents-frozen": AgentsFrozen,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,24 @@ def still_known(holder: str, leaver: str, **collections: Sequence[Object]) -> li
         for obj in objects
         if obj.get("spec", {}).get("cluster_id") == leaver
     ]
+
+
+def differences(member: str, kind: str, here: Iterable[Object], broker: Iterable[Object]) -> list[str]:
+    """Return what a member holds of the others and the broker does not, or the reverse, or twice (L3-C6)."""
+    held, offered = (
+        Counter(_identity(obj) for obj in objects if (obj.get("spec") or {}).get("cluster_id") != member)
+        for objects in (here, broker)
+    )
+    return [
+        f"{member} has {held[identity]} {kind} {identity}, the broker {offered[identity]}"
+        for identity in sorted(held.keys() | offered.keys())
+        if held[identity] != offered[identity]
+    ]
+
+
+def _identity(obj: Object) -> str:
+    spec = obj.get("spec") or {}
+    return " ".join(str(spec.get(field, "")) for field in ("cluster_id", "cable_name", "subnets", "cluster_cidr"))
 
 
 def unknown_version(member: str, gateways: Iterable[Object], others: Mapping[str, Iterable[Object]]) -> Iterator[str]:

@@ -6,7 +6,7 @@ Nothing here knows of an implementation; ``l3conf.plugin.lab`` adds that.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
 from l3conf.labs.base import Capability
+from l3conf.model.faults import AgentsFrozen, AgentsKilled
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
@@ -215,6 +216,31 @@ class FurnishedLab:
             self.run.note(f"blocked: {family.value} of {source} at {destination}")
             yield
         self.run.note(f"no longer blocked: {family.value} of {source} at {destination}")
+
+    @contextmanager
+    def without_broker(self, *members: str) -> Iterator[None]:
+        """Let nothing pass between the broker and these members, either way, while the context is open."""
+        with ExitStack() as cuts:
+            for member in members:
+                cuts.enter_context(self.cut(member, "broker"))
+                cuts.enter_context(self.cut("broker", member))
+            yield
+
+    @contextmanager
+    def agents_frozen(self, cluster: str) -> Iterator[None]:
+        """Have the agents on a cluster's gateway nodes do nothing while the context is open, as if they were dead."""
+        with ExitStack() as faults:
+            for node in self.topology.cluster(cluster).gateway_nodes:
+                faults.enter_context(self.ground.fault(AgentsFrozen(cluster=cluster, node=node.name)))
+            self.run.note(f"frozen: agents on the gateway nodes of {cluster}")
+            yield
+        self.run.note(f"thawed: agents on the gateway nodes of {cluster}")
+
+    def kill_agents(self, cluster: str) -> None:
+        """Kill the agents on every node of a cluster; its kubelets restart them."""
+        for node in self.topology.cluster(cluster).nodes:
+            with self.ground.fault(AgentsKilled(cluster=cluster, node=node.name)):
+                self.run.note(f"killed: agents on {cluster}@{node.name}")
 
     def open_api(self, cluster: str) -> ClusterAPI:
         """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf import oracle
+from l3conf.expectations.places import NAMESPACE
 from l3conf.observation import Protocol
 from l3conf.plugin import cables, exchange, gateways, local_traffic, residue
 from l3conf.plugin.cluster_api import GROUP
@@ -19,8 +20,11 @@ from l3conf.plugin.gateways import CONNECTED, connections, status_in
 from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.member_account import confidential, open_account
-from l3conf.plugin.outage import watch_outage
+from l3conf.plugin.outage import watch_loss, watch_outage
+from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
+from l3conf.plugin.status_watch import StatusWatch
+from l3conf.plugin.strangers import Strangers
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.member_account import MemberAccount
     from l3conf.plugin.membership import Membership
     from l3conf.plugin.outage import Outage
+    from l3conf.plugin.silence import Restart, Silence
 
 _MOST_LINES = 12
 """Lines of a finding that a message shows."""
@@ -94,6 +99,27 @@ class Lab(FurnishedLab):
     def formed_again(self, member: str, *, cut: tuple[str, str] | None = None) -> Formation:
         """Let a member leave and join again, with one direction cut for a while, and return what was said."""
         return watch_formation(self, member, cut)
+
+    def watched(self, *clusters: str) -> StatusWatch:
+        """Return a watch over what these clusters, or all members, say while its context is open."""
+        return StatusWatch(self, clusters or self.members.joined)
+
+    def silenced(self, cluster: str, peer: str) -> Silence:
+        """Freeze the agents of a cluster until nobody can believe its status any more, and let them go on."""
+        return watch_silence(self, cluster, peer)
+
+    def restarted(self, *clusters: str) -> Restart:
+        """Kill all agents of these clusters and return when their status was fresh and connected again."""
+        return watch_restart(self, clusters)
+
+    def underlay_lost(self, one: str, other: str, window: str) -> Outage:
+        """Cut both directions between two clusters for a window of the table, and return the two timelines."""
+        return watch_loss(self, one, other, self.harness.budgets.get(window))
+
+    def strangers(self) -> Strangers:
+        """Return a context in which members that do not exist may join and leave at the broker."""
+        backends = [obj["spec"].get("backend", "") for obj in self.broker.items(f"{GROUP}/endpoints")]
+        return Strangers(self.broker, next(iter(backends), ""))
 
     def departed(self, cluster: str) -> Departure:
         """Take a cluster out of the set, once, and return what there was of it and when it had left."""
@@ -171,6 +197,27 @@ class Lab(FurnishedLab):
                 },
             )
         ]
+
+    def differing_from_broker(self, *members: str) -> list[str]:
+        """Return what members (all if none is named) hold of others that the broker does not, or the reverse."""
+        return [
+            line
+            for member in members or self.members.joined
+            for kind in ("clusters", "endpoints")
+            for line in exchange.differences(
+                member, kind, self.apis[member].items(f"{GROUP}/{kind}"), self.broker.items(f"{GROUP}/{kind}")
+            )
+        ]
+
+    def agent_restarts(self) -> dict[str, int]:
+        """Return how often each container of an agent has been restarted."""
+        return {
+            f"{api.name}/{pod['metadata']['name']}/{state['name']}": int(state.get("restartCount", 0))
+            for api in self.apis.values()
+            for pod in api.items("/api/v1/pods")
+            if pod["metadata"]["namespace"] not in {NAMESPACE, "kube-system"}
+            for state in pod.get("status", {}).get("containerStatuses") or []
+        }
 
     def still_known(self, leaver: str) -> list[str]:
         """Return what the others, their gateways and the broker still hold of a cluster."""

@@ -177,11 +177,33 @@ def watch_outage(lab: Lab, source: str, destination: str) -> Outage:
                 raise LabError(f"packets crossed while {source} -> {destination} was cut")
         healed_at = time.monotonic()
         recorder.until(lambda: recorder.says_connected and recorder.delivering, budgets.get("T_recover"))
+    return _outage(recorder, watch, source, destination, cut_at, healed_at)
+
+
+def watch_loss(lab: Lab, one: str, other: str, seconds: float) -> Outage:
+    """Cut both directions for some seconds whatever is reported, heal, and watch. ``LabError`` as above."""
+    budgets = lab.harness.budgets
+    with StatusWatch(lab, (one, other)) as watch:
+        recorder = _Recorder(lab, watch, one, other)
+        recorder.until(lambda: recorder.says_connected and recorder.delivering, budgets.get("T_recover"))
+        with lab.cut(one, other), lab.cut(other, one):
+            cut_at = time.monotonic()
+            recorder.until(lambda: False, seconds)
+            if any(trip.delivered for trip in recorder.round_trips if trip.time > cut_at):
+                raise LabError(f"packets crossed while {one} and {other} were cut apart")
+        healed_at = time.monotonic()
+        recorder.until(lambda: recorder.says_connected and recorder.delivering, budgets.get("T_recover"))
+    return _outage(recorder, watch, one, other, cut_at, healed_at)
+
+
+def _outage(
+    recorder: _Recorder, watch: StatusWatch, source: str, destination: str, cut: float, healed: float
+) -> Outage:
     return Outage(
         source=source,
         destination=destination,
-        cut_at=cut_at,
-        healed_at=healed_at,
+        cut_at=cut,
+        healed_at=healed,
         ended_at=time.monotonic(),
         reports=tuple(sorted(recorder.reports, key=lambda report: report.time)),
         round_trips=tuple(recorder.round_trips),

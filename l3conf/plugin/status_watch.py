@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
     from l3conf.plugin.cluster_api import Object
     from l3conf.plugin.furnished import FurnishedLab
+    from l3conf.plugin.gateways import Connection
+
+
+_LOOK = 0.25
+"""Seconds between two looks without a change: reports grow stale by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,9 @@ class StatusWatch:
         """In the order in which they were seen."""
         self.versions: list[Version] = []
         """Every version of every Gateway and Cluster, likewise."""
+        self.began = time.monotonic()
         self._lab = lab
+        self._said: dict[str, dict[str, Connection]] = {}
         self._clusters = tuple(clusters)
         self._latest: dict[tuple[str, str], str] = {}
         self._objects: dict[tuple[str, str], Object] = {}
@@ -86,16 +94,51 @@ class StatusWatch:
         """Return what a cluster says of another now; empty if nothing."""
         return self._latest.get((cluster, peer), "")
 
+    def reported(self, cluster: str, peer: str) -> int:
+        """Return the Unix seconds of the last report in which a cluster spoke of another; 0 if it does not."""
+        said = self._said.get(cluster, {}).get(peer)
+        return said.reported if said is not None else 0
+
     def says_connected(self, *pairs: tuple[str, str]) -> bool:
         """Whether every first of these says that it is connected to its second."""
         return all(self.status(*pair) == CONNECTED for pair in pairs)
 
+    def interruptions(self, *clusters: str) -> list[str]:
+        """Return a line for every time at which one of these did not say that it is connected to another of them.
+
+        All pairs count from the beginning of the watch: one that never was connected is interrupted as well.
+        """
+        pairs = list(itertools.permutations(clusters, 2))
+        silent = [f"{cluster} never spoke of {peer}" for cluster, peer in pairs if not self._spoke(cluster, peer)]
+        return silent + [
+            f"{report.cluster} said {report.status or 'nothing'} of {report.peer} {report.time - self.began:.1f} s in"
+            for report in self.reports
+            if (report.cluster, report.peer) in pairs and report.status != CONNECTED
+        ]
+
+    def claim_ends(self, cluster: str, peer: str, fresh: float) -> float:
+        """Return when (``time.monotonic``) a claim to be connected ends or has ended.
+
+        That is when another status was reported, and else ``fresh`` seconds after the gateway's last report: by
+        then readers take it for stale.
+        """
+        said = self._said.get(cluster, {}).get(peer)
+        if said is not None and said.status == CONNECTED:
+            return said.reported + fresh - time.time() + time.monotonic()
+        return max(
+            (report.time for report in self.reports if (report.cluster, report.peer) == (cluster, peer)),
+            default=self.began,
+        )
+
+    def _spoke(self, cluster: str, peer: str) -> bool:
+        return any((report.cluster, report.peer) == (cluster, peer) for report in self.reports)
+
     def until(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Wait for ``done()``, looked at with every change, at most so long; return what it was in the end."""
+        """Wait for ``done()``, looked at with every change and besides, at most so long; return what it was last."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not done() and time.monotonic() < deadline:
-                self._changed.wait(deadline - time.monotonic())
+                self._changed.wait(min(_LOOK, deadline - time.monotonic()))
             return done()
 
     def _seen(self, cluster: str, moment: float, kind: str, obj: Object) -> None:
@@ -107,7 +150,9 @@ class StatusWatch:
             else:
                 self._objects[key] = obj
                 self.versions.append(Version(moment, cluster, obj))
-            said = latest_connections([one for (owner, _), one in self._objects.items() if owner == cluster])
+            said = self._said[cluster] = latest_connections(
+                [one for (owner, _), one in self._objects.items() if owner == cluster]
+            )
             peers = {peer for owner, peer in self._latest if owner == cluster} | said.keys()
             for peer in sorted(peers):
                 status = said[peer].status if peer in said else ""

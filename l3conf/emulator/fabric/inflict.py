@@ -18,11 +18,11 @@ from l3conf.model.faults import (
     AddressChange,
     Cut,
     Delay,
-    Fault,
     LinkDown,
     Loss,
     NATRebinding,
     NATReboot,
+    NetworkFault,
     Path,
     RateLimit,
     ReversePathFilter,
@@ -46,7 +46,7 @@ class Faults:
         self._nats = SiteNATs(fabric)
         self._standing: set[tuple[object, ...]] = set()
 
-    async def begin(self, fault: Fault) -> Undo:
+    async def begin(self, fault: NetworkFault) -> Undo:
         """Begin a fault; return what ends it. ``LabError`` if it cannot be, or is in force already."""
         target = _target(self._fabric, fault)
         clash = next((each for each in self._standing if _clashes(each, target)), None)
@@ -66,7 +66,7 @@ class Faults:
 
         return undo
 
-    async def _begin(self, fault: Fault) -> Undo:
+    async def _begin(self, fault: NetworkFault) -> Undo:
         match fault:
             case Cut() | Loss() | RateLimit() | Delay():
                 return await self._begin_on_path(fault)
@@ -119,7 +119,7 @@ class Faults:
         return end
 
 
-def _target(fabric: Fabric, fault: Fault) -> tuple[object, ...]:
+def _target(fabric: Fabric, fault: NetworkFault) -> tuple[object, ...]:
     """Return what a fault is done to; two faults of the same target would undo each other."""
     kind = type(fault).__name__
     if isinstance(fault, Path):

@@ -23,11 +23,11 @@ from l3conf.model.faults import (
     AddressChange,
     Cut,
     Delay,
-    Fault,
     LinkDown,
     Loss,
     NATRebinding,
     NATReboot,
+    NetworkFault,
     RateLimit,
     ReversePathFilter,
     fault_from_json,
@@ -50,13 +50,13 @@ SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 _BUFFERED = 100
 OLD, NEW = "192.0.2.10", IPv4Address("192.0.2.200")
 HIDDEN = SiteSpec(nat=NATKind.ENDPOINT_INDEPENDENT)
-PATHS: list[Fault] = [
+PATHS: list[NetworkFault] = [
     Cut(source="east", destination="west"),
     Loss(source="east", destination="west", share=1.0),
     RateLimit(source="east", destination="west", bytes_per_second=1000),
     Delay(source="east", destination="west", seconds=0.01),
 ]
-OTHERS: list[Fault] = [
+OTHERS: list[NetworkFault] = [
     NATReboot(site="east"),
     AddressChange(site="east", address=NEW),
     LinkDown(cluster="east", node="east-1"),
@@ -65,7 +65,7 @@ OTHERS: list[Fault] = [
 
 
 @contextlib.asynccontextmanager
-async def during(faults: Faults, fault: Fault) -> AsyncIterator[None]:
+async def during(faults: Faults, fault: NetworkFault) -> AsyncIterator[None]:
     end = await faults.begin(fault)
     try:
         yield
@@ -92,13 +92,13 @@ def configuration(fabric: Fabric) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("fault", [*PATHS, *OTHERS, NATRebinding(site="east")], ids=lambda each: type(each).__name__)
-def test_a_fault_survives_its_journey_as_json(fault: Fault) -> None:
+def test_a_fault_survives_its_journey_as_json(fault: NetworkFault) -> None:
     assert fault_from_json(fault_to_json(fault)) == fault
 
 
 @sandboxed
 @pytest.mark.parametrize("fault", [*PATHS, *OTHERS], ids=lambda each: type(each).__name__)
-def test_everything_is_as_before_when_a_fault_has_ended(fault: Fault) -> None:
+def test_everything_is_as_before_when_a_fault_has_ended(fault: NetworkFault) -> None:
     async def inflict(fabric: Fabric) -> None:
         faults = Faults(fabric)
         before = configuration(fabric)
@@ -151,7 +151,7 @@ def test_faults_of_the_same_place_are_refused_and_those_of_others_are_not() -> N
         (ReversePathFilter(cluster="east", node="east-1", mode=7), "7 is no mode of rp_filter"),
     ],
 )
-def test_an_impossible_fault_is_refused_with_its_reason_and_not_in_force(fault: Fault, message: str) -> None:
+def test_an_impossible_fault_is_refused_with_its_reason_and_not_in_force(fault: NetworkFault, message: str) -> None:
     async def inflict(fabric: Fabric) -> None:
         faults = Faults(fabric)
         for _ in range(2):
@@ -335,7 +335,7 @@ def test_a_rebound_nat_uses_other_ports_and_forgets_the_old_ones(kind: NATKind) 
         assert crosses(near, new, inside)
 
 
-async def _begin_and_forget(fabric: Fabric, fault: Fault) -> None:
+async def _begin_and_forget(fabric: Fabric, fault: NetworkFault) -> None:
     await Faults(fabric).begin(fault)
 
 

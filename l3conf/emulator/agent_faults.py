@@ -1,0 +1,68 @@
+"""Agents that die or hang: the processes of every pod on a node that is neither the suite's nor the cluster's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l3conf.errors import LabError
+from l3conf.model.faults import AgentsFrozen, AgentsKilled
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from l3conf.emulator.cluster import EmulatedCluster
+    from l3conf.emulator.node_runtime import RunningProcess
+
+SPARED = frozenset({"kube-system", "l3conf-probes"})
+"""Namespaces whose pods are never touched."""
+
+
+class AgentFaults:
+    """Faults of the pods of one lab."""
+
+    def __init__(self, clusters: Mapping[str, EmulatedCluster]) -> None:
+        self._clusters = clusters
+
+    async def begin(self, fault: AgentsFrozen | AgentsKilled) -> Callable[[], Awaitable[None]]:
+        """Begin a fault; return what ends it. ``LabError`` if no agent runs there."""
+        agents = list(self._agents(fault.cluster, fault.node))
+        if not agents:
+            raise LabError("no agent runs there", where=f"{fault.cluster}@{fault.node}")
+        if isinstance(fault, AgentsKilled):
+            for agent in agents:
+                agent.signal(signal.SIGKILL)
+            return _nothing
+        for agent in agents:
+            _signal_tree(agent.pid, signal.SIGSTOP)
+
+        async def thaw() -> None:
+            for agent in agents:
+                _signal_tree(agent.pid, signal.SIGCONT)
+
+        return thaw
+
+    def _agents(self, cluster: str, node: str) -> Iterator[RunningProcess]:
+        """Yield the first process of every running container of an agent."""
+        for kubelet in self._clusters[cluster].kubelets if cluster in self._clusters else ():
+            for worker in kubelet.workers.values() if kubelet.node == node else ():
+                if worker.pod["metadata"]["namespace"] not in SPARED:
+                    running = (runner.process.current for runner in worker.containers)
+                    yield from (process for process in running if process is not None and process.pid)
+
+
+def _signal_tree(pid: int, number: int) -> None:
+    """Signal a process and all that it started, parents first, so that none is started meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                _signal_tree(int(child), number)
+
+
+async def _nothing() -> None:
+    """Undo what is over already: kubelets restart what was killed."""
