@@ -14,8 +14,8 @@ def test_malformed_endpoints_disturb_nobody_else(fresh_lab: Lab) -> None:
     flows = fresh_lab.pods.workers_across(fresh_lab.families[0])
     before = fresh_lab.agent_restarts()
     with fresh_lab.watched() as watch, fresh_lab.stream(flows) as stream:
-        with fresh_lab.strangers() as strangers:
-            assert strangers.join_malformed() != [], "the broker took none of them"
+        with fresh_lab.phantoms() as phantoms:
+            assert phantoms.join_malformed() != [], "the broker took none of them"
             stream.goes_on("W_react")
         stream.goes_on("W_silence")
     stream.loses_nothing()

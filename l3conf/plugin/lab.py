@@ -21,10 +21,10 @@ from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.member_account import confidential, open_account
 from l3conf.plugin.outage import watch_loss, watch_outage
+from l3conf.plugin.phantoms import Phantoms
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
-from l3conf.plugin.strangers import Strangers
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
@@ -116,10 +116,10 @@ class Lab(FurnishedLab):
         """Cut both directions between two clusters for a window of the table, and return the two timelines."""
         return watch_loss(self, one, other, self.harness.budgets.get(window))
 
-    def strangers(self) -> Strangers:
+    def phantoms(self) -> Phantoms:
         """Return a context in which members that do not exist may join and leave at the broker."""
         backends = [obj["spec"].get("backend", "") for obj in self.broker.items(f"{GROUP}/endpoints")]
-        return Strangers(self.broker, next(iter(backends), ""))
+        return Phantoms(self.broker, next(iter(backends), ""))
 
     def departed(self, cluster: str) -> Departure:
         """Take a cluster out of the set, once, and return what there was of it and when it had left."""

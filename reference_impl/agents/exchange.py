@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
-from reference_impl.drivers.api import API, ConflictError, NotFoundError, Resource
+from reference_impl.drivers.api import API, APIError, ConflictError, NotFoundError, Resource
 from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, plan_exchange
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from reference_impl.mutants import Mutant
 
 _LOG = logging.getLogger(__name__)
+_REFUSED = frozenset({400, 403, 422})
+"""HTTP statuses that are about the object, not about the server."""
 KINDS = (Resource.CLUSTER, Resource.ENDPOINT)
 
 
@@ -74,3 +76,8 @@ class Exchange:
         except (ConflictError, NotFoundError) as error:
             # The cache is behind; the event that brings it up to date wakes the loop again.
             _LOG.info("%s", error)
+        except APIError as error:
+            if error.code not in _REFUSED:
+                raise
+            # This object is not taken (422, 403): the others must travel all the same.
+            _LOG.warning("%s", error)

@@ -32,6 +32,7 @@ from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking
+from reference_impl.planner.isolation import plan_isolated
 from reference_impl.planner.skew import own_parameters
 from reference_impl.planner.status import gateway_status
 from reference_impl.planner.ways import actual
@@ -88,21 +89,27 @@ class GatewayAgent:
         self._mutant = mutant
         self._hand = KernelHand(kernel, mutant)
         self._loop = Loop(self.reconcile, PERIOD)
+        self._exchanging = Loop(self._share, PERIOD)
         wake = self._loop.wake
+
+        def wake_both() -> None:
+            self._loop.wake()
+            self._exchanging.wake()
+
         self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
         self._public = PublicAddressWatch(wake)
         self._health = HealthChecker(echo, wake)
         self._reporter = Reporter(member, Resource.GATEWAY, settings.node, settings.namespace, mutant)
         self._events = ConnectionEvents(member, settings.node, settings.namespace)
-        self._candidate = Candidate(member, settings.node, settings.namespace, wake)
+        self._candidate = Candidate(member, settings.node, settings.namespace, wake_both)
         self._nodes = Cache(member, Resource.NODE, "", wake)
         self._objects = {
-            kind: Cache(member, kind, settings.namespace, wake) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
+            kind: Cache(member, kind, settings.namespace, wake_both) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
         }
         self._conditions = MemberConditions(member, self._objects[Resource.CLUSTER], settings.namespace, mutant)
         self._publication = Publication(member, settings, self._objects)
         self._exchange = Exchange(
-            settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, wake, mutant
+            settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, self._exchanging.wake, mutant
         )
 
     async def run(self) -> None:
@@ -121,8 +128,14 @@ class GatewayAgent:
                 if self._discovery is not None:
                     tasks.create_task(self._discovery.run())
                 tasks.create_task(self._loop.run())
+                tasks.create_task(self._exchanging.run())
         finally:
             self._hand.close()
+
+    async def _share(self) -> None:
+        """Exchange with the broker, in a loop of its own: a broker that hangs holds up nothing else."""
+        if self._candidate.role is Role.ACTIVE:
+            await self._exchange.step()
 
     async def reconcile(self) -> None:
         """Make one step: observe, plan, diff, apply, report."""
@@ -144,7 +157,7 @@ class GatewayAgent:
             await self._report(local, None, failure, self._notices(here))
 
     async def _lead(self, local: Endpoint, drivers: DriverSet, nodes: tuple[Node, ...], observed: Observed) -> None:
-        """Packets first, then words: nothing on the way to a programmed kernel waits for the broker."""
+        """Packets first, then words: nothing here waits for the broker."""
         membership, _ = read_membership(
             self._settings,
             drivers,
@@ -153,19 +166,14 @@ class GatewayAgent:
             self._objects[Resource.ENDPOINT].items,
         )
         peers, shown = self._find(local, membership.peers, observed)
-        plan = plan_cables(
-            GatewayFacts(
-                own=self._settings.cluster,
-                underlay=local.private_ip,
-                peers=peers,
-                addresses=observed.addresses,
-            ),
-            drivers,
+        facts = GatewayFacts(
+            own=self._settings.cluster, underlay=local.private_ip, peers=peers, addresses=observed.addresses
         )
+        plan, unplanned = plan_isolated(peers, lambda some: plan_cables(replace(facts, peers=some), drivers))
+        membership = replace(membership, refusals=(*membership.refusals, *unplanned))
         failure = await self._hand.converge(plan, observed)
         self._health.watch(shown, self._settings.cluster.versions)
         await self._publication.publish(local)
-        await self._exchange.step()
         down = lacking(plan.ike_peers, observed.sub_tunnels)
         here = next(node for node in nodes if node.name == local.hostname)
         await self._report(local, membership, failure, self._notices(here), down)

@@ -39,7 +39,11 @@ class Reporter:
         if written == self._written and time.monotonic() < self._next:
             return
         status = self._mutant.status(await self._stamped(status))
-        body: Object = {"metadata": {"annotations": {UPDATE_TIMESTAMP: str(int(time.time()))}}, "status": status}
+        now = self._mutant.report_time(int(time.time()))
+        body: Object = {
+            "metadata": {"annotations": {UPDATE_TIMESTAMP: str(now)}},
+            "status": status,
+        }
         try:
             await self._api.merge(self._resource, self._name, self._namespace, body)
         except NotFoundError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from reference_impl.names import VXLAN_BACKEND
 from reference_impl.protocols.objects import Cluster
@@ -14,7 +15,7 @@ from reference_impl.protocols.objects import Cluster
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reference_impl.state import IPNetwork
+    from reference_impl.state import IPAddress, IPNetwork
 
 SETTINGS_DIRECTORY = Path("/etc/submariner/settings")
 BROKER_DIRECTORY = Path("/etc/submariner/broker")
@@ -53,6 +54,8 @@ class Settings(Place):
     """Cable drivers of this cluster, most preferred first. The two ends of a connection must have one in common."""
     nat_enabled: bool = False
     """Whether this cluster's gateways are reached at their public address."""
+    guarded: tuple[IPAddress, ...] = ()
+    """Addresses that no member may claim: where the broker is, if it is known by address."""
 
 
 def load_place(environ: Mapping[str, str] = os.environ) -> Place:
@@ -73,6 +76,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         ),
         drivers=_words(directory / "cable-driver"),
         nat_enabled=_text(directory / "nat-enabled") == "true",
+        guarded=_host(directory / "broker-server"),
     )
 
 
@@ -106,6 +110,14 @@ def _words(path: Path) -> tuple[str, ...]:
     if not words:
         raise SettingsError(f"setting {path}: no name in it")
     return words
+
+
+def _host(path: Path) -> tuple[IPAddress, ...]:
+    """Return the address in a URL; none where it has a name, or where an older join wrote no such setting."""
+    try:
+        return (ip_address(urlsplit(_text(path)).hostname or ""),)
+    except (SettingsError, ValueError):
+        return ()
 
 
 def _prefixes(path: Path) -> tuple[IPNetwork, ...]:

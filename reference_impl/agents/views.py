@@ -44,7 +44,7 @@ def read_endpoints(objects: Iterable[Object]) -> tuple[tuple[Endpoint, ...], tup
     for obj in objects:
         try:
             endpoints.append(parse_endpoint(obj))
-        except MalformedObjectError as error:
+        except Exception as error:  # noqa: BLE001 - what a peer wrote concerns that peer, whatever it does to a parser
             refusals.append(_malformed(obj, error))
     return tuple(endpoints), tuple(refusals)
 
@@ -56,7 +56,7 @@ def read_clusters(objects: Iterable[Object]) -> tuple[tuple[Cluster, ...], tuple
     for obj in objects:
         try:
             clusters.append(parse_cluster(obj))
-        except MalformedObjectError as error:
+        except Exception as error:  # noqa: BLE001 - likewise
             refusals.append(_malformed(obj, error))
     return tuple(clusters), tuple(refusals)
 
@@ -71,16 +71,18 @@ def read_membership(
     """Return the cluster set as planned from all objects, and every readable Endpoint."""
     members, bad_clusters = read_clusters(clusters)
     readable, bad_endpoints = read_endpoints(endpoints)
-    planned = plan_membership(settings.cluster, [node.underlay for node in nodes], members, readable, drivers=drivers)
+    guarded = [*settings.guarded, *(node.underlay for node in nodes)]
+    planned = plan_membership(settings.cluster, guarded, members, readable, drivers=drivers)
     refusals = (*planned.refusals, *bad_clusters, *bad_endpoints)
     return Membership(peers=planned.peers, refusals=refusals, known=planned.known), readable
 
 
-def _malformed(obj: Object, error: MalformedObjectError) -> Refusal:
+def _malformed(obj: Object, error: Exception) -> Refusal:
     spec = obj.get("spec")
     cluster_id = spec.get("cluster_id") if isinstance(spec, dict) else None
     name = f"{obj.get('kind', 'object')} {obj['metadata']['name']}"
-    return Refusal(cluster_id=str(cluster_id or ""), reason="Malformed", message=f"{name}: {error}")
+    text = str(error) if isinstance(error, MalformedObjectError) else f"{type(error).__name__}: {error}"
+    return Refusal(cluster_id=str(cluster_id or ""), reason="Malformed", message=f"{name}: {text}")
 
 
 def _internal_ip(obj: Object) -> str:

@@ -47,7 +47,8 @@ async def join(request: HookRequest) -> Object:
             "token": token,
         }
         drivers = ",".join(member.cable_drivers) or os.environ.get(CABLE_DRIVER) or VXLAN_BACKEND
-        await cluster.apply(settings({**_settings(member), "cable-driver": drivers}, access))
+        told = {**_settings(member), "cable-driver": drivers, "broker-server": access["server"]}
+        await cluster.apply(settings(told, access))
         await mark(cluster, drivers)
         await cluster.apply(agents(drivers))
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}

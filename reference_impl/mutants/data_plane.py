@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import socket
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from reference_impl.names import CABLE_DEVICE, CABLE_PORT, CABLE_TABLE, NODE_DEVICE, NODE_METRIC, NODE_TABLE
 from reference_impl.state import Chain, Direction, KernelState, RouteKind, Rule
@@ -14,6 +18,8 @@ if TYPE_CHECKING:
 
     from reference_impl.state import IPAddress, Route
 
+BROKER_DIRECTORY = Path("/etc/submariner/broker")
+"""Where the gateway agent finds its broker."""
 _EVERYTHING = ip_network("0.0.0.0/0")
 
 
@@ -57,6 +63,31 @@ def drop_new_from_cable(plan: KernelState) -> KernelState:
     """Drop TCP that the other side begins, if it is for a worker."""
     rule = f'iifname "{CABLE_DEVICE}" oifname "{NODE_DEVICE}" tcp flags & (syn | ack) == syn counter drop'
     return _with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
+
+
+def let_go_now_and_then() -> Callable[[KernelState], KernelState]:
+    """Take all routes of the cables away at every fifth look, until the next one."""
+    looks = itertools.count(1)
+
+    def mutate(plan: KernelState) -> KernelState:
+        if plan.ruleset is None or plan.ruleset.table != CABLE_TABLE or next(looks) % 5:
+            return plan
+        return replace(plan, routes=frozenset())
+
+    return mutate
+
+
+def let_go_without_broker(plan: KernelState) -> KernelState:
+    """Take everything of the cables away while the broker does not answer."""
+    server = BROKER_DIRECTORY / "server"
+    if plan.ruleset is None or plan.ruleset.table != CABLE_TABLE or not server.exists():
+        return plan
+    where = urlsplit(server.read_text().strip())
+    try:
+        socket.create_connection((where.hostname, where.port or 443), timeout=0.5).close()
+    except OSError:
+        return KernelState()
+    return plan
 
 
 def demand_priming(plan: KernelState) -> KernelState:

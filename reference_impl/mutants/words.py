@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -115,6 +116,37 @@ def remember_at_one_end() -> Callable[[Object], Object]:
         return claimed if all(own < peer for peer in peers) else status
 
     return status_of
+
+
+def remember_losses() -> Callable[[Object], Object]:
+    """Say error about everybody who ever was lost."""
+    lost: set[str] = set()
+
+    def status_of(status: Object) -> Object:
+        claimed = copy.deepcopy(status)
+        for entry in _entries(claimed):
+            cluster_id = (entry.get("endpoint") or entry.get("spec") or {}).get("cluster_id", "")
+            if entry["status"] == "error":
+                lost.add(cluster_id)
+            elif cluster_id in lost:
+                entry |= {"status": "error", "statusMessage": "given up"}
+        return claimed
+
+    return status_of
+
+
+def date_ahead(seconds: int) -> int:
+    """Say that a report was made in an hour."""
+    return seconds + 3600
+
+
+def trip_over_prefixes(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Fall over an Endpoint with a prefix that is no member's."""
+    for write in writes:
+        for subnet in write.obj.get("spec", {}).get("subnets") or ():
+            if not ip_network(subnet).is_private:
+                raise RuntimeError(f"{subnet} was not expected")
+    return writes
 
 
 def _entries(status: Object) -> list[Object]:

@@ -127,9 +127,9 @@ class VXLANCables:
         """Nothing: port and addresses are all there is to know."""
         return {}
 
-    def identity(self, peer: Endpoint) -> str:  # noqa: ARG002 - the protocol's signature
-        """Peers are told apart by their addresses."""
-        return ""
+    def identity(self, peer: Endpoint) -> str:
+        """Peers are told apart by the hardware address that follows from their private one."""
+        return str(peer.private_ip)
 
     def objection(self, peer: Endpoint) -> str:  # noqa: ARG002 - likewise
         """Any Endpoint will do."""

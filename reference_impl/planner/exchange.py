@@ -79,7 +79,8 @@ def is_genuine(obj: Mapping[str, Any]) -> bool:
     The label is what the broker's admission ties to the writer; a ``cluster_id`` that says otherwise is an
     impersonation and is not delivered.
     """
-    return bool(_owner(obj)) and obj.get("spec", {}).get("cluster_id") == _owner(obj)
+    spec = obj.get("spec")
+    return bool(_owner(obj)) and isinstance(spec, dict) and spec.get("cluster_id") == _owner(obj)
 
 
 def _mirror(side: Side, wanted: Sequence[Object], actual: Iterable[Object]) -> Iterable[Write]:

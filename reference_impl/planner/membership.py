@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from reference_impl.planner.addresses import contains
 from reference_impl.planner.claims import Claims
 from reference_impl.planner.skew import AGENT_VERSION, skew
 from reference_impl.version import VERSION
@@ -55,13 +55,15 @@ def plan_membership(
     A prefix that overlaps one already claimed is refused, never guessed at (L3-H1). The oldest claim wins, so a
     newcomer cannot take traffic from a connected cluster. Refusals are returned, not raised: one misconfigured
     member must not disconnect the others. One that only lacks a common driver keeps its prefixes: nothing for it may
-    leave by another way. ``underlay`` holds the addresses of our own nodes: a member that
-    claims one of them would cut the node off.
+    leave by another way. ``underlay`` holds the addresses of our own nodes and of the broker, and accepted members'
+    gateways join them: a member that claims one of these would cut others off, not itself.
     """
     members = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
     newest = _newest(endpoints, own.cluster_id)
     claimed = Claims()
     claimed.add(own.cluster_id, own.prefixes)
+    guarded = Claims()
+    guarded.add("this cluster's own nodes or broker", map(ip_network, underlay))
     known: list[IPNetwork] = []
     identities: dict[str, str] = {drivers.own_identity: own.cluster_id}
     peers: list[Endpoint] = []
@@ -70,7 +72,7 @@ def plan_membership(
         endpoint = newest.get(cluster_id)
         claims = _claims(members.get(cluster_id), endpoint)
         refusal = (
-            _overlap(cluster_id, claims, claimed, underlay, endpoint)
+            _overlap(cluster_id, claims, claimed, guarded, endpoint)
             or _family_mismatch(own, endpoint)
             or _mismatch(endpoint, drivers, identities)
         )
@@ -82,6 +84,7 @@ def plan_membership(
         known.extend(claims)
         if endpoint is not None and refusal is None:
             identities[drivers.identity(endpoint)] = cluster_id
+            guarded.add(f"the gateway of {cluster_id}", map(ip_network, _outer_addresses(endpoint)))
             peers.append(endpoint)
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
@@ -124,7 +127,7 @@ def _overlap(
     cluster_id: str,
     claims: Sequence[IPNetwork],
     claimed: Claims,
-    underlay: Sequence[IPAddress],
+    guarded: Claims,
     endpoint: Endpoint | None,
 ) -> Refusal | None:
     """Return the first thing wrong with a member's prefixes."""
@@ -134,13 +137,18 @@ def _overlap(
             owner, other = found
             text = f"{prefix} overlaps {other} of {owner}"
             return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
-        if any(contains([prefix], address) for address in underlay):
-            text = f"{prefix} holds addresses of this cluster's own nodes"
+        inside = guarded.overlapping(prefix)
+        if inside is not None:
+            text = f"{prefix} holds {inside[1].network_address} of {inside[0]}"
             return Refusal(cluster_id=cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
         if not _can_be_routed(prefix):
             text = f"{prefix} is no prefix that can be routed between clusters"
             return Refusal(cluster_id=cluster_id, reason="Malformed", message=text, endpoint=endpoint)
     return None
+
+
+def _outer_addresses(endpoint: Endpoint) -> set[IPAddress]:
+    return {endpoint.private_ip, endpoint.tunnel_address}
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -170,7 +178,7 @@ def _mismatch(endpoint: Endpoint | None, drivers: DriverSet, identities: Mapping
         reason = "Malformed"
     elif (identity := drivers.identity(endpoint)) and identity in identities:
         # A tunnel that is told apart by its key would take the incumbent's traffic along.
-        reason, text = "IdentityConflict", f"its key is that of {identities[identity]}"
+        reason, text = "IdentityConflict", f"its tunnel cannot be told from that of {identities[identity]}"
     else:
         return None
     return Refusal(cluster_id=endpoint.cluster_id, reason=reason, message=text, endpoint=endpoint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as JSON."""
 _HIGHEST_PORT = 65535
 _PORT = "udp-port"
+_BROADCAST = IPv4Address("255.255.255.255")
 DISCOVERY_PORT = "natt-discovery-port"
 PREFERRED_SERVER = "preferred-server"
 """Entries of ``backend_config``."""
@@ -260,6 +261,9 @@ def _addresses(spec: Mapping[str, Any], singular: str, plural: str) -> tuple[IPA
         found = [ip_address(text) for text in _texts(texts, plural) if text]
     except ValueError as error:
         raise MalformedObjectError(f"{singular}: {error}") from None
+    for address in found:
+        if address.is_multicast or address.is_unspecified or address.is_loopback or address == _BROADCAST:
+            raise MalformedObjectError(f"{singular}: {address} is no host that could be reached")
     if len({address.version for address in found}) < len(found):
         raise MalformedObjectError(f"{plural} has two addresses of one IP version")
     return tuple(sorted(found, key=lambda address: address.version))

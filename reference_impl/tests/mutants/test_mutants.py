@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from reference_impl.hooks.manifests import load, member_access, settings
-from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, load_mutant
+from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, load_mutant
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
@@ -31,6 +32,10 @@ DEMANDED = {
     for row in yaml.safe_load((ROOT / "l3conf" / "spec" / "requirements.yaml").read_text())
     if row["level"] == "MUST"
 }
+
+
+DEPENDENT = {"needs-broker", "crash-on-malformed"}
+"""Mutants that change nothing of what stands here; each has a test of its own."""
 
 
 def _kernel_plans() -> list[KernelState]:
@@ -80,10 +85,12 @@ def _differs(mutant: Mutant) -> bool:
     """Say whether a mutant changes anything of what agents decide."""
     mutant.status(CONNECTED)
     return (
-        any(mutant.kernel(plan) != plan for plan in _kernel_plans())
+        mutant.report_time(1) != 1
+        or any(mutant.kernel(plan) != plan for _ in range(5) for plan in _kernel_plans())
         or mutant.operations(_removals()) != _removals()
         or mutant.ways(PEERS, CLAIMED) != PEERS
         or mutant.status(STATUS) != STATUS
+        or mutant.status(CONNECTED) != CONNECTED
         or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
@@ -108,7 +115,23 @@ def test_every_demanded_row_that_has_a_scenario_has_a_mutant() -> None:
 def test_a_mutant_is_reached_by_its_environment_and_changes_something(entry: dict[str, object]) -> None:
     assert entry["env"] == {VARIABLE: entry["name"]}
     assert str(entry["breaks"]).endswith(".")
-    assert _differs(load_mutant({VARIABLE: str(entry["name"])}))
+    assert entry["name"] in DEPENDENT or _differs(load_mutant({VARIABLE: str(entry["name"])}))
+
+
+def test_a_gateway_that_needs_its_broker_lets_go_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plan = _kernel_plans()[2]
+    monkeypatch.setattr(data_plane, "BROKER_DIRECTORY", tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        port = broker.getsockname()[1]
+        (tmp_path / "server").write_text(f"https://127.0.0.1:{port}\n")
+        assert MUTANTS["needs-broker"].kernel(plan) == plan
+    assert MUTANTS["needs-broker"].kernel(plan) == KernelState()
+
+
+def test_an_agent_that_trips_over_prefixes_does() -> None:
+    obj = {"kind": "Endpoint", "spec": {"subnets": ["0.0.0.0/0"]}}
+    with pytest.raises(RuntimeError, match="not expected"):
+        MUTANTS["crash-on-malformed"].writes((Write(Side.MEMBER, WriteVerb.CREATE, obj),))
 
 
 def test_without_a_name_nothing_is_changed() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from l3conf.plugin.cluster_api import ClusterAPI, Object
 
-NAME = "l3conf-stranger"
+NAME = "l3conf-phantom"
 _CLUSTER_LABEL, _ORIGIN_LABEL = "submariner-io/clusterID", "submariner-io/originatingNamespace"
 
 MALFORMED: Mapping[str, Mapping[str, Any]] = {
@@ -43,8 +43,8 @@ MALFORMED: Mapping[str, Mapping[str, Any]] = {
 """What can be wrong with an Endpoint on ``two-clusters``. Admission may refuse some: then they do no harm either."""
 
 
-class Strangers:
-    """Strangers at one broker; all of them are gone when the context is left."""
+class Phantoms:
+    """Phantoms at one broker; all of them are gone when the context is left."""
 
     def __init__(self, broker: ClusterAPI, backend: str) -> None:
         """``backend``: the cable driver that they claim to have."""
@@ -63,7 +63,7 @@ class Strangers:
                 self._delete(kind, obj)
 
     def join(self, name: str) -> None:
-        """Put a well-formed stranger at the broker. ``AssertionError`` if the broker takes it for malformed."""
+        """Put a well-formed phantom at the broker. ``AssertionError`` if the broker takes it for malformed."""
         for obj in self._make(f"{NAME}-{name}"):
             answer = self._plant(obj)
             assert answer, f"the broker refuses a well-formed {obj['kind']}: {answer}"  # noqa: S101
@@ -75,7 +75,7 @@ class Strangers:
                 self._delete(kind, obj)
 
     def join_malformed(self) -> list[str]:
-        """Put every kind of malformed stranger there, each under a name of its own; return what the broker took."""
+        """Put every kind of malformed phantom there, each under a name of its own; return what the broker took."""
         return [
             fault
             for number, (fault, wrong) in enumerate(MALFORMED.items())
@@ -97,7 +97,7 @@ class Strangers:
         endpoint = {
             "cluster_id": cluster_id,
             "cable_name": cable,
-            "hostname": "stranger-1",
+            "hostname": "phantom-1",
             "subnets": [services, pods],
             "private_ip": gateway,
             "public_ip": "",
