@@ -18,7 +18,7 @@ from reference_impl.agents.settings import SettingsError, load_broker, load_plac
 from reference_impl.drivers.api import APIError
 from reference_impl.drivers.echo import RawEcho
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.drivers.key_file import load_or_make
+from reference_impl.drivers.key_file import KeyRing
 from reference_impl.drivers.kube_api import KubeAPI
 from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.mutants import UnknownMutantError, load_mutant
@@ -43,7 +43,7 @@ async def _gateway(resources: AsyncExitStack) -> None:
     from reference_impl.agents.gateway import OWNERSHIP, GatewayAgent  # noqa: PLC0415 - likewise
 
     settings, access = load_settings(), load_broker()
-    key = load_or_make() if set(settings.drivers) != {VXLAN_BACKEND} else None
+    key = KeyRing() if set(settings.drivers) != {VXLAN_BACKEND} else None
     drivers = load_drivers(settings.drivers, key.public if key else "")
     devices = tuple(dict.fromkeys([*OWNERSHIP.devices, *drivers.devices]))
     broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)

@@ -16,6 +16,10 @@ BROKER_NAMESPACE: Final = "submariner-k8s-broker"
 BROKER_SECRET: Final = "submariner-broker"  # noqa: S105 - the name of an object
 """Secret of a member: how it reaches the broker, and as whom."""
 
+ROTATE_KEYS: Final = "submariner.io/rotate-keys"
+"""Annotation of a member's own Cluster, in the member: its gateway makes a new key whenever the value changes."""
+KEY_LIFETIME: Final = 30 * 24 * 3600
+"""Seconds after which a gateway makes a new key by itself."""
 HOLDER: Final = "submariner.io/held-by"
 """Annotation of a member's account at the broker: UID of the namespace kube-system of the cluster that it is for."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
     from l3conf.model.topology import ClusterSpec, IPNetwork
     from l3conf.plugin.cluster_api import Object
+
+SHORTEST_KEY = 32
+"""Bytes: X25519, Ed25519 and P-256 have no shorter public keys."""
 
 
 def not_learnt(
@@ -104,3 +108,21 @@ def _ranges(texts: Iterable[str] | None) -> set[IPNetwork]:
         except ValueError:
             continue
     return found
+
+
+def published_keys(owner: str, endpoints: Iterable[Object]) -> set[str]:
+    """Return what in a member's Endpoints has the form of a key: 32 bytes or more in base64."""
+    values = (
+        str(value)
+        for endpoint in endpoints
+        if endpoint["spec"].get("cluster_id") == owner
+        for value in (endpoint["spec"].get("backend_config") or {}).values()
+    )
+    return {value for value in values if _is_key(value)}
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) >= SHORTEST_KEY
+    except ValueError:
+        return False

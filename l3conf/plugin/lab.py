@@ -133,6 +133,25 @@ class Lab(FurnishedLab):
             self._revocations[cluster] = Once(lambda: self.members.revoke(cluster))
         return self._revocations[cluster]()
 
+    def rotated(self, cluster: str) -> None:
+        """Have a member use new keys, and expect every key that it published to be replaced within ``T_rekey``.
+
+        Skips the test if it publishes no key: whether anything was replaced could not be seen.
+        """
+        old = self.published_keys(cluster)
+        if not old:
+            pytest.skip(f"{cluster} publishes no key in its Endpoints")
+        told = self.members.rotate(cluster)
+        self.eventually_none(
+            "old keys are published", lambda: sorted(old & self.published_keys(cluster)), within="T_rekey", since=told
+        )
+        assert self.published_keys(cluster), f"{cluster} publishes no key any more"  # noqa: S101 - a finding
+
+    def published_keys(self, cluster: str) -> set[str]:
+        """Return the public keys in a member's Endpoints, wherever these are held."""
+        holders = (*self.apis.values(), self.broker)
+        return {key for api in holders for key in exchange.published_keys(cluster, api.items(f"{GROUP}/endpoints"))}
+
     def joined_under(self, cluster: str, name: str) -> Intrusion:
         """Let a cluster that is no member join under the name of one that is, and watch for ``W_steady``."""
         return watch_intrusion(self, cluster, name)

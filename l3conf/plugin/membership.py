@@ -75,6 +75,11 @@ class Membership:
         self.joined.remove(cluster)
         return time.monotonic()
 
+    def rotate(self, cluster: str) -> float:
+        """Have a member use new keys; return ``time.monotonic`` when that was accepted."""
+        self._call(Verb.ROTATE, cluster, optional=True)
+        return time.monotonic()
+
     def leave(self, cluster: str) -> float:
         """Take a cluster out of the set; return ``time.monotonic`` when the hook had ended."""
         self._call(Verb.LEAVE, cluster)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reference_impl.drivers.discovery_socket import Datagram, DiscoverySocket, DiscoverySockets
-    from reference_impl.drivers.key_file import KeyPair
+    from reference_impl.drivers.key_file import Key
     from reference_impl.protocols.discovery import Candidate
     from reference_impl.protocols.objects import Endpoint
     from reference_impl.state import IPAddress, IPNetwork
@@ -38,6 +38,7 @@ _BURST = 64
 @dataclass(slots=True)
 class _Peer:
     key: str
+    own: str
     secret: bytes
     state: PeerDiscovery
     shown: Candidate | None = None
@@ -50,14 +51,13 @@ class Discovery:
 
     def __init__(
         self,
-        key: KeyPair,
+        key: Key,
         changed: Callable[[], None],
         *,
         sockets: DiscoverySockets = UDPDiscoverySocket,
         timings: DiscoveryTimings | None = None,
     ) -> None:
         self._key = key
-        self._tag = tag(key.public)
         self._changed = changed
         self._open = sockets
         self._timings = timings or DiscoveryTimings()
@@ -74,20 +74,28 @@ class Discovery:
         peers: Sequence[Endpoint],
         key_of: Callable[[Endpoint], str],
     ) -> None:
-        """Look for exactly these peers, from this address and port (0: for nobody). History is kept by key."""
+        """Look for exactly these peers, from this address and port (0: for nobody).
+
+        History is kept by cluster: a new key, its or ours, is no reason to believe it somewhere else.
+        """
         self._move(local)
         kept, self._peers = self._peers, {}
         for peer in peers if local[1] else ():
             key = key_of(peer)
             known = kept.get(peer.cluster_id)
-            if known is None or known.key != key:
+            if known is None or (known.key, known.own) != (key, self._key.public):
                 try:
                     secret = pair_secret(self._key, key, DISCOVERY)
                 except KernelError:
                     continue
-                known = _Peer(key, secret, PeerDiscovery(self._timings, _now()))
+                state = known.state if known is not None else PeerDiscovery(self._timings, _now())
+                known = _Peer(key, self._key.public, secret, state)
             known.state.update(candidates(own, local[0], peers, peer), _now())
             self._peers[peer.cluster_id] = known
+
+    @property
+    def _tag(self) -> bytes:
+        return tag(self._key.public)
 
     def located(self, peers: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
         """Return peers with the ways found so far. Never waits."""

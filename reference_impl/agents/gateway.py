@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.candidate import Candidate
 from reference_impl.agents.discovery import Discovery
@@ -17,15 +18,19 @@ from reference_impl.agents.member_conditions import MemberConditions
 from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
 from reference_impl.agents.reports import Reporter
+from reference_impl.agents.rotation import Rotation
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.drivers.discovery_socket import UDPDiscoverySocket
+from reference_impl.drivers.key_file import KeyRing
 from reference_impl.names import (
     CABLE_DEVICE,
     CABLE_TABLE,
     DISCOVERY_PORT,
     GATEWAY_PROTOCOL,
+    IPSEC_BACKEND,
     IPSEC_DEVICE,
+    WIREGUARD_BACKEND,
     WIREGUARD_DEVICE,
 )
 from reference_impl.planner.addresses import host_addresses
@@ -50,7 +55,7 @@ if TYPE_CHECKING:
     from reference_impl.drivers.discovery_socket import DiscoverySockets
     from reference_impl.drivers.echo import Echo
     from reference_impl.drivers.kernel import Kernel
-    from reference_impl.drivers.key_file import KeyPair
+    from reference_impl.drivers.key_file import Key
     from reference_impl.mutants import Mutant
     from reference_impl.planner.driver_set import DriverSet
     from reference_impl.planner.membership import Membership
@@ -81,11 +86,15 @@ class GatewayAgent:
         kernel: Kernel,
         echo: Echo,
         mutant: Mutant,
-        key: KeyPair | None = None,
+        key: Key | None = None,
         sockets: DiscoverySockets = UDPDiscoverySocket,
     ) -> None:
         self._settings = settings
         self._drivers = drivers
+        self._key = key
+        # IPsec secrets are made of the same key, and charon would refuse the other end until both have the new one.
+        rotates = WIREGUARD_BACKEND in settings.drivers and IPSEC_BACKEND not in settings.drivers
+        self._rotation = Rotation(key, broker, access.namespace) if isinstance(key, KeyRing) and rotates else None
         self._mutant = mutant
         self._hand = KernelHand(kernel, mutant)
         self._loop = Loop(self.reconcile, PERIOD)
@@ -144,6 +153,8 @@ class GatewayAgent:
         here = next((node for node in nodes if node.name == self._settings.node), None)
         if role is Role.UNKNOWN or here is None:
             return
+        if role is Role.ACTIVE:
+            await self._rotate()
         observed = await self._hand.observe()
         said = here.gateway.udp_port
         drivers = self._drivers if said is None else self._drivers.at_port(said)
@@ -155,6 +166,12 @@ class GatewayAgent:
             failure = await self._hand.converge(KernelState(), observed)
             self._health.watch((), ())
             await self._report(local, None, failure, self._notices(here))
+
+    async def _rotate(self) -> None:
+        """Go on with a new key if one is due."""
+        own = self._objects[Resource.CLUSTER].get(self._settings.cluster.cluster_id)
+        if self._key is not None and self._rotation is not None and await self._rotation.step(own):
+            self._drivers = load_drivers(self._settings.drivers, self._key.public)
 
     async def _lead(self, local: Endpoint, drivers: DriverSet, nodes: tuple[Node, ...], observed: Observed) -> None:
         """Packets first, then words: nothing here waits for the broker."""

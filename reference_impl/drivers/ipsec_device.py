@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.charon import IKEControl
     from reference_impl.drivers.kernel_view import KernelView
-    from reference_impl.drivers.key_file import KeyPair
+    from reference_impl.drivers.key_file import Key
     from reference_impl.state import IPAddress
 
 KIND = "xfrm"
@@ -44,7 +44,7 @@ class IPsecView:
 class IPsecDevice:
     """The one IPsec device of a gateway node."""
 
-    key: KeyPair | None
+    key: Key | None
     control: IKEControl = field(default_factory=Charon)
 
     def observe(self, view: KernelView) -> IPsecView:

@@ -1,4 +1,4 @@
-"""The gateway node's private key: made here, kept here, never sent anywhere.
+"""The gateway node's private key: made here, kept here, replaced here, never sent anywhere.
 
 It lies in a directory of the node's /run, readable by root: an agent that restarts finds it and nothing changes for
 its peers, broker or not. After a reboot of the node there is a new one, and the Endpoint says so.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -18,6 +20,18 @@ from reference_impl.drivers.kernel import KernelError
 
 KEY_FILE = Path("/run/wireguard/key")
 _LENGTH = 32
+
+
+class Key(Protocol):
+    """A private key and what may be known of it."""
+
+    @property
+    def private(self) -> bytes:
+        """32 bytes. Never part of a plan, a log or an object."""
+
+    @property
+    def public(self) -> str:
+        """Base64."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,6 +45,49 @@ class KeyPair:
     def public(self) -> str:
         """Return the public key in base64."""
         return public_key(self.private)
+
+
+class KeyRing:
+    """The node's key as it is now: everybody in this process who is given the ring sees a new one at once."""
+
+    def __init__(self, path: Path = KEY_FILE) -> None:
+        """Take up the key in the file, or make one. ``KernelError``: it cannot."""
+        self._path = path
+        self._pair = load_or_make(path)
+
+    @property
+    def private(self) -> bytes:
+        """Return the private key."""
+        return self._pair.private
+
+    @property
+    def public(self) -> str:
+        """Return the public key."""
+        return self._pair.public
+
+    @property
+    def age(self) -> float:
+        """Return the seconds since the key was made; 0 if its file is gone."""
+        with suppress(OSError):
+            return time.time() - self._path.stat().st_mtime
+        return 0.0
+
+    @property
+    def demand(self) -> str:
+        """Return the demand that the last replacement answered; "" if there was none."""
+        with suppress(OSError):
+            return self._path.with_name(f"{self._path.name}.demand").read_text()
+        return ""
+
+    def replace(self, demand: str) -> None:
+        """Make a new key; the old one is gone with this. ``KernelError``: it cannot."""
+        made = KeyPair(X25519PrivateKey.generate().private_bytes_raw())
+        try:
+            _write(self._path, made.private)
+            _write(self._path.with_name(f"{self._path.name}.demand"), demand.encode())
+        except OSError as error:
+            raise KernelError(f"key {self._path}: {error.strerror}") from None
+        self._pair = made
 
 
 def public_key(private: bytes) -> str:

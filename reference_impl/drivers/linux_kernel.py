@@ -47,7 +47,7 @@ from reference_impl.state import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reference_impl.drivers.key_file import KeyPair
+    from reference_impl.drivers.key_file import Key
 
 _NTF_SELF = 2
 _RTNH_F_ONLINK = 4
@@ -58,7 +58,7 @@ _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL}
 class LinuxKernel:
     """The running kernel, in the network namespace of this process."""
 
-    def __init__(self, ownership: Ownership, key: KeyPair | None = None) -> None:
+    def __init__(self, ownership: Ownership, key: Key | None = None) -> None:
         self._ownership = ownership
         self._nft = nftables.Table(ownership.table)
         self._firewalls = Firewalls(ownership.table)

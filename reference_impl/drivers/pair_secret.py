@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from reference_impl.drivers.kernel import KernelError
 
 if TYPE_CHECKING:
-    from reference_impl.drivers.key_file import KeyPair
+    from reference_impl.drivers.key_file import Key
 
 IKE = b"l3conf reference IKEv2 pre-shared key v1"
 DISCOVERY = b"l3conf reference NAT discovery v1"
@@ -20,7 +20,7 @@ DISCOVERY = b"l3conf reference NAT discovery v1"
 _LENGTH = 32
 
 
-def pair_secret(own: KeyPair, peer: str, purpose: bytes = IKE) -> bytes:
+def pair_secret(own: Key, peer: str, purpose: bytes = IKE) -> bytes:
     """Return the secret (32 bytes) with the owner of a public key (base64), the same at both ends.
 
     ``KernelError``: the other key is none, or one of the few that agree with everybody (RFC 7748, 6.1).

@@ -97,8 +97,12 @@ class UserspaceControl:
             raise KernelError(f"wireguard-go: {error}") from None
 
     def configure(self, private_key: bytes, port: int) -> None:
-        """Give the device its key and port."""
-        self._do(set_device(private_key, port))
+        """Give the device its key and port.
+
+        The port is not named again if it has it: wireguard-go would close and open its sockets, and lose what arrives.
+        """
+        state = self.read()
+        self._do(set_device(private_key, None if state is not None and state.port == port else port))
 
     def reset(self) -> None:
         """Take key, port and peers away."""

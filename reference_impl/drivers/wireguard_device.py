@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyroute2.netlink.exceptions import NetlinkError
 
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.drivers.key_file import KeyPair, public_key
+from reference_impl.drivers.key_file import Key, public_key
 from reference_impl.drivers.wireguard import KernelControl, UserspaceControl
 from reference_impl.names import WIREGUARD_DEVICE
 from reference_impl.operations import Verb
@@ -42,7 +42,7 @@ class WireGuardView:
 class WireGuardDevice:
     """The one WireGuard device of a gateway node."""
 
-    def __init__(self, key: KeyPair | None, device: str = WIREGUARD_DEVICE) -> None:
+    def __init__(self, key: Key | None, device: str = WIREGUARD_DEVICE) -> None:
         self._key = key
         self._device = device
         self._told: dict[str, tuple[IPAddress, int]] = {}

@@ -7,7 +7,7 @@ import importlib
 import json
 import sys
 
-VERBS = ("deploy", "join", "leave", "revoke", "remove", "gather")
+VERBS = ("deploy", "join", "leave", "rotate", "revoke", "remove", "gather")
 _CANNOT = 127
 
 

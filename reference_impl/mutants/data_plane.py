@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reference_impl.names import CABLE_DEVICE, CABLE_PORT, CABLE_TABLE, NODE_DEVICE, NODE_METRIC, NODE_TABLE
-from reference_impl.state import Chain, Direction, KernelState, RouteKind, Rule
+from reference_impl.operations import Operation, Verb
+from reference_impl.state import Chain, Direction, KernelState, RouteKind, Rule, WireGuardLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,6 +41,12 @@ def believe_peers(plan: KernelState) -> KernelState:
     if ruleset is not None and ruleset.table == CABLE_TABLE:
         ruleset = replace(ruleset, chains=tuple(chain for chain in ruleset.chains if chain.name != "ingress"))
     return replace(plan, peers=peers, ruleset=ruleset)
+
+
+def remake_on_change(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """Take a WireGuard device away before anything of it is changed."""
+    links = [step.item for step in operations if step.verb is Verb.SET and isinstance(step.item, WireGuardLink)]
+    return (*(Operation(Verb.REMOVE, link) for link in links), *operations)
 
 
 def forget_workers(plan: KernelState) -> KernelState:

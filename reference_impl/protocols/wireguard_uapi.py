@@ -48,9 +48,10 @@ class DeviceState:
     peers: tuple[PeerState, ...] = ()
 
 
-def set_device(private_key: bytes, port: int) -> bytes:
-    """Return the request that gives a device its key and port, and leaves peers as they are."""
-    return _request([("private_key", private_key.hex()), ("listen_port", str(port))])
+def set_device(private_key: bytes, port: int | None) -> bytes:
+    """Return the request that gives a device its key and port (None: as it is), and leaves peers as they are."""
+    ports = [] if port is None else [("listen_port", str(port))]
+    return _request([("private_key", private_key.hex()), *ports])
 
 
 def reset_device() -> bytes:

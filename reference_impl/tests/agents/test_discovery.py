@@ -260,3 +260,21 @@ def test_a_name_is_looked_up_again_and_a_failure_changes_nothing() -> None:
         assert watch.want(None, 4) is None
 
     asyncio.run(story())
+
+
+def test_a_new_key_at_either_end_moves_nothing() -> None:
+    """What answered under the old key is where the peer is, until the new one says otherwise."""
+
+    async def story() -> None:
+        network = FakeNetwork(aliases={PUBLIC: WEST}, unreachable={WEST})
+        renewed = replace(
+            peer(2, public_ip=PUBLIC),
+            parameters=frozenset({(PUBLIC_KEY, KEYS[3].public), ("natt-discovery-port", "4490")}),
+        )
+        async with discovering(network, peer(2, public_ip=PUBLIC)) as gateways:
+            await gateways.becomes(PUBLIC, "PublicAddress")
+            gateways.west = renewed
+            gateways.watch()
+            assert gateways.way == (PUBLIC, "PublicAddress")
+
+    asyncio.run(story())

@@ -16,7 +16,7 @@ from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.node import plan_node
-from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset
+from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset, WireGuardLink
 from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
@@ -59,6 +59,7 @@ def _removals() -> tuple[Operation, ...]:
     )
 
 
+REKEYED = (Operation(Verb.SET, WireGuardLink(name="submariner", port=4500, mtu=1420, public_key="new")),)
 CONDITIONS = [
     {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
     {"type": "Connected", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"},
@@ -88,6 +89,7 @@ def _differs(mutant: Mutant) -> bool:
         mutant.report_time(1) != 1
         or any(mutant.kernel(plan) != plan for _ in range(5) for plan in _kernel_plans())
         or mutant.operations(_removals()) != _removals()
+        or mutant.operations(REKEYED) != REKEYED
         or mutant.ways(PEERS, CLAIMED) != PEERS
         or mutant.status(STATUS) != STATUS
         or mutant.status(CONNECTED) != CONNECTED

@@ -64,6 +64,13 @@ def test_what_a_device_was_told_is_what_is_read_back(key: bytes, port: int, told
     ]
 
 
+@given(keys)
+def test_a_key_alone_can_be_replaced(key: bytes) -> None:
+    """A port that is named again costs wireguard-go its sockets, and whatever arrives meanwhile."""
+    assert b"listen_port" not in set_device(key, None)
+    assert parse_device(as_answer(set_device(key, None))).private_key == key
+
+
 @given(peers)
 def test_a_request_ends_once_and_sets_only_its_own_peer(peer: WireGuardPeer) -> None:
     request = set_peer(peer).decode()
