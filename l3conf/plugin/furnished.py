@@ -19,7 +19,7 @@ from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
 from l3conf.labs.base import Capability
-from l3conf.model.faults import AgentsFrozen, AgentsKilled
+from l3conf.model.faults import AgentsFrozen, AgentsKilled, ReversePathFilter
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Server
     from l3conf.labs.base import Lab as Ground
-    from l3conf.model.topology import Topology
+    from l3conf.model.topology import IPAddress, Topology
     from l3conf.oracle import Table
     from l3conf.plugin.inventory import Pods
     from l3conf.plugin.local_traffic import LocalTraffic
@@ -81,9 +81,10 @@ class FurnishedLab:
 
     @property
     def families(self) -> tuple[IPFamily, ...]:
-        """Address families that every cluster has."""
-        shared = set(IPFamily).intersection(*(cluster.families for cluster in self.topology.clusters))
-        return tuple(family for family in IPFamily if family in shared)
+        """Address families that every cluster has; if they share none, those that some have."""
+        each = [set(cluster.families) for cluster in self.topology.clusters]
+        chosen = set.intersection(*each) or set.union(*each)
+        return tuple(family for family in IPFamily if family in chosen)
 
     def gateways_across(self, family: IPFamily) -> list[tuple[Node, Pod]]:
         """Return every node that may hold cables with every pod of every other cluster."""
@@ -207,6 +208,31 @@ class FurnishedLab:
             self.run.note(f"cut: {source} -> {destination}")
             yield
         self.run.note(f"healed: {source} -> {destination}")
+
+    @contextmanager
+    def reverse_path_filter(self, mode: int) -> Iterator[None]:
+        """Set rp_filter of all links of all nodes, from outside, while the context is open."""
+        with ExitStack() as stack:
+            for node in self.nodes:
+                fault = ReversePathFilter(cluster=node.site.cluster, node=node.site.node, mode=mode)
+                stack.enter_context(self.ground.fault(fault))
+            self.run.note(f"rp_filter is {mode} on all nodes")
+            yield
+
+    def forget_neighbours(self) -> None:
+        """Make all nodes forget what they learnt of their neighbours on the LAN."""
+        for node in self.nodes:
+            code, _, err = self.ground.run(node.place, ["ip", "-6", "neigh", "flush", "nud", "all"], timeout=5.0)
+            if code != 0:
+                raise LabError(f"ip neigh flush failed: {err.strip()}", where=node.place)
+
+    def owner_of(self, address: IPAddress | None) -> str:
+        """Return the cluster to whose pods, Services or nodes an address belongs; "" if to none."""
+        for cluster in self.topology.clusters:
+            ranges = (*cluster.pod_cidrs, *cluster.service_cidrs, *cluster.node_cidrs)
+            if address is not None and any(address in prefix for prefix in ranges):
+                return cluster.name
+        return ""
 
     @contextmanager
     def family_blocked(self, source: str, destination: str, family: IPFamily) -> Iterator[None]:

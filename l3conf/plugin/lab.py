@@ -25,6 +25,7 @@ from l3conf.plugin.phantoms import Phantoms
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
+from l3conf.plugin.tunnel_rules import MAY_OMIT_CHECKSUMS, overhead
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from l3conf.expectations import Node, Pod
     from l3conf.model.topology import IPFamily
     from l3conf.oracle import Table
+    from l3conf.plugin.cluster_api import Object
     from l3conf.plugin.formation import Formation
     from l3conf.plugin.furnished import Snapshot
     from l3conf.plugin.intrusion import Intrusion
@@ -186,6 +188,35 @@ class Lab(FurnishedLab):
             for found in [status_in(self.apis[member].items(f"{GROUP}/gateways"), peer, family)]
             if (found == CONNECTED) != up
         ]
+
+    def not_refused(self, one: str, other: str, *, reason: str) -> list[str]:
+        """Return a line for each end that reports a connection, or does not name the reason why there is none."""
+        lines = []
+        for member, peer in ((one, other), (other, one)):
+            said = [each for each in connections(self.apis[member].items(f"{GROUP}/gateways")) if each.peer == peer]
+            if not said or any(each.status == CONNECTED or reason not in each.message for each in said):
+                lines.append(f"{member} says of {peer}: {'; '.join(map(str, said)) or 'nothing'}")
+        return lines
+
+    def cable_overhead(self, family: IPFamily) -> int:
+        """Return the bytes that the cable drivers which the Endpoints name may add to a packet."""
+        return max(overhead(backend, family) for backend in {spec.get("backend", "") for spec in self._endpoints()})
+
+    @property
+    def ports_without_checksum(self) -> frozenset[int]:
+        """Ports of tunnels whose specification lets their datagrams go without checksum over IPv6."""
+        return frozenset(
+            int(spec.get("backend_config", {}).get("udp-port", 4500))
+            for spec in self._endpoints()
+            if spec.get("backend") in MAY_OMIT_CHECKSUMS
+        )
+
+    def _endpoints(self) -> list[Object]:
+        """Return the specification of every Endpoint that any member has; there is one at least."""
+        found = [obj["spec"] for api in self.apis.values() for obj in api.items(f"{GROUP}/endpoints")]
+        if not found:
+            raise AssertionError("no member has an Endpoint")
+        return found
 
     def not_learnt(self) -> list[str]:
         """Return what members do not know of the others."""

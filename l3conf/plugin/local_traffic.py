@@ -42,7 +42,8 @@ def observe(
 
     ``hidden`` names the clusters behind NAT: nobody outside can begin a flow to their pods.
     """
-    flows = list(_flows(pods, services, nodes, outsider, family, hidden))
+    having = [pod for pod in pods if _has(pod, family)]
+    flows = list(_flows(having, services, nodes, outsider, family, hidden))
     table: LocalTraffic = {}
     open_ = flows
     for _ in range(_ROUNDS):
@@ -60,7 +61,11 @@ def unserved(harness: Harness, pods: Sequence[Pod], services: Mapping[str, Servi
     Asked over TCP, each time from a new port: a UDP packet that came before kube-proxy knew the Service would
     leave a connection-tracking entry behind that keeps later ones from being translated.
     """
-    flows = [Flow(client=pod, server=services[pod.site.cluster], protocol=Protocol.TCP, family=family) for pod in pods]
+    flows = [
+        Flow(client=pod, server=services[pod.site.cluster], protocol=Protocol.TCP, family=family)
+        for pod in pods
+        if _has(pod, family)
+    ]
     seen = harness.send([flow.probe(_PATIENCE) for flow in flows])
     return [
         f"{flow}: {describe(one)}"
@@ -115,7 +120,7 @@ def _inside(pods: Sequence[Pod], services: Mapping[str, Service], family: IPFami
         yield Flow(client=pod, server=services[pod.site.cluster], protocol=protocol, family=family)
 
 
-def _has(place: Node | Outsider, family: IPFamily) -> bool:
+def _has(place: Pod | Node | Outsider, family: IPFamily) -> bool:
     """Say whether a place has an address of a family."""
     return any(IPFamily.of(address) is family for address in place.addresses)
 

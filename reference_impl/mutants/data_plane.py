@@ -168,6 +168,45 @@ def drop_outside_cables(match: str) -> Callable[[KernelState], KernelState]:
     return lambda plan: _with_chain(plan, CABLE_TABLE, "mutant", "input", (rule,))
 
 
+def forget_hosts(plan: KernelState) -> KernelState:
+    """Let nodes send under whatever address the kernel chooses, which nobody can route back to."""
+    bare = replace(plan, routes=frozenset(replace(route, source=None) for route in plan.routes))
+    return _edit_rules(bare, "source", lambda rules: (rule for rule in rules if not rule.startswith("oifname")))
+
+
+def take_the_lan(plan: KernelState) -> KernelState:
+    """Send what is for members to the gateway over the plain LAN: the reverse path is another one then."""
+    return replace(
+        plan,
+        routes=frozenset(
+            replace(route, device="eth0") if route.device == NODE_DEVICE and route.source is not None else route
+            for route in plan.routes
+        ),
+    )
+
+
+def waste_room(plan: KernelState) -> KernelState:
+    """Leave 100 bytes more than the overhead asks for."""
+    return replace(plan, links=frozenset(replace(link, mtu=link.mtu - 100) for link in plan.links))
+
+
+def trust_the_first_link(plan: KernelState) -> KernelState:
+    """Believe that every link of the underlay is as large as the gateway's own: what is larger than 1400 vanishes."""
+    rule = f"udp dport {CABLE_PORT} meta length > 1400 counter drop"
+    return _with_chain(_without_rules(plan, "clamp"), CABLE_TABLE, "mutant", "output", (rule,))
+
+
+def omit_checksums(plan: KernelState) -> KernelState:
+    """Send cables' datagrams over IPv6 without checksum."""
+    rule = f"meta nfproto ipv6 udp dport {CABLE_PORT} udp checksum set 0"
+    return _with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,))
+
+
+def suppress_too_big_of_ipv6(plan: KernelState) -> KernelState:
+    """Tell nobody that an IPv6 packet was too big."""
+    return _with_chain(plan, NODE_TABLE, "mutant", "output", ("icmpv6 type packet-too-big counter drop",))
+
+
 def _with_chain(
     plan: KernelState,
     table: str,

@@ -39,3 +39,9 @@ def report_families_together(status: Object) -> Object:
         told = first.setdefault(entry["endpoint"].get("cluster_id", ""), entry)
         entry |= {key: told[key] for key in ("status", "statusMessage") if key in told}
     return claimed
+
+
+def keep_mismatches_quiet(status: Object) -> Object:
+    """Say nothing of members that share no family with us."""
+    kept = [each for each in status.get("connections") or [] if "IPFamilyMismatch" not in each.get("statusMessage", "")]
+    return {**status, "connections": kept} if "connections" in status else status

@@ -70,6 +70,7 @@ STATUS = {
     "connections": [
         {"status": "error", "statusMessage": "no", "endpoint": {"cluster_id": "west", "subnets": ["10.2.0.0/16"]}},
         {"status": "connected", "statusMessage": "yes", "endpoint": {"cluster_id": "west", "subnets": ["fd10:2::/56"]}},
+        {"status": "error", "statusMessage": "IPFamilyMismatch: no", "endpoint": {"cluster_id": "north"}},
     ],
     "conditions": CONDITIONS,
 }
