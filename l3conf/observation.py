@@ -71,6 +71,8 @@ class Probe:
     routers may fragment. No effect on TCP, which always does path MTU discovery."""
     write_size: int | None = None
     """TCP only: bytes per write; None: all at once."""
+    idle: float = 0.0
+    """TCP only: seconds of silence after the answer; then the same is asked once more on the same connection."""
     forged_source: IPAddress | None = None
     """UDP only: write this source address into a raw IP header. No answer can come back: the outcome is
     ``TIMEOUT`` when emitted, and only the receiver's sightings tell more. Needs a place with raw sockets."""

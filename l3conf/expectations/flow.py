@@ -32,6 +32,8 @@ class Flow:
     write_size: int | None = None
     dont_fragment: bool = False
     ttl: int | None = None
+    idle: float = 0.0
+    """TCP only: seconds of silence between two questions on one connection."""
     claiming: IPAddress | None = None
     """UDP only: the source address that the packet carries, whoever sends it."""
     device: str = ""
@@ -49,6 +51,7 @@ class Flow:
             ttl=self.ttl,
             dont_fragment=self.dont_fragment,
             write_size=self.write_size,
+            idle=self.idle,
             forged_source=self.claiming,
             device=self.device,
         )
@@ -74,6 +77,8 @@ class Flow:
             words.append("DF")
         if self.ttl is not None:
             words.append(f"TTL {self.ttl}")
+        if self.idle:
+            words.append(f"idle for {self.idle:g} s")
         if self.claiming is not None:
             words.append(f"claiming {self.claiming}")
         if self.device:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -87,6 +87,12 @@ class Lab(Protocol):
 
     def probe(self, probes: Sequence[Probe]) -> list[Observation]:
         """Send all probes at once, wait for each one's end, answer in their order."""
+
+    def probe_in_background(self, probes: Sequence[Probe]) -> Callable[[], list[Observation]]:
+        """Begin to send probes and return at once; the result waits for each one's end, as ``probe`` does.
+
+        Other calls go on meanwhile. The result raises what ``probe`` would, each time it is called.
+        """
 
     def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
         """Return what the receiver at ``place`` saw of these nonces. ``LabError`` if nothing listens there."""

@@ -6,6 +6,7 @@ import base64
 import platform
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -152,11 +153,24 @@ class EmulatedLab:
 
     def probe(self, probes: Sequence[Probe]) -> list[Observation]:
         """Send all probes at once and wait for each one's end."""
+        return self._probe(probes, self._control)
+
+    def _probe(self, probes: Sequence[Probe], control: ControlClient) -> list[Observation]:
         if not probes:
             return []
         longest = max(probe.timeout for probe in probes)
-        answers = self._call("probe", {"probes": [probe_to_json(probe) for probe in probes]}, wait=longest)
+        asked = {"probes": [probe_to_json(probe) for probe in probes]}
+        answers = control.call("probe", asked, timeout=longest + _CALL_MARGIN)
         return [observation_from_json(probe, answer) for probe, answer in zip(probes, answers, strict=True)]
+
+    def probe_in_background(self, probes: Sequence[Probe]) -> Callable[[], list[Observation]]:
+        """Send probes over a connection of their own, in a thread of their own."""
+        control = ControlClient(self.state)
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probes in background")
+        answers = executor.submit(self._probe, list(probes), control)
+        answers.add_done_callback(lambda _: control.close())
+        executor.shutdown(wait=False)
+        return answers.result
 
     def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
         """Return what the receiver at ``place`` saw of these nonces."""

@@ -139,6 +139,10 @@ class FakeLab:
         """Answer each probe as conforming clusters would, but for what is wrong."""
         return [self._answer(probe, frozenset(what for what, when in self._wrongs if when(probe))) for probe in probes]
 
+    def probe_in_background(self, probes: Sequence[Probe]) -> Callable[[], list[Observation]]:
+        """Answer when asked: what is wrong then is what silence met."""
+        return lambda: self.probe(probes)
+
     def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
         """Return what a place saw."""
         if place not in self.hosts or self._is_wrong(Wrong.DEAD):

@@ -61,7 +61,12 @@ def _function(item: pytest.Item) -> str:
 
 def group_of(item: pytest.Item) -> str:
     """Return the name of the lab that a scenario runs on."""
-    return f"{topology_of(item)}{'-disturbed' if uses_disturbed_lab(item) else ''}"
+    return lab_name(topology_of(item), disturbed=uses_disturbed_lab(item))
+
+
+def lab_name(topology: str, *, disturbed: bool) -> str:
+    """Return the name of a lab: two that are built alike are told apart by whether tests may disturb them."""
+    return f"{topology}{'-disturbed' if disturbed else ''}"
 
 
 def uses_disturbed_lab(item: pytest.Item) -> bool:
@@ -69,8 +74,13 @@ def uses_disturbed_lab(item: pytest.Item) -> bool:
     return DISTURBED in getattr(item, "fixturenames", ())
 
 
-def _position(item: pytest.Item) -> tuple[str, bool, str]:
-    """Return the place in the order: by lab, dismantling last, else as the requirements are numbered."""
+def is_patient(item: pytest.Item) -> bool:
+    """Whether a scenario asks for what is begun when its lab is connected."""
+    return item.get_closest_marker("patient") is not None
+
+
+def _position(item: pytest.Item) -> tuple[str, bool, bool, str]:
+    """Return the place in the order: by lab, dismantling last, patient before, else as requirements are numbered."""
     dismantles = item.get_closest_marker("dismantles") is not None
     row = rows_of(item)[0]
-    return group_of(item), dismantles, f"{row[3]}{int(row[4:]):03d}"
+    return group_of(item), dismantles, is_patient(item), f"{row[3]}{int(row[4:]):03d}"

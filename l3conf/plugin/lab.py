@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf import oracle
+from l3conf.expectations.flow import Flow
+from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
 from l3conf.observation import Protocol
 from l3conf.plugin import cables, exchange, gateways, local_traffic, residue
@@ -73,6 +75,7 @@ class Lab(FurnishedLab):
     _outages: dict[tuple[str, str], Once[Outage]] = field(init=False, default_factory=dict)
     _accounts: dict[str, MemberAccount] = field(init=False, default_factory=dict)
     _revocations: dict[str, Once[float]] = field(init=False, default_factory=dict)
+    _idle: dict[IPFamily, IdleConnections] = field(init=False, default_factory=dict)
     _departures: dict[str, Once[Departure]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,6 +100,24 @@ class Lab(FurnishedLab):
         if key not in self._outages:
             self._outages[key] = Once(lambda: watch_outage(self, source, destination))
         return self._outages[key]()
+
+    def idle_connections(self, family: IPFamily) -> IdleConnections:
+        """Return connections between pods off the gateways that are silent for ``W_idle``; opened once a family."""
+        if family not in self._idle:
+            seconds = self.harness.budgets.get("W_idle")
+            self._idle[family] = IdleConnections(
+                self.harness,
+                [
+                    Flow(client=a, server=b, protocol=Protocol.TCP, family=family, idle=seconds)
+                    for a, b in self.pods.workers_across(family)
+                ],
+            )
+        return self._idle[family]
+
+    def begin_idle_connections(self) -> None:
+        """Open the connections that somebody will ask for at the end."""
+        for family in self.families:
+            self.idle_connections(family)
 
     def formed_again(self, member: str, *, cut: tuple[str, str] | None = None) -> Formation:
         """Let a member leave and join again, with one direction cut for a while, and return what was said."""

@@ -18,6 +18,7 @@ _MARKS = (
     "verifies(requirement): the row of the specification that this test proves (a value: `verifies('L3-F5')`)",
     "topology(*names): the cluster sets on which this test runs, each built once and shared",
     "needs(*capabilities): what the lab must be able to do beyond the Kubernetes API; else the row is untestable",
+    "patient: needs what takes minutes and no work: begun as soon as its lab is connected, asked for at the end",
     "dismantles: leaves its lab without the implementation; runs last on it",
 )
 

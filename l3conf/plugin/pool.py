@@ -19,6 +19,7 @@ from l3conf.expectations.harness import Harness
 from l3conf.labs import open_lab
 from l3conf.model.few_nodes import with_few_nodes
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
+from l3conf.plugin.collection import lab_name
 from l3conf.plugin.gateways import status_lines
 from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
 from l3conf.plugin.lab import Lab
@@ -71,6 +72,8 @@ class LabPool:
         """Return a lab in which packets were seen to cross; ``AssertionError`` if they never did."""
         lab = self.installed(topology, disturbed=disturbed)
         lab.connected()
+        if lab_name(topology, disturbed=disturbed) in self._run.patient:
+            lab.begin_idle_connections()
         return lab
 
     def opened(self) -> list[Lab]:
@@ -91,7 +94,7 @@ class LabPool:
             raise errors[0]
 
     def _stages(self, topology: str, *, disturbed: bool) -> Stages:
-        name = f"{topology}{'-disturbed' if disturbed else ''}"
+        name = lab_name(topology, disturbed=disturbed)
         if name not in self._labs:
             bare = Once(lambda: self._open(name, topology))
             self._labs[name] = Stages(bare, Once(lambda: _install(bare())))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import LabGoneError
-from l3conf.plugin.collection import arrange, group_of
+from l3conf.plugin.collection import arrange, group_of, is_patient
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
@@ -39,6 +39,7 @@ class Recorder:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
         tests = arrange(items, self._run.options, config)
+        self._run.patient = frozenset(group_of(item) for item in items if is_patient(item))
         if tests:
             self._run.emit(RunStarted(tests=tests))
             self._share_groups(config, items)

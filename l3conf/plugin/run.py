@@ -54,6 +54,8 @@ class Run:
     timeline: list[Moment] = field(default_factory=list)
     measured: dict[str, float] = field(default_factory=dict)
     """Of the test that runs now: the longest wait by budget."""
+    patient: frozenset[str] = frozenset()
+    """Labs on which somebody will ask what takes long (``collection.is_patient``)."""
     attachments: dict[str, str] = field(default_factory=dict)
     """Of the test that runs now: texts that go into its evidence, by file name."""
     _implementation: Implementation | None = None

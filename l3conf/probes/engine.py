@@ -23,6 +23,7 @@ from l3conf.probes.numbered import NumberedFlows
 from l3conf.probes.places import Entrance, Place
 from l3conf.probes.poller import Poller
 from l3conf.probes.streams import Stream
+from l3conf.probes.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,7 @@ class Engine:
         self.poller = Poller()
         self._entrance = Entrance()
         self._flights = Flights()
+        self._timers = Timers()
         self._places: dict[str, Place] = {}
         self.flows = NumberedFlows(self._places)
         """Numbered flows; they run while the engine is stepped."""
@@ -120,6 +122,7 @@ class Engine:
     def step(self, wait: float = _IDLE_WAIT) -> None:
         """Emit what is due, wait up to ``wait`` seconds for something to happen, handle it, end what is overdue."""
         self.flows.emit_due()
+        self._timers.run_due()
         queued = len(self._datagrams) + len(self._streams)
         self._emit(self._datagrams, self._emit_datagram)
         self._emit(self._streams, self._emit_stream)
@@ -140,7 +143,11 @@ class Engine:
     def _patience(self, wait: float) -> float:
         if self._datagrams:
             wait = min(wait, _FULL_WAIT)
-        moments = [each for each in (self._flights.next_deadline(), self.flows.next_due()) if each is not None]
+        moments = [
+            each
+            for each in (self._flights.next_deadline(), self.flows.next_due(), self._timers.next_due())
+            if each is not None
+        ]
         return max(0.0, min(wait, min(moments) - time.monotonic())) if moments else wait
 
     def _emit(self, queue: deque[Flight], emit: Callable[[Flight], bool]) -> None:
@@ -207,7 +214,7 @@ class Engine:
             self._flights.failed(flight, _no_socket(error))
             return True
         flight.address = (text_of(probe.destination), probe.port)
-        flight.carrier = stream = Stream(self._flights, self.poller, flight, sock, self._stream_closed)
+        flight.carrier = stream = Stream(self._flights, self.poller, flight, sock, self._stream_closed, self._timers)
         self._open_streams += 1
         stream.connect()
         return True

@@ -30,6 +30,7 @@ _PROBE_FIELDS: dict[str, tuple[type, ...]] = {
     "ttl": _OPTIONAL_NUMBER,
     "dont_fragment": (bool,),
     "write_size": _OPTIONAL_NUMBER,
+    "idle": (int, float),
     "forged_source": _OPTIONAL_TEXT,
     "device": (str,),
 }

@@ -142,16 +142,29 @@ class Server:
             self._close_stale()
 
     def _close_stale(self) -> None:
-        """Close connections that never finished, oldest first."""
+        """Close connections that never asked, oldest first; one that did may be silent for as long as it likes."""
         oldest = next(iter(self._connections))
-        if len(self._connections) > _MOST_CONNECTIONS or time.monotonic() - oldest.since > _IDLE:
+        stale = not oldest.asked and time.monotonic() - oldest.since > _IDLE
+        if len(self._connections) > _MOST_CONNECTIONS or stale:
             oldest.close()
 
 
 class Connection:
     """One accepted connection: reads a query, writes the answer, waits for the client to close."""
 
-    __slots__ = ("_answer", "_log", "_name", "_others", "_poller", "_query", "_seen", "_socket", "_source", "since")
+    __slots__ = (
+        "_answer",
+        "_log",
+        "_name",
+        "_others",
+        "_poller",
+        "_query",
+        "_seen",
+        "_socket",
+        "_source",
+        "asked",
+        "since",
+    )
 
     def __init__(
         self,
@@ -171,6 +184,8 @@ class Connection:
         self._query = bytearray()
         self._answer = memoryview(b"")
         self._seen = False
+        self.asked = False
+        """Whether a whole query came."""
         self.since = time.monotonic()
         poller.register(sock.fileno(), READ, self._ready)
 
@@ -214,6 +229,7 @@ class Connection:
             return
         answer = wire.encode_answer(query, size, self._source[0], self._source[1], self._name)
         self._query.clear()
+        self._seen, self.asked = False, True
         self._answer = memoryview(answer)
         self._write()
 

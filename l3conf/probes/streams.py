@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from l3conf.probes.flights import Flight, Flights
     from l3conf.probes.poller import Poller
+    from l3conf.probes.timers import Timers
 
 _WRITES_PER_TURN = 64
 """Small writes must not keep other probes waiting."""
@@ -35,9 +36,11 @@ class Stream:
         "_established",
         "_flight",
         "_flights",
+        "_idle",
         "_poller",
         "_query",
         "_socket",
+        "_timers",
         "_written",
     )
 
@@ -48,9 +51,13 @@ class Stream:
         flight: Flight,
         sock: socket.socket,
         closed: Callable[[], None],
+        timers: Timers,
     ) -> None:
         """Take over ``sock``; ``closed`` is called once, when the connection is closed."""
         self._closed = closed
+        self._timers = timers
+        self._idle = flight.probe.idle
+        """Seconds of silence that are still to be kept."""
         self._flights = flights
         self._poller = poller
         self._flight = flight
@@ -83,6 +90,8 @@ class Stream:
         """Say how far the probe got, for one that runs out of time."""
         if not self._established:
             return "not connected"
+        if self._idle and self._written == len(self._query):
+            return "connected and idle"
         return f"connected; {self._written} of {len(self._query)} bytes written, {len(self._answer)} read"
 
     def _ready(self, _events: int) -> None:
@@ -130,7 +139,18 @@ class Stream:
         if message is None or message.nonce != self._flight.nonce or message.kind != wire.ANSWER:
             self._flights.failed(self._flight, PacketError(Outcome.CORRUPTED, detail="not the answer to this query"))
             return
+        if self._idle and message.intact and not message.query_damaged:
+            self._answer.clear()
+            self._timers.after(self._idle, self._resume)
+            return
         self._flights.answered(self._flight, message)
+
+    def _resume(self) -> None:
+        """Ask again, after the silence; the answer to this ends the probe."""
+        if self._socket.fileno() < 0:
+            return
+        self._idle, self._written = 0.0, 0
+        self._poller.modify(self._socket.fileno(), WRITE)
 
     def _failed(self, number: int) -> None:
         """End the probe by what the error queue says, else by the errno."""

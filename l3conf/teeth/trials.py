@@ -32,6 +32,7 @@ TIGHT = MappingProxyType(
         "T_leave": 5.0,
         "T_reconcile": 20.0,
         "T_remove": 6.0,
+        "W_idle": 6.0,
     }
 )
 """Budgets of trials in seconds: a mutant must not cost a minute. The control shows that they can be kept."""

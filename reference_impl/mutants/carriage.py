@@ -47,5 +47,23 @@ def round_prefixes(plan: KernelState) -> KernelState:
     return replace(plan, routes=routes, rules=rules)
 
 
+def forget_idle_flows(plan: KernelState) -> KernelState:
+    """Let TCP through the cable only if it is new or was seen in the last four seconds."""
+    ruleset = plan.ruleset
+    if ruleset is None or ruleset.table != CABLE_TABLE:
+        return plan
+    flow = "ip saddr . ip daddr . tcp sport . tcp dport"
+    # A set and a second chain in the text of the first: plans know sets of prefixes only.
+    memory = ("}", f"set alive {{ typeof {flow}; size 65535; flags dynamic,timeout; timeout 4s; }}")
+    hook = ("chain forgetful {", "type filter hook forward priority filter;")
+    rules = (
+        f"tcp flags & syn == syn update @alive {{ {flow} }}",
+        f"meta l4proto tcp {flow} != @alive counter drop",
+        f"meta l4proto tcp update @alive {{ {flow} }}",
+    )
+    chain = Chain(name="mutant", kind="filter", hook="forward", priority="filter", rules=(*memory, *hook, *rules))
+    return replace(plan, ruleset=replace(ruleset, chains=(*ruleset.chains, chain)))
+
+
 def _destination(route: Route) -> tuple[int, int]:
     return int(route.destination.network_address), route.metric
