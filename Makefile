@@ -48,6 +48,7 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench lab --json
 	@$(BIN)/l3conf bench probes --json
 	@$(BIN)/l3conf bench connect --json
+	@$(BIN)/l3conf bench cables --json
 	@$(BIN)/l3conf bench detection --json
 	@$(BIN)/l3conf bench calm --json
 	@$(BIN)/l3conf bench mesh --json

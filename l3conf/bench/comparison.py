@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+_AT_LEAST = frozenset({"speedup", "share"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
@@ -13,16 +15,15 @@ class Bar:
 
     limit: float
     of: str
-    """``ratio`` (measured / baseline), ``speedup`` (baseline / measured) or ``median``."""
+    """At most: ``ratio`` (measured / baseline), ``median``. At least: ``speedup`` (baseline / measured), ``share``
+    (measured / baseline)."""
 
     def holds(self, value: float) -> bool:
         """Tell whether a value reaches the bar."""
-        return value >= self.limit if self.of == "speedup" else value <= self.limit
+        return value >= self.limit if self.of in _AT_LEAST else value <= self.limit
 
     def __str__(self) -> str:
-        return (
-            f">= {self.limit:g}x" if self.of == "speedup" else f"<= {self.limit:g}{'x' if self.of == 'ratio' else ''}"
-        )
+        return f"{'>=' if self.of in _AT_LEAST else '<='} {self.limit:g}{'' if self.of == 'median' else 'x'}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Comparison:
         if self.bar.of == "median":
             return median(self.measured)
         mine, theirs = median(self.measured), median(self.baseline)
-        return mine / theirs if self.bar.of == "ratio" else theirs / mine
+        return theirs / mine if self.bar.of == "speedup" else mine / theirs
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures for programs."""

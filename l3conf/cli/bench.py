@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from l3conf.bench.cables import cables
 from l3conf.bench.calm import calm
 from l3conf.bench.certify import certify
 from l3conf.bench.connect import connect
@@ -18,5 +19,5 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-for command in (lab, probes, connect, detection, calm, mesh, certify):
+for command in (lab, probes, cables, connect, detection, calm, mesh, certify):
     bench.add_command(command)

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +168,7 @@ class LabCalls:
         finally:
             for descriptor in (null, out_end, err_end):
                 os.close(descriptor)
-        reading = [asyncio.create_task(asyncio.to_thread(_read_all, end)) for end in (out, err)]
+        reading = [asyncio.create_task(_read_all(end)) for end in (out, err)]
         try:
             code = await asyncio.wait_for(process.wait(), timeout)
         except TimeoutError:
@@ -230,13 +229,20 @@ def _host_name(place: str) -> str:
     return place.replace("/", "-").replace("@", "-").replace(":", "-").strip("-")[:63]
 
 
-def _read_all(descriptor: int) -> str:
-    with os.fdopen(descriptor, "rb") as reader:
-        data = reader.read(OUTPUT_LIMIT)
-        with suppress(OSError):
-            while reader.read(1 << 16):
-                pass  # a command that says too much must not hang for it
-        return data.decode(errors="replace")
+async def _read_all(descriptor: int) -> str:
+    """Read to the end, without a thread: commands may last as long as the lab, and threads are few."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", 0)
+    )
+    try:
+        kept = bytearray()
+        while chunk := await reader.read(1 << 16):
+            # A command that says too much must not hang for it.
+            kept += chunk[: OUTPUT_LIMIT - len(kept)]
+        return kept.decode(errors="replace")
+    finally:
+        transport.close()
 
 
 def _cluster_status(cluster: EmulatedCluster) -> dict[str, Any]:

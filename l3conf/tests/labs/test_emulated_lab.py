@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,6 +123,19 @@ def test_a_capture_is_read_by_tshark(lab: EmulatedLab) -> None:
 def test_a_command_that_outlives_its_time_is_ended(lab: EmulatedLab) -> None:
     code, out, _err = lab.run("east@east-1", ["sh", "-c", "echo begun; sleep 60"], timeout=0.5)
     assert (code, out) == (124, "begun\n")
+
+
+def test_commands_that_last_hold_nobody_up(lab: EmulatedLab) -> None:
+    """Each once took two of the lab's few threads, and kube-proxy waited for one."""
+    clients = [EmulatedLab(lab.topology, lab.state) for _ in range(8)]
+    with ThreadPoolExecutor(len(clients)) as many:
+        lasting = [many.submit(one.run, "east@east-1", ["sleep", "5"], timeout=PATIENCE) for one in clients]
+        answer = lab.run("east@east-1", ["echo", "at once"], timeout=PATIENCE)
+        held_up = any(one.done() for one in lasting)
+    for one in clients:
+        one._control.close()
+    assert answer == (0, "at once\n", "")
+    assert not held_up
 
 
 def test_commands_at_a_place_see_that_places_network(lab: EmulatedLab) -> None:
