@@ -158,6 +158,8 @@ def _reach(
         return None
     if policy is not None and not policy(client.name, server.name):
         return None
+    if not client.shares_a_driver_with(server):
+        return None
     if overlap(client, server):
         return SeenAs.GLOBAL if TRANSLATED in features else None
     return SeenAs.ITSELF

@@ -30,6 +30,8 @@ class HookRequest:
     """The cluster that joins, leaves or is upgraded; empty for verbs about the whole cluster set."""
     version: str = ""
     """The version to upgrade to."""
+    cable_drivers: tuple[str, ...] = ()
+    """The implementation's own list, by which topologies say what a cluster may use."""
     posing: str = ""
     """Another cluster that is to be told of under the name ``cluster``."""
 
@@ -46,7 +48,12 @@ class HookRequest:
                 "certificateAuthorityData": certificate_authority_data(broker.kubeconfig),
             },
             "clusters": [
-                {**_access(self.lab.clusters[spec.name]), **_shape(spec), "name": self._name_of(spec.name)}
+                {
+                    **_access(self.lab.clusters[spec.name]),
+                    **_shape(spec),
+                    **self._drivers(spec),
+                    "name": self._name_of(spec.name),
+                }
                 for spec in self.lab.topology.clusters
                 if self._is_listed(verb, spec.name)
             ],
@@ -57,6 +64,11 @@ class HookRequest:
 
     def _name_of(self, cluster: str) -> str:
         return self.cluster if cluster == self.posing else cluster
+
+    def _drivers(self, spec: ClusterSpec) -> dict[str, object]:
+        """Return what a cluster may use; nothing where that is the implementation's to choose."""
+        named = [self.cable_drivers[place] for place in spec.cable_drivers if place < len(self.cable_drivers)]
+        return {"cableDrivers": named} if named else {}
 
     def _is_listed(self, verb: str, cluster: str) -> bool:
         """Whether a hook is told of a cluster: not of one that is revoked, nor of one whose name another takes."""

@@ -68,6 +68,8 @@ class Implementation:
     """Profiles claimed; ``core`` is always among them."""
     features: frozenset[str] = frozenset()
     """Extended features declared."""
+    cable_drivers: tuple[str, ...] = ()
+    """Cable drivers that a cluster can be told to use, by ``Endpoint.spec.backend``."""
     images: tuple[EmulatedImage, ...] = ()
     """Used by the emulated and Mininet labs only."""
     residue: tuple[str, ...] = ()

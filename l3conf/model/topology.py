@@ -65,11 +65,17 @@ class ClusterSpec:
     plugin: NetworkPlugin = NetworkPlugin.BRIDGE
     site: SiteSpec = field(default_factory=SiteSpec)
     """What stands between the cluster and the WAN."""
+    cable_drivers: tuple[int, ...] = ()
+    """Cable drivers that it may use, most preferred first, as places in the implementation's own list; empty: all."""
 
     @property
     def families(self) -> tuple[IPFamily, ...]:
         """Families of the pod ranges, in the order of the file."""
         return tuple(IPFamily.of(cidr) for cidr in self.pod_cidrs)
+
+    def shares_a_driver_with(self, other: ClusterSpec) -> bool:
+        """Say whether a cable between the two is possible (L3-D6)."""
+        return not self.cable_drivers or not other.cable_drivers or bool({*self.cable_drivers} & {*other.cable_drivers})
 
     @property
     def gateway_nodes(self) -> tuple[NodeSpec, ...]:

@@ -14,7 +14,7 @@ from l3conf.expectations.flow import Flow
 from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
 from l3conf.observation import Protocol
-from l3conf.plugin import cables, exchange, gateways, local_traffic, residue
+from l3conf.plugin import cables, exchange, gateways, local_traffic, mismatch, residue
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
@@ -193,6 +193,14 @@ class Lab(FurnishedLab):
         self.harness.wait(what, condition, within, started=since)
 
     # What members know of each other.
+
+    def mismatches_not_said(self) -> list[str]:
+        """Return the pairs without a common cable driver of which one does not say so."""
+        return mismatch.not_said(self, self.members.joined)
+
+    def mismatches_that_change(self) -> list[str]:
+        """Watch pairs without a common cable driver for ``W_steady``; return those whose status does not stay."""
+        return mismatch.changes(self, self.members.joined)
 
     def not_agreed(self) -> list[str]:
         """Return the pairs of members that do not say the same of the connection between them."""

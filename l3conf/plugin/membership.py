@@ -100,4 +100,9 @@ class Membership:
         return answer.output
 
     def _request(self, cluster: str = "") -> HookRequest:
-        return HookRequest(lab=self.ground, work_directory=self.work_directory, cluster=cluster)
+        return HookRequest(
+            lab=self.ground,
+            work_directory=self.work_directory,
+            cluster=cluster,
+            cable_drivers=self.hooks.implementation.cable_drivers,
+        )

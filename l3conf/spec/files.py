@@ -70,6 +70,10 @@ def _networks(texts: Sequence[str]) -> tuple[IPNetwork, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
+_PLACES = ("first", "second")
+"""Places in an implementation's list of cable drivers, as topology files name them."""
+
+
 def _topology(data: Mapping[str, Any]) -> Topology:
     spec = data["spec"]
     return Topology(
@@ -96,6 +100,7 @@ def _cluster(data: Mapping[str, Any]) -> ClusterSpec:
         ),
         plugin=NetworkPlugin(data.get("plugin", "bridge")),
         site=_site(data.get("site", {})),
+        cable_drivers=tuple(_PLACES.index(place) for place in data.get("cableDrivers", [])),
     )
 
 
@@ -127,6 +132,7 @@ def _implementation(data: Mapping[str, Any], file: Path) -> Implementation:
         url=spec.get("url", ""),
         profiles=frozenset({"core", *spec.get("profiles", [])}),
         features=frozenset(spec.get("features", [])),
+        cable_drivers=tuple(spec.get("cableDrivers", [])),
         images=tuple(_image(image) for image in spec.get("images", [])),
         residue=tuple(spec.get("residue", [])),
     )

@@ -21,6 +21,9 @@ _SAMPLES = ("", "x", "link/eth0", "route/main/10.0.0.0/8", "nft/table ip filter"
 """Unrelated node-state paths: a residue pattern that matches all of them excuses everything."""
 
 
+PER_PAIR_DRIVER = "PerPairDriver"
+
+
 def implementation_problems(
     data: Mapping[str, Any],
     *,
@@ -34,10 +37,17 @@ def implementation_problems(
         *_command_problems(("spec", "hooks", "command"), spec["hooks"]["command"]),
         *_unknown_names(("spec", "profiles"), spec.get("profiles", []), profiles, "profile"),
         *_unknown_names(("spec", "features"), spec.get("features", []), features, "extended feature"),
+        *_driver_problems(spec),
         *_image_problems(spec.get("images", [])),
         *_residue_problems(spec.get("residue", [])),
         *_exemption_problems(spec.get("exemptions", [])),
     ]
+
+
+def _driver_problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    if PER_PAIR_DRIVER in spec.get("features", []) and len(spec.get("cableDrivers", [])) < 2:  # noqa: PLR2004 - a pair
+        what = f"declares {PER_PAIR_DRIVER} with fewer than two cable drivers"
+        yield Problem(("spec", "cableDrivers"), what, "list two that a cluster can be told to use")
 
 
 def _verb_problems(hooks: Mapping[str, Any]) -> Iterator[Problem]:

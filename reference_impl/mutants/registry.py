@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.mutants import Mutant, carriage, data_plane, families, leftovers, rights, traversal, words
+from reference_impl.mutants import Mutant, carriage, data_plane, drivers, families, leftovers, rights, traversal, words
 from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
@@ -76,4 +76,6 @@ MUTANTS: Mapping[str, Mutant] = {
     "residue-table": Mutant(operations=leftovers.keep_tables),
     "ghost-members": Mutant(writes=leftovers.keep_ghosts),
     "stale-routes": Mutant(operations=leftovers.keep_routes),
+    "one-driver-offered": Mutant(writes=drivers.offer_one),
+    "mismatch-not-said": Mutant(status=drivers.keep_silent_about_mismatches, conditions=drivers.without_the_reason),
 }

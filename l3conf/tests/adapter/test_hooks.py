@@ -195,3 +195,16 @@ def test_a_cluster_under_anothers_name_is_told_of_in_its_place(request_: HookReq
     posing = HookRequest(lab=cast("Lab", lab), work_directory=tmp_path, cluster="east", posing="west")
     told = cast("list[dict[str, object]]", posing.to_json("join")["clusters"])
     assert [(one["name"], one["kubeconfig"]) for one in told] == [("east", "/secret/west.kubeconfig")]
+
+
+def test_a_cluster_may_use_the_drivers_that_the_topology_means_in_its_order(request_: HookRequest) -> None:
+    def told(wanted: tuple[int, ...], known: tuple[str, ...]) -> object:
+        east = replace(request_.lab.topology.clusters[0], cable_drivers=wanted)
+        lab = replace(cast("PaperLab", request_.lab), topology=replace(request_.lab.topology, clusters=(east,)))
+        asked = replace(request_, lab=cast("Lab", lab), cable_drivers=known)
+        return cast("list[dict[str, object]]", asked.to_json("join")["clusters"])[0].get("cableDrivers")
+
+    assert told((1, 0), ("libreswan", "vxlan")) == ["vxlan", "libreswan"]
+    assert told((1,), ("libreswan", "vxlan")) == ["vxlan"]
+    assert told((), ("libreswan", "vxlan")) is None
+    assert told((0, 1), ()) is None

@@ -56,6 +56,7 @@ def test_a_minimal_file_has_the_documented_defaults(tmp_path: Path) -> None:
     assert implementation.hook_timeout == 120
     assert implementation.profiles == {"core"}
     assert implementation.features == frozenset()
+    assert implementation.cable_drivers == ()
 
 
 def test_everything_a_file_says_becomes_values(tmp_path: Path) -> None:
@@ -101,6 +102,10 @@ def test_everything_a_file_says_becomes_values(tmp_path: Path) -> None:
         (lambda s: s.update(version=1.4), "spec.version: 1.4 is not of type string (quote it)"),
         (lambda s: s.update(profiles=["cor"]), "spec.profiles[0]: 'cor' is no profile (did you mean core?)"),
         (lambda s: s.update(features=["PodToPod"]), "spec.features[0]: 'PodToPod' is no extended feature"),
+        (
+            lambda s: s.update(features=["PerPairDriver"], cableDrivers=["vxlan"]),
+            "spec.cableDrivers: declares PerPairDriver with fewer than two cable drivers (list two",
+        ),
         (lambda s: s.update(residue=["("]), "is no regular expression"),
         (lambda s: s.update(residue=[".*"]), "'.*' matches everything (name what is left behind)"),
         (lambda s: s.update(images=[{"name": "a", "command": ["b"]}] * 2), "spec.images[1].name: image 'a' stands tw"),

@@ -153,3 +153,12 @@ def test_a_rewritten_source_is_a_difference() -> None:
     differing = compare(table, masqueraded)
     assert {difference.expected.seen_as for difference in differing} == {SeenAs.ITSELF}
     assert Site("a", "n0") in {difference.cell.client for difference in differing}
+
+
+def test_clusters_without_a_common_cable_driver_do_not_reach_each_other() -> None:
+    both, first, second = (
+        replace(cluster(index), cable_drivers=drivers) for index, drivers in enumerate(((0, 1), (0,), (1,)))
+    )
+    table = expected(Topology(name="t", clusters=(both, first, second)), joined=NAMES)
+    reached = {(cell.client.cluster, cell.server.cluster) for cell, want in table.items() if want.reachable}
+    assert {frozenset(pair) for pair in reached if len(set(pair)) > 1} == {frozenset("ab"), frozenset("ac")}

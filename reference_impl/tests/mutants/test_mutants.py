@@ -69,6 +69,7 @@ ENCRYPTED = {"cable-driver": "wireguard"}
 STATUS = {
     "connections": [
         {"status": "error", "statusMessage": "no", "endpoint": {"cluster_id": "west", "subnets": ["10.2.0.0/16"]}},
+        {"status": "error", "statusMessage": "DriverMismatch: no", "endpoint": {"cluster_id": "south"}},
         {"status": "connected", "statusMessage": "yes", "endpoint": {"cluster_id": "west", "subnets": ["fd10:2::/56"]}},
         {"status": "error", "statusMessage": "IPFamilyMismatch: no", "endpoint": {"cluster_id": "north"}},
     ],
@@ -77,8 +78,9 @@ STATUS = {
 CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": "west"}}]}
 PEERS = (endpoint(2, public_ip=ip_address("192.0.2.11"), nat_enabled=True),)
 CLAIMED = {"c2": (ip_address("203.0.113.9"), 4490)}
+CONFIG = {"agent-version": "1", "cable-drivers": "wireguard:4501,vxlan:4502"}
 WRITES = (
-    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": {"agent-version": "1"}}}),
+    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": CONFIG}}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
 )
 
