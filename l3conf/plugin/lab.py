@@ -260,6 +260,14 @@ class Lab(FurnishedLab):
             )
         ]
 
+    def property_values(self, cluster: str) -> dict[str, str]:
+        """Return a cluster's ClusterProperties (KEP-2149), by name."""
+        return {
+            obj["metadata"]["name"]: str(obj["spec"].get("value", ""))
+            for version in ("v1alpha1", "v1beta1", "v1")
+            for obj in self.apis[cluster].items(f"/apis/about.k8s.io/{version}/clusterproperties")
+        }
+
     def unknown_versions(self) -> list[str]:
         """Return the members whose running version the others cannot read."""
         return [

@@ -47,6 +47,8 @@ class Resource(enum.Enum):
     )
     CRD = ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False)
 
+    CLUSTER_PROPERTY = ("about.k8s.io", "v1", "ClusterProperty", "clusterproperties", False)
+
     @property
     def api_version(self) -> str:
         """Return ``apiVersion`` as objects have it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.manifests import IDENTITY, load
+from reference_impl.hooks.properties import install_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,3 +30,5 @@ async def deploy(request: HookRequest) -> Object:
 async def _install(name: str, kubeconfig: Path, manifests: tuple[str, ...]) -> None:
     async with connect(name, kubeconfig) as cluster:
         await cluster.apply(load(*manifests))
+        if "member/namespace.yaml" in manifests:
+            await install_kind(cluster)

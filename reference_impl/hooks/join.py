@@ -14,6 +14,7 @@ from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.identity import check_free
 from reference_impl.hooks.leave import mark
 from reference_impl.hooks.manifests import account_name, agents, member_access, settings
+from reference_impl.hooks.properties import announce
 from reference_impl.hooks.request import HookError
 from reference_impl.names import BROKER_NAMESPACE, BROKER_SECRET, MEMBER_NAMESPACE, VXLAN_BACKEND
 from reference_impl.protocols.objects import endpoint_name
@@ -51,6 +52,7 @@ async def join(request: HookRequest) -> Object:
         await cluster.apply(settings(told, access))
         await mark(cluster, drivers)
         await cluster.apply(agents(drivers))
+        await announce(cluster, member.name, request.cluster_set)
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 
 

@@ -16,6 +16,7 @@ from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.identity import holder_of, uid_of
 from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings
+from reference_impl.hooks.properties import withdraw
 from reference_impl.names import (
     BROKER_NAMESPACE,
     CLEANUP_RECORD,
@@ -84,6 +85,7 @@ async def _marked(cluster: HookCluster) -> str:
 
 async def _empty(cluster: HookCluster) -> list[str]:
     """Remove agents, then kernel state, then objects; return the nodes that did not report."""
+    await withdraw(cluster)
     driver = await _marked(cluster)
     if not driver:
         return []

@@ -10,6 +10,7 @@ from reference_impl.drivers.api import Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.leave import take_out
 from reference_impl.hooks.manifests import IDENTITY, load
+from reference_impl.hooks.properties import remove_kind
 from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
 
 if TYPE_CHECKING:
@@ -53,3 +54,4 @@ async def _uninstall(name: str, kubeconfig: Path, namespace: str, manifests: tup
         if not await until(gone, NAMESPACE_GONE):
             sys.stderr.write(f"{name}: namespace {namespace} is still being deleted, going on\n")
         await cluster.delete(load("crds"))
+        await remove_kind(cluster)

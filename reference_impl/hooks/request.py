@@ -44,6 +44,8 @@ class HookRequest:
     members: tuple[Member, ...]
     cluster: str
     """The member that joins or leaves; empty with other verbs."""
+    cluster_set: str = "default"
+    """Name of the cluster set."""
     work_directory: Path
 
     @property
@@ -68,6 +70,7 @@ def parse_request(text: str) -> HookRequest:
             ),
             members=tuple(_member(item) for item in data["clusters"]),
             cluster=data.get("cluster") or "",
+            cluster_set=data.get("clusterSet") or "default",
             work_directory=Path(data.get("workDirectory") or "."),
         )
     except (ValueError, TypeError, AttributeError) as error:
