@@ -55,5 +55,9 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench certify --json
 	@$(BIN)/python -m reference_impl.bench.reconcile
 
+soak: setup  ## Agents killed a hundred times under traffic, as JSON
+	@$(BIN)/l3conf bench kills --json
+	@$(BIN)/l3conf bench kills --impl reference_impl/impl-wireguard.yaml --json
+
 clean:
 	rm -rf $(VENV) out build *.egg-info

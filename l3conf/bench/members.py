@@ -134,7 +134,8 @@ class MemberSet:
 
     def agents(self) -> list[AgentUse]:
         """Return what every container of the implementation has used: the grandchildren of the lab's first process."""
-        used = [_use(container) for child in _children(self.lab.emulator_pid) for container in _children(child)]
+        containers = (container for child in _children(self.lab.emulator_pid) for container in _children(child))
+        used = [use for use in map(_use, containers) if use is not None]
         if not used:
             raise LabError("the implementation runs no container")
         return used
@@ -156,12 +157,23 @@ class MemberSet:
 
 
 def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # it has just ended
 
 
-def _use(pid: int) -> AgentUse:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    peak = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1000
+def _use(pid: int) -> AgentUse | None:
+    """Return what a process has used; None if it has ended, reaped or not."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    peak = next((line for line in lines if line.startswith("VmHWM")), None)
+    if peak is None:
+        return None
     # Field 2, the name in brackets, may hold blanks: fields 14 and 15 (utime, stime) are counted from behind it.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return AgentUse(pid=pid, cpu_seconds=(int(fields[11]) + int(fields[12])) / _TICKS, peak_rss_mb=peak)
+    fields = stat.rpartition(")")[2].split()
+    cpu = (int(fields[11]) + int(fields[12])) / _TICKS
+    return AgentUse(pid=pid, cpu_seconds=cpu, peak_rss_mb=int(peak.split()[1]) / 1000)

@@ -9,6 +9,7 @@ from l3conf.bench.calm import calm
 from l3conf.bench.certify import certify
 from l3conf.bench.connect import connect
 from l3conf.bench.detection import detection
+from l3conf.bench.kills import kills
 from l3conf.bench.lab import lab
 from l3conf.bench.mesh import mesh
 from l3conf.bench.probes import probes
@@ -19,5 +20,5 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-for command in (lab, probes, cables, connect, detection, calm, mesh, certify):
+for command in (lab, probes, cables, connect, detection, calm, mesh, kills, certify):
     bench.add_command(command)
