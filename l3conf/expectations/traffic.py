@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
-from l3conf.expectations import secrecy, silence
+from l3conf.expectations import replay, secrecy, silence
 from l3conf.expectations.diagnosis import diagnose
 from l3conf.expectations.flow import Flow, arrived, describe, failures
 from l3conf.expectations.places import Service
@@ -93,6 +93,13 @@ class Traffic:
         over the same wire, which the same search must find.
         """
         secrecy.expect(self._harness, self.flows, control.flows, during=during)
+
+    def is_not_replayable(self, *, control: Traffic) -> None:
+        """Expect that a recording of these packets on the WAN, sent again, is dropped.
+
+        ``control`` is clear traffic over the same wire, whose copies must arrive.
+        """
+        replay.expect(self._harness, self.flows, control.flows)
 
     def observe(self, *, within: str = "T_probe") -> list[Observation]:
         """Send every flow once and return what came of it, expecting nothing."""
