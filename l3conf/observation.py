@@ -71,6 +71,8 @@ class Probe:
     routers may fragment. No effect on TCP, which always does path MTU discovery."""
     write_size: int | None = None
     """TCP only: bytes per write; None: all at once."""
+    traffic_class: int | None = None
+    """UDP only: DSCP in the upper six bits, ECN in the lower two (RFC 2474, RFC 3168); None: the kernel's 0."""
     idle: float = 0.0
     """TCP only: seconds of silence after the answer; then the same is asked once more on the same connection."""
     forged_source: IPAddress | None = None
@@ -115,3 +117,5 @@ class Sighting:
     protocol: Protocol
     time: float
     """Seconds, ``time.monotonic`` of the lab's machine."""
+    traffic_class: int | None = None
+    """As it arrived (``Probe.traffic_class``); None where the receiver cannot tell: other protocols than UDP."""

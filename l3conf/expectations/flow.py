@@ -32,6 +32,8 @@ class Flow:
     write_size: int | None = None
     dont_fragment: bool = False
     ttl: int | None = None
+    traffic_class: int | None = None
+    """UDP only: DSCP and ECN of the packet."""
     idle: float = 0.0
     """TCP only: seconds of silence between two questions on one connection."""
     claiming: IPAddress | None = None
@@ -51,6 +53,7 @@ class Flow:
             ttl=self.ttl,
             dont_fragment=self.dont_fragment,
             write_size=self.write_size,
+            traffic_class=self.traffic_class,
             idle=self.idle,
             forged_source=self.claiming,
             device=self.device,
@@ -77,6 +80,8 @@ class Flow:
             words.append("DF")
         if self.ttl is not None:
             words.append(f"TTL {self.ttl}")
+        if self.traffic_class is not None:
+            words.append(f"traffic class {self.traffic_class:#04x}")
         if self.idle:
             words.append(f"idle for {self.idle:g} s")
         if self.claiming is not None:

@@ -33,6 +33,8 @@ ATTEMPTS = 3
 """Tries within a budget: one lost packet is not yet a finding."""
 _SHORTEST, _LONGEST = 0.3, 1.0
 """Seconds that one try may take."""
+_ECN = 0b11
+"""The lower bits of the traffic class (RFC 3168)."""
 _PER_BACKEND = 6
 """Probes a round and backend when every backend of a Service must answer: kube-proxy chooses at random."""
 
@@ -46,6 +48,20 @@ class Traffic:
     def arrives(self, *, seen_as: IPAddress | SeenAs | None = None, within: str = "T_probe") -> list[Observation]:
         """Expect every flow to be answered intact, by its server, with the source that ``seen_as`` asks for."""
         return self._meets("arrives", lambda flow, seen: arrived(flow, seen, seen_as), within)
+
+    def arrives_with_ecn(self, *, within: str = "T_probe") -> list[Observation]:
+        """Expect every flow to be answered, and its packets to arrive with the ECN field that they were sent with."""
+
+        def judge(flow: Flow, seen: Observation) -> str:
+            sightings = [
+                one for receiver in flow.receivers for one in self._harness.lab.sightings(receiver, [seen.nonce])
+            ]
+            marks = {one.traffic_class & _ECN for one in sightings if one.traffic_class is not None}
+            sent = (flow.traffic_class or 0) & _ECN
+            wrong = "" if marks == {sent} else f"sent with ECN {sent:02b}, arrived with {sorted(marks) or 'none'}"
+            return arrived(flow, seen, None) or wrong
+
+        return self._meets("arrives with its ECN field", judge, within)
 
     def arrives_everywhere(self, *, seen_as: SeenAs | None = None, within: str = "T_probe") -> None:
         """Expect every backend of the Service that each flow addresses to answer at least once."""

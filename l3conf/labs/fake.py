@@ -66,6 +66,7 @@ class Wrong(enum.Enum):
     READABLE = "tunnels do not encrypt"
     GREEDY = "tunnels take what nobody owns"
     UNCAPTURED = "captures see no tunnel"
+    UNMARKED = "the traffic class is cleared on the way"
     BLIND = "captures see nothing"
 
 
@@ -275,7 +276,14 @@ class FakeLab:
         if Wrong.DEAF not in wrongs:
             when = time.monotonic()
             self._seen.append(
-                Sighting(place=place, nonce=seen.nonce, source=source, protocol=probe.protocol, time=when)
+                Sighting(
+                    place=place,
+                    nonce=seen.nonce,
+                    source=source,
+                    protocol=probe.protocol,
+                    time=when,
+                    traffic_class=0 if Wrong.UNMARKED in wrongs else probe.traffic_class or 0,
+                )
             )
         if probe.forged_source or Wrong.ANSWER_LOST in wrongs or self._is_lost(receiver.cluster, sender.cluster):
             return seen

@@ -191,6 +191,10 @@ def _header_flaw(probe: Probe) -> str:
         return f"ttl {probe.ttl} is not within 1..{_MAX_TTL}"
     if not 0 < probe.timeout <= _MAX_TIMEOUT:
         return f"timeout {probe.timeout} is not within 0..{_MAX_TIMEOUT} s"
+    if probe.traffic_class is not None and (
+        probe.protocol is not Protocol.UDP or not 0 <= probe.traffic_class <= _MAX_TTL
+    ):
+        return f"{probe.protocol.value} cannot have traffic class {probe.traffic_class}"
     if probe.idle < 0 or (probe.idle and probe.protocol is not Protocol.TCP):
         return f"{probe.protocol.value} cannot be idle for {probe.idle} s"
     return ""

@@ -30,6 +30,7 @@ _PROBE_FIELDS: dict[str, tuple[type, ...]] = {
     "ttl": _OPTIONAL_NUMBER,
     "dont_fragment": (bool,),
     "write_size": _OPTIONAL_NUMBER,
+    "traffic_class": _OPTIONAL_NUMBER,
     "idle": (int, float),
     "forged_source": _OPTIONAL_TEXT,
     "device": (str,),
@@ -114,6 +115,7 @@ def sighting_to_json(sighting: Sighting) -> dict[str, Any]:
         "source": _text(sighting.source),
         "protocol": sighting.protocol.value,
         "time": sighting.time,
+        "traffic_class": sighting.traffic_class,
     }
 
 
@@ -125,6 +127,7 @@ def sighting_from_json(value: Mapping[str, Any]) -> Sighting:
         source=_address(value["source"]),
         protocol=_PROTOCOLS[value["protocol"]],
         time=value["time"],
+        traffic_class=value["traffic_class"],
     )
 
 

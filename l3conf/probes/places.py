@@ -83,7 +83,7 @@ class Place:
 
         Options are the socket's, not the packet's, and an error that quotes little is then still about that probe.
         """
-        if probe.ttl is not None or probe.dont_fragment:
+        if probe.ttl is not None or probe.dont_fragment or probe.traffic_class is not None:
             return self._make_client(probe.protocol, options, probe)
         key = (probe.protocol, options)
         client = self._clients.get(key)
@@ -141,6 +141,8 @@ class Place:
                 sock = make(options)
             else:
                 sock = make(options, ttl=special.ttl, dont_fragment=special.dont_fragment)
+        if special is not None and special.traffic_class is not None:
+            sock.setsockopt(options.level, options.traffic_class, special.traffic_class)
         if protocol is Protocol.UDP:
             return UdpClient(self._flights, self._poller, sock, shared=special is None)
         return EchoClient(self._flights, self._poller, options, sock, shared=special is None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import sys
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _READS_PER_TURN = 128
 _LARGEST = 1 << 16
 _READ_SIZE = 1 << 18
-_CONTROL = 96
-"""Bytes: packet info of either family, and a count of dropped datagrams."""
+_CONTROL = 128
+"""Bytes: packet info of either family, traffic class, and a count of dropped datagrams."""
 _COUNT = struct.Struct("=I")
 _IDLE = 60.0
 """Seconds after which a connection that never finished is closed."""
@@ -85,23 +86,23 @@ class Server:
 
     def _datagrams(self, sock: socket.socket, options: FamilyOptions) -> Callable[[int], None]:
         record, name, level, packet_info = self._log.record, self._name, options.level, options.packet_info
-        numbered, place = self._arrivals.record, self._place
+        numbered, place, traffic_class = self._arrivals.record, self._place, options.traffic_class
 
         def answer(_events: int) -> None:
             for _ in range(_READS_PER_TURN):
                 try:
                     data, control, _, source = sock.recvmsg(_LARGEST, _CONTROL)
-                    if len(control) > 1:
-                        control = self._without_overflow(control)
                     query = wire.decode(data)
                     if query is not None and query.kind == wire.NUMBERED and query.intact:
+                        self._note_drops(control)
                         numbered(query.nonce, wire.number_of(data), place)
                     if query is None or query.kind != wire.QUERY:
                         continue
-                    record(query.nonce, source[0], Protocol.UDP)
+                    classes = [int.from_bytes(each[2], sys.byteorder) for each in control if each[1] == traffic_class]
+                    record(query.nonce, source[0], Protocol.UDP, classes[0] if classes else None)
                     reply = wire.encode_answer(query, len(data), source[0], source[1], name)
                     # From the very address that was asked: a host with several would else choose by its routes.
-                    info = [(level, packet_info, _reply_from(each[2])) for each in control]
+                    info = [(level, packet_info, _reply_from(each[2])) for each in control if each[1] == packet_info]
                     sock.sendmsg([reply], info, 0, source)
                 except BlockingIOError:
                     return
@@ -111,12 +112,11 @@ class Server:
 
         return answer
 
-    def _without_overflow(self, control: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
-        """Note how many datagrams the socket has dropped; return the other control messages."""
+    def _note_drops(self, control: list[tuple[int, int, bytes]]) -> None:
+        """Note how many datagrams the socket has dropped, if it has any."""
         for level, kind, data in control:
             if (level, kind) == (socket.SOL_SOCKET, sockets.RXQ_OVFL):
                 self._arrivals.overflow(self._place, _COUNT.unpack(data)[0])
-        return [each for each in control if each[0] != socket.SOL_SOCKET]
 
     def _watch(self, sock: socket.socket, options: FamilyOptions) -> None:
         for _ in range(_READS_PER_TURN):

@@ -21,11 +21,11 @@ class SightingLog:
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self._ring: deque[tuple[bytes, str, Protocol, float]] = deque(maxlen=CAPACITY)
+        self._ring: deque[tuple[bytes, str, Protocol, float, int | None]] = deque(maxlen=CAPACITY)
 
-    def record(self, nonce: bytes, source: str, protocol: Protocol) -> None:
+    def record(self, nonce: bytes, source: str, protocol: Protocol, traffic_class: int | None = None) -> None:
         """Note a packet that has just been received. Objects are made when somebody asks."""
-        self._ring.append((nonce, source, protocol, time.monotonic()))
+        self._ring.append((nonce, source, protocol, time.monotonic(), traffic_class))
 
     def of(self, nonces: Sequence[str]) -> list[Sighting]:
         """Return all sightings of the given nonces (16 hex digits), oldest first."""
@@ -37,7 +37,8 @@ class SightingLog:
                 source=ip_address(source.partition("%")[0]),
                 protocol=protocol,
                 time=when,
+                traffic_class=traffic_class,
             )
-            for nonce, source, protocol, when in self._ring
+            for nonce, source, protocol, when, traffic_class in self._ring
             if nonce in wanted
         ]

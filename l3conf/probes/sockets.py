@@ -39,6 +39,9 @@ class FamilyOptions:
     receive_errors: int
     """IP_RECVERR: queue ICMP errors with their type, code and reporter."""
     ttl: int
+    traffic_class: int
+    """Socket option, and control message that tells it of a datagram."""
+    receive_traffic_class: int
     mtu_discover: int
     receive_packet_info: int
     packet_info: int
@@ -56,6 +59,8 @@ IPV4 = FamilyOptions(
     any="0.0.0.0",  # noqa: S104 - a probe server listens on every address of its place
     receive_errors=11,
     ttl=socket.IP_TTL,
+    traffic_class=socket.IP_TOS,
+    receive_traffic_class=13,
     mtu_discover=10,
     receive_packet_info=8,
     packet_info=8,
@@ -70,6 +75,8 @@ IPV6 = FamilyOptions(
     any="::",
     receive_errors=25,
     ttl=socket.IPV6_UNICAST_HOPS,
+    traffic_class=socket.IPV6_TCLASS,
+    receive_traffic_class=socket.IPV6_RECVTCLASS,
     mtu_discover=23,
     receive_packet_info=socket.IPV6_RECVPKTINFO,
     packet_info=socket.IPV6_PKTINFO,
@@ -95,6 +102,7 @@ def udp_server(options: FamilyOptions, port: int = PORT) -> socket.socket:
     """Open a UDP socket on every address of the current namespace that learns which of them was addressed."""
     sock = _bound(options, socket.SOCK_DGRAM, port)
     sock.setsockopt(options.level, options.receive_packet_info, 1)
+    sock.setsockopt(options.level, options.receive_traffic_class, 1)
     sock.setsockopt(socket.SOL_SOCKET, RXQ_OVFL, 1)
     # A large answer may be fragmented on its way, as the query may: the prober asked for a size, not for DF.
     sock.setsockopt(options.level, options.mtu_discover, _PMTUDISC_DONT)

@@ -65,5 +65,15 @@ def forget_idle_flows(plan: KernelState) -> KernelState:
     return replace(plan, ruleset=replace(ruleset, chains=(*ruleset.chains, chain)))
 
 
+def clear_ecn(plan: KernelState) -> KernelState:
+    """Forget on the way into the cable that a sender can be told of congestion."""
+    ruleset = plan.ruleset
+    if ruleset is None or ruleset.table != CABLE_TABLE:
+        return plan
+    rules = tuple(f'oifname "{CABLE_DEVICE}" {family} ecn set not-ect' for family in ("ip", "ip6"))
+    chain = Chain(name="mutant", kind="filter", hook="forward", priority="filter", rules=rules)
+    return replace(plan, ruleset=replace(ruleset, chains=(*ruleset.chains, chain)))
+
+
 def _destination(route: Route) -> tuple[int, int]:
     return int(route.destination.network_address), route.metric

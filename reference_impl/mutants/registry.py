@@ -67,6 +67,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "too-big-not-told": Mutant(kernel=data_plane.suppress_too_big),
     "packets-doubled": Mutant(kernel=carriage.double_packets),
     "idle-flows-forgotten": Mutant(kernel=carriage.forget_idle_flows),
+    "ecn-cleared": Mutant(kernel=carriage.clear_ecn),
     "prefixes-rounded": Mutant(kernel=carriage.round_prefixes),
     "published-address-only": Mutant(kernel=data_plane.drop_outside_cables("ip saddr != @peers_v4")),
     "private-address-only": Mutant(ways=traversal.private_addresses),

@@ -288,3 +288,29 @@ def test_an_impossible_probe_is_a_harness_error_that_says_why(fields: dict[str, 
     (seen,) = results
     assert seen.outcome is Outcome.HARNESS_ERROR
     assert reason in seen.detail
+
+
+@with_families
+@pytest.mark.parametrize("traffic_class", [0b00, 0b01, 0b10, 0b11, 0xB8, 0xBB])
+@sandboxed
+def test_a_traffic_class_arrives_as_it_was_sent_or_as_it_was_changed_on_the_way(
+    traffic_class: int, family: int
+) -> None:
+    with routed_pair() as ground:
+        target = B if family == 4 else B6
+        seen = ground.one(target, traffic_class=traffic_class)
+        (sighting,) = ground.engine.sightings("b", [seen.nonce])
+        assert (seen.outcome, sighting.traffic_class) == (Outcome.DELIVERED, traffic_class)
+        load(ground.router, "filter hook forward priority 0", "ip ecn set not-ect")
+        seen = ground.one(B, traffic_class=traffic_class)
+        (sighting,) = ground.engine.sightings("b", [seen.nonce])
+        assert sighting.traffic_class == traffic_class & 0xFC
+
+
+@pytest.mark.parametrize(("protocol", "traffic_class"), [(Protocol.TCP, 1), (Protocol.ICMP, 1), (Protocol.UDP, 256)])
+@sandboxed
+def test_only_datagrams_have_a_traffic_class_of_one_octet(protocol: Protocol, traffic_class: int) -> None:
+    with routed_pair() as ground:
+        seen = ground.one(protocol=protocol, traffic_class=traffic_class)
+        assert seen.outcome is Outcome.HARNESS_ERROR
+        assert "cannot have traffic class" in seen.detail

@@ -117,6 +117,16 @@ def test_an_expectation_about_no_traffic_is_an_error() -> None:
         Traffic(()).arrives()
 
 
+def test_a_congestion_mark_that_is_lost_on_the_way_is_told(stage: Stage) -> None:
+    client, server = pair(stage)
+    marked = every(udp(client, server, traffic_class=mark) for mark in range(4))
+    marked.arrives_with_ecn()
+    with stage.lab.wrong(Wrong.UNMARKED), pytest.raises(AssertionError, match=r"3 of 4 (?s:.)*sent with ECN 01, .*0"):
+        marked.arrives_with_ecn()
+    with stage.lab.wrong(Wrong.DEAF), pytest.raises(AssertionError, match="arrived with none"):
+        marked.arrives_with_ecn()
+
+
 def test_a_refusal_is_not_a_timeout(stage: Stage) -> None:
     client, server = pair(stage)
     (seen,) = udp(client, server, port=7199).is_refused()
