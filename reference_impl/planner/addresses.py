@@ -41,11 +41,11 @@ def tunnel_mac(underlay: IPAddress) -> str:
 def next_hop(underlay: IPAddress, version: int) -> IPAddress:
     """Return what a route to inner packets of ``version`` names as next hop: the far end of the tunnel there.
 
-    IPv4: the underlay address itself. IPv6: the link-local address that belongs to the tunnel's MAC (RFC 4291),
-    because the kernel refuses a next hop that it knows on another link, as hosts of one LAN know each other; it
-    also serves where the underlay is IPv4.
+    IPv4 over IPv4: the underlay address itself. Otherwise the link-local address that belongs to the tunnel's MAC
+    (RFC 4291): the kernel refuses an IPv6 next hop that it knows on another link, as hosts of one LAN know each other.
+    It serves whatever the underlay is, and IPv4 routes may name it as well (RFC 5549).
     """
-    if version == 4:  # noqa: PLR2004 - the IP version number
+    if version == underlay.version == 4:  # noqa: PLR2004 - the IP version number
         return underlay
     mac = bytes.fromhex(tunnel_mac(underlay).replace(":", ""))
     interface = bytes([mac[0] ^ _LOCAL_UNICAST]) + mac[1:3] + b"\xff\xfe" + mac[3:]

@@ -33,10 +33,11 @@ def test_the_nodes_address_among_pods_is_found_on_whatever_device() -> None:
     assert address_within(addresses, [ip_network("10.9.0.0/16")]) is None
 
 
-def test_ipv6_routes_name_the_link_local_address_of_the_far_tunnel_whatever_the_underlay_is() -> None:
+def test_routes_over_ipv6_name_the_link_local_address_of_the_far_tunnel_whatever_the_underlay_is() -> None:
     four, six = ip_address("10.0.0.1"), ip_address("fd01::a")
     assert next_hop(four, 4) == four
     assert next_hop(four, 6) == ip_address("fe80::55:aff:fe00:1")
     assert tunnel_mac(four) == "02:55:0a:00:00:01"
     assert next_hop(six, 6).is_link_local
+    assert next_hop(six, 4) == next_hop(six, 6)
     assert next_hop(six, 6) != next_hop(ip_address("fd01::b"), 6)
