@@ -14,15 +14,12 @@ from l3conf.labs.emulated import EmulatedLab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
-    from typing import Self
 
     from l3conf.model.topology import IPAddress, IPNetwork
 
 HELD = 3600
 """Seconds that a tunnel is held at most: longer than any benchmark."""
 _PATIENCE = 20.0
-_READY = "ready"
 _DEVICE = "by-hand"
 _PORT = 4789
 
@@ -40,10 +37,10 @@ class End:
 
 
 class HeldCommand:
-    """A shell script at a place of a lab that goes on until this is closed: what it started lives as long."""
+    """A shell script at a place of a lab, whose processes live until the lab ends."""
 
     def __init__(self, lab: EmulatedLab, place: str, script: str, marker: str) -> None:
-        """``marker`` is a file that the script makes when it is ready."""
+        """Return once ``marker``, a shell command, succeeds at the place."""
         self._own = EmulatedLab(lab.topology, lab.state)  # a connection of its own: this call lasts
         self._answer: list[tuple[int, str, str]] = []
         self._thread = threading.Thread(target=self._run, args=(place, script), daemon=True)
@@ -60,17 +57,6 @@ class HeldCommand:
             self._answer.append(self._own.run(place, argv, timeout=float(HELD)))
         except LabError as error:  # the lab has ended, and the tunnel with it
             self._answer.append((1, "", str(error)))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the rest to the lab's end, which ends the script."""
 
 
 def vxlan(lab: EmulatedLab, one: End, other: End) -> None:

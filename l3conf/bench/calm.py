@@ -7,7 +7,6 @@ member gets new keys. All in one run of one lab, in both directions, from worker
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from l3conf.bench.members import MemberSet
+from l3conf.bench.members import MemberSet, flow
 from l3conf.bench.topology import TWO_CLUSTERS
-from l3conf.continuity import NumberedFlow, continuity
-from l3conf.probes.wire import PORT
+from l3conf.continuity import continuity
 from l3conf.spec.files import load_implementation, load_topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from l3conf.continuity import NumberedFlow
 
 _CONTROL = 2.0
 """Seconds of flow before and after a change: what is lost before it is the harness's."""
@@ -57,16 +57,7 @@ def calm(impl: Path, *, as_json: bool) -> None:
         def rotation() -> bool:
             return all(members.rotate(cluster) for cluster in ("east", "west"))
 
-        flows = [
-            NumberedFlow(
-                id=secrets.token_hex(8),
-                source=one.place,
-                destination=other.address,
-                port=PORT,
-                receivers=(other.place,),
-            )
-            for one, other in ((east, west), (west, east))
-        ]
+        flows = [flow(east, west), flow(west, east)]
         changes: dict[str, Callable[[], object]] = {
             "resync": lambda: time.sleep(_RESYNC),
             "broker away and back": without_broker,
@@ -95,12 +86,12 @@ def _measure(members: MemberSet, flows: list[NumberedFlow], change: Callable[[],
         judged = [continuity(record) for record in read()]
     if done is False:
         return {"unavailable": "the implementation has no such hook"}
-    lost = sum(flow.lost for flow in judged)
+    lost = sum(one.lost for one in judged)
     return {
         "seconds": round(seconds, 1),
-        "sent": sum(flow.sent for flow in judged),
+        "sent": sum(one.sent for one in judged),
         "lost": lost,
-        "longest_outage_seconds": round(max(flow.longest_outage for flow in judged), 3),
+        "longest_outage_seconds": round(max(one.longest_outage for one in judged), 3),
         "lost_in_control_window": control,
         "holds": lost == 0,
     }

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from l3conf.bench.members import MemberSet
+from l3conf.bench.members import MemberSet, flow
 from l3conf.bench.topology import TWO_CLUSTERS
-from l3conf.continuity import NumberedFlow, continuity
+from l3conf.continuity import continuity
 from l3conf.errors import LabError
 from l3conf.plugin import residue
-from l3conf.probes.wire import PORT
 from l3conf.spec.files import load_implementation, load_topology
 
 if TYPE_CHECKING:
@@ -60,16 +59,7 @@ def _measure(implementation: Implementation, count: int, choice: random.Random) 
         members.await_packets([(east, west), (west, east)])
         time.sleep(_SETTLE)
         before, agents = _node_states(members), len(members.agents())
-        flows = [
-            NumberedFlow(
-                id=secrets.token_hex(8),
-                source=one.place,
-                destination=other.address,
-                port=PORT,
-                receivers=(other.place,),
-            )
-            for one, other in ((east, west), (west, east))
-        ]
+        flows = [flow(east, west), flow(west, east)]
         with members.lab.flows(flows) as read:
             killed = sum(_kill_one(members, choice) for _ in range(count))
             recovered = _await_agents(members, agents)
@@ -78,15 +68,15 @@ def _measure(implementation: Implementation, count: int, choice: random.Random) 
             time.sleep(1)
             judged = [continuity(record) for record in read()]
         left = residue.of_nodes(before, _node_states(members), ())
-        lost = sum(flow.lost for flow in judged)
+        lost = sum(one.lost for one in judged)
         return {
             "implementation": implementation.name,
             "kills": killed,
             "agents": agents,
             "recovered_seconds": round(recovered, 1),
-            "sent": sum(flow.sent for flow in judged),
+            "sent": sum(one.sent for one in judged),
             "lost": lost,
-            "longest_outage_seconds": round(max(flow.longest_outage for flow in judged), 3),
+            "longest_outage_seconds": round(max(one.longest_outage for one in judged), 3),
             "differs_on_nodes": left[:20],
             "holds": not left and not lost and killed == count,
         }

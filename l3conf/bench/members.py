@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import secrets
 import tempfile
 import time
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from l3conf.adapter.hooks import HookRunner, HookUnavailable
 from l3conf.adapter.images import resolved_images, visible_directories
 from l3conf.adapter.requests import HookRequest
+from l3conf.continuity import NumberedFlow
 from l3conf.errors import LabError
 from l3conf.labs.emulated import EmulatedLab
 from l3conf.model.implementation import Verb
@@ -45,6 +47,17 @@ class Member:
     node: str
     place: str
     address: IPAddress
+
+
+def flow(source: Member, destination: Member) -> NumberedFlow:
+    """Return a numbered flow of 100 Hz between two pods."""
+    return NumberedFlow(
+        id=secrets.token_hex(8),
+        source=source.place,
+        destination=destination.address,
+        port=PORT,
+        receivers=(destination.place,),
+    )
 
 
 @dataclass(frozen=True, slots=True)

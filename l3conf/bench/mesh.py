@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import secrets
 import time
 from collections import Counter
 from itertools import permutations
@@ -18,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from l3conf.bench.members import MemberSet
+from l3conf.bench.members import MemberSet, flow
 from l3conf.bench.topology import TWELVE_CLUSTERS
-from l3conf.continuity import Continuity, NumberedFlow, continuity
+from l3conf.continuity import Continuity, continuity
 from l3conf.errors import LabError
-from l3conf.probes.wire import PORT
 from l3conf.spec.files import load_implementation, load_topology
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ def _measure(implementation: Implementation, seconds: int) -> dict[str, Any]:
         pods = {cluster.name: members.pods(cluster.name)[0] for cluster in topology.clusters}
         members.await_packets(permutations([pods[name] for name in ten], 2))
         formed = time.monotonic() - began
-        flows = [_flow(pods[one], pods[other]) for one, other in zip(ten, [*ten[1:], ten[0]], strict=True)]
+        flows = [flow(pods[one], pods[other]) for one, other in zip(ten, [*ten[1:], ten[0]], strict=True)]
         with members.lab.flows(flows) as read:
             time.sleep(CONTROL)
             began = time.monotonic()
@@ -90,9 +88,9 @@ def _measure(implementation: Implementation, seconds: int) -> dict[str, Any]:
                 "full_mesh_seconds": round(full, 2),
                 "of_which_hook": round(hook, 2),
                 "bar": 10.0,
-                "others_sent": sum(flow.sent for flow in judged),
-                "others_lost": sum(flow.lost for flow in judged),
-                "longest_outage_seconds": round(max(flow.longest_outage for flow in judged), 3),
+                "others_sent": sum(one.sent for one in judged),
+                "others_lost": sum(one.lost for one in judged),
+                "longest_outage_seconds": round(max(one.longest_outage for one in judged), 3),
                 "holds": full <= 10.0 and not _lost(judged),  # noqa: PLR2004 - the bar
             },
             "rest": _rest(members, seconds),
@@ -100,19 +98,9 @@ def _measure(implementation: Implementation, seconds: int) -> dict[str, Any]:
 
 
 def _lost(judged: Sequence[Continuity]) -> int:
-    if any(not flow.sent for flow in judged):
+    if any(not one.sent for one in judged):
         raise LabError("a flow sent nothing", where="bench mesh")
-    return sum(flow.lost for flow in judged)
-
-
-def _flow(source: Member, destination: Member) -> NumberedFlow:
-    return NumberedFlow(
-        id=secrets.token_hex(8),
-        source=source.place,
-        destination=destination.address,
-        port=PORT,
-        receivers=(destination.place,),
-    )
+    return sum(one.lost for one in judged)
 
 
 def _with_each(one: Member, others: Sequence[Member]) -> Iterator[tuple[Member, Member]]:
