@@ -42,6 +42,8 @@ IMPLEMENTATION: Final = "reference-impl"
 CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
 CLUSTER_SET_PROPERTY: Final = "clusterset.k8s.io"
 """ClusterProperties of KEP-2149: who this cluster is, and which cluster set it is a member of."""
+METRICS_PORT: Final = 32780
+"""TCP port of a gateway node where the agent's metrics are, as established."""
 MANAGED_BY: Final = "submariner-reference"
 """Field manager of every write, and label ``app.kubernetes.io/managed-by`` of what the hooks create."""
 

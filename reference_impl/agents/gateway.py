@@ -15,6 +15,7 @@ from reference_impl.agents.exchange import Exchange
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.member_conditions import MemberConditions
+from reference_impl.agents.metrics import Metrics
 from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
 from reference_impl.agents.reports import Reporter
@@ -108,6 +109,7 @@ class GatewayAgent:
         self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
         self._public = PublicAddressWatch(wake)
         self._health = HealthChecker(echo, wake)
+        self._metrics = Metrics()
         self._reporter = Reporter(member, Resource.GATEWAY, settings.node, settings.namespace, mutant)
         self._events = ConnectionEvents(member, settings.node, settings.namespace)
         self._candidate = Candidate(member, settings.node, settings.namespace, wake_both)
@@ -139,6 +141,7 @@ class GatewayAgent:
                 tasks.create_task(self._loop.run())
                 tasks.create_task(self._exchanging.run())
         finally:
+            self._metrics.close()
             self._hand.close()
 
     async def _share(self) -> None:
@@ -225,6 +228,7 @@ class GatewayAgent:
         peers = tuple(replace(peer, lacking=lacks.get(peer.endpoint.cluster_id, "")) for peer in self._health.reports())
         if any(peer.state is not peer.health for peer in peers):
             self._loop.wake_in(SOON)
+        await self._metrics.show(local, peers)
         await self._reporter.report(
             gateway_status(
                 version=VERSION,

@@ -1,0 +1,91 @@
+"""What a gateway knows of its connections in the text format of Prometheus, version 0.0.4. Pure.
+
+Names and labels are the established ones, so that dashboards and alerts that exist go on working.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.protocols.health import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reference_impl.planner.status import PeerReport
+    from reference_impl.protocols.objects import Endpoint
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STATUSES = tuple(health.value for health in Health)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One metric with all its samples."""
+
+    name: str
+    help: str
+    samples: tuple[tuple[Mapping[str, str], float], ...]
+    """Labels and value."""
+
+
+def connection_metrics(local: Endpoint, peers: Iterable[PeerReport]) -> str:
+    """Return the exposition of all connections of a gateway; every status of a peer is there, one of them is 1."""
+    listed = sorted(peers, key=lambda peer: peer.endpoint.cluster_id)
+    labelled = [(peer, _labels(local, peer.endpoint)) for peer in listed]
+    return render(
+        [
+            Family(
+                name="submariner_connections",
+                help="Connections by cable and status: 1 for the status that holds.",
+                samples=tuple(
+                    ({**labels, "status": status}, float(peer.state.value == status))
+                    for peer, labels in labelled
+                    for status in STATUSES
+                ),
+            ),
+            Family(
+                name="submariner_connection_latency_seconds",
+                help="Last round trip to the peer's healthCheckIP.",
+                samples=tuple((labels, peer.round_trips.last) for peer, labels in labelled if peer.round_trips.count),
+            ),
+            Family(
+                name="submariner_connection_silence_seconds",
+                help="Time since the last confirmed round trip, or since asking began.",
+                samples=tuple((labels, max(0.0, peer.silent_for)) for peer, labels in labelled),
+            ),
+        ]
+    )
+
+
+def render(families: Iterable[Family]) -> str:
+    """Return metrics as gauges in the text format."""
+    lines = []
+    for family in families:
+        lines += [f"# HELP {family.name} {_escaped(family.help)}", f"# TYPE {family.name} gauge"]
+        for labels, value in family.samples:
+            pairs = ",".join(f'{name}="{_quoted(text)}"' for name, text in labels.items())
+            lines.append(f"{family.name}{{{pairs}}} {value!r}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _labels(local: Endpoint, remote: Endpoint) -> dict[str, str]:
+    return {
+        "cable_driver": remote.backend,
+        "local_cluster": local.cluster_id,
+        "local_hostname": local.hostname,
+        "local_endpoint_ip": str(local.private_ip),
+        "remote_cluster": remote.cluster_id,
+        "remote_hostname": remote.hostname,
+        "remote_endpoint_ip": str(remote.tunnel_address),
+    }
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _quoted(text: str) -> str:
+    """Escape a label's value: what a peer calls itself must not become a line of its own."""
+    return _escaped(text).replace('"', '\\"')
