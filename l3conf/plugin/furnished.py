@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,22 +29,27 @@ from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.plugin.family_block import blocked
 from l3conf.plugin.inventory import installed_objects
+from l3conf.plugin.node_annotations import PREFIX, annotate
 from l3conf.plugin.resources import Resources
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from ipaddress import IPv4Address
 
     from l3conf.expectations import Node, Outsider, Pod, Service
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Server
     from l3conf.labs.base import Lab as Ground
+    from l3conf.model.faults import Fault
     from l3conf.model.topology import IPAddress, Topology
     from l3conf.oracle import Table
     from l3conf.plugin.inventory import Pods
     from l3conf.plugin.local_traffic import LocalTraffic
     from l3conf.plugin.run import Run
 
+_FREE = 200
+"""Number of a WAN address beyond those that a lab gives out (``model.addressing``)."""
 NodeStates = dict[str, "Mapping[str, object]"]
 """Everything in the nodes' network configuration, by place (``east@east-1``)."""
 
@@ -267,6 +273,38 @@ class FurnishedLab:
         for node in self.topology.cluster(cluster).nodes:
             with self.ground.fault(AgentsKilled(cluster=cluster, node=node.name)):
                 self.run.note(f"killed: agents on {cluster}@{node.name}")
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Iterator[None]:
+        """Let a fault of the ground be in force while the context is open (``l3conf.model.faults``)."""
+        with self.ground.fault(fault):
+            self.run.note(f"begins: {fault}")
+            yield
+        self.run.note(f"over: {fault}")
+
+    def idle(self, window: str) -> None:
+        """Let a window of the table pass without a packet of the suite's own."""
+        seconds = self.harness.budgets.get(window)
+        self.run.note(f"idle for {window} = {seconds:g} s")
+        self.harness.clock.sleep(seconds)
+
+    @contextmanager
+    def annotated(self, cluster: str, settings: Mapping[str, str]) -> Iterator[None]:
+        """Write settings ``gateway.submariner.io/…`` on a cluster's first gateway node while the context is open."""
+        node = self.topology.cluster(cluster).gateway_nodes[0].name
+        wanted = {PREFIX + name: value for name, value in settings.items()}
+        before = annotate(self.apis[cluster], node, wanted)
+        self.run.note(f"annotated {cluster}@{node}: {settings}")
+        try:
+            yield
+        finally:
+            annotate(self.apis[cluster], node, before)
+
+    @property
+    def free_wan_address(self) -> IPv4Address:
+        """An IPv4 address of the WAN that nobody has."""
+        network = next(cidr for cidr in self.topology.wan_cidrs if isinstance(cidr, IPv4Network))
+        return network[_FREE]
 
     def open_api(self, cluster: str) -> ClusterAPI:
         """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""

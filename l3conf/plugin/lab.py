@@ -14,7 +14,7 @@ from l3conf.expectations.flow import Flow
 from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
 from l3conf.observation import Protocol
-from l3conf.plugin import cables, exchange, gateways, local_traffic, mismatch, residue
+from l3conf.plugin import cables, exchange, gateways, local_traffic, mismatch, residue, traversal
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
@@ -28,17 +28,20 @@ from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
 from l3conf.plugin.tunnel_rules import MAY_OMIT_CHECKSUMS, overhead
-from l3conf.wait import Pending
+from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from l3conf.capture.packets import Packet
     from l3conf.expectations import Node, Pod
-    from l3conf.model.topology import IPFamily
+    from l3conf.expectations.wan import WanCapture
+    from l3conf.model.topology import IPAddress, IPFamily
     from l3conf.oracle import Table
     from l3conf.plugin.cluster_api import Object
     from l3conf.plugin.formation import Formation
     from l3conf.plugin.furnished import Snapshot
+    from l3conf.plugin.gateways import Connection
     from l3conf.plugin.intrusion import Intrusion
     from l3conf.plugin.member_account import MemberAccount
     from l3conf.plugin.membership import Membership
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 12
 """Lines of a finding that a message shows."""
+_ENOUGH = 8
+"""Recorded messages that are worth repeating: requests and replies, in both directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +362,61 @@ class Lab(FurnishedLab):
         if device not in came or self._ask(node, "link", "show", "dev", device)["link_type"] == "ether":
             pytest.skip(f"{device} on {node} is no tunnel that takes bare IP packets")
         return device
+
+    # Where members are found.
+
+    def connection(self, member: str, peer: str) -> Connection:
+        """Return what a member's active gateway says of its connection; ``AssertionError`` if it says nothing."""
+        said = gateways.latest_connections(self.apis[member].items(f"{GROUP}/gateways"))
+        if peer not in said:
+            raise AssertionError(f"{member} says nothing of {peer}")
+        return said[peer]
+
+    def rejoined(self, cluster: str) -> None:
+        """Let a member leave and join again; wait for nothing."""
+        self.members.leave(cluster)
+        self.members.join(cluster)
+
+    def advertised_otherwise(self, cluster: str, address: IPAddress) -> list[str]:
+        """Return the members that know another public address of a cluster, or none."""
+        known = {member: self.apis[member].items(f"{GROUP}/endpoints") for member in self.members.joined}
+        return traversal.advertised_otherwise(cluster, address, known)
+
+    def not_using_private_path(self, one: str, other: str) -> list[str]:
+        """Return which of two members say that they do not use the other's private address."""
+        lines = []
+        for member, peer in ((one, other), (other, one)):
+            said = gateways.latest_connections(self.apis[member].items(f"{GROUP}/gateways")).get(peer)
+            lines += traversal.not_private(member, said.entry if said else None)
+        return lines
+
+    @property
+    def discovery_ports(self) -> frozenset[int]:
+        """The UDP ports at which members offer address discovery."""
+        return traversal.discovery_ports(obj for api in self.apis.values() for obj in api.items(f"{GROUP}/endpoints"))
+
+    def recorded_discovery(self) -> tuple[Packet, ...]:
+        """Return discovery messages of several members as they passed the WAN; untestable where there are none."""
+        ports = self.discovery_ports
+        with self.wan.capturing() as wan:
+
+            def look() -> tuple[Packet, ...] | Pending:
+                seen = traversal.of_ports(wan.packets(), ports)
+                enough = len(seen) >= _ENOUGH and len({packet.source for packet in seen}) > 1
+                return seen if enough else Pending(f"{len(seen)} messages of discovery passed")
+
+            try:
+                return self.harness.wait("discovery passes the WAN", look, "T_fresh")
+            except DeadlineMissedError as missed:
+                pytest.skip(f"nothing can be repeated: {missed}")
+
+    def outsider_repeats(self, recorded: Sequence[Packet]) -> None:
+        """Let the outsider send recorded packets: as they were, from its own address, and altered."""
+        self.ground.inject(self.outsider.place, traversal.repeated(recorded, self.outsider.address()))
+
+    def diverted(self, wan: WanCapture) -> list[str]:
+        """Return the packets to the outsider that are no answers of discovery."""
+        return traversal.diverted(wan.packets(), self.outsider.address(), self.discovery_ports)
 
     # What members may do at the broker.
 

@@ -107,6 +107,12 @@ class Discovery:
         return tuple(found)
 
     @property
+    def answering(self) -> frozenset[str]:
+        """Cluster ids of the peers that answered lately."""
+        now = _now()
+        return frozenset(cluster for cluster, peer in self._peers.items() if peer.state.conclude(now).answered)
+
+    @property
     def claimed(self) -> dict[str, tuple[IPAddress, int]]:
         """By cluster id: where somebody spoke from last who claimed to be that peer."""
         return {cluster: peer.claimed for cluster, peer in self._peers.items() if peer.claimed is not None}

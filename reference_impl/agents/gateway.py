@@ -18,6 +18,7 @@ from reference_impl.agents.member_conditions import MemberConditions
 from reference_impl.agents.metrics import Metrics
 from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
+from reference_impl.agents.relaying import Relaying
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.rotation import Rotation
 from reference_impl.agents.views import read_membership, read_nodes
@@ -39,6 +40,7 @@ from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking
 from reference_impl.planner.isolation import plan_isolated
+from reference_impl.planner.relays import Relays, relayed
 from reference_impl.planner.skew import own_parameters
 from reference_impl.planner.status import gateway_status
 from reference_impl.planner.ways import actual
@@ -108,6 +110,7 @@ class GatewayAgent:
 
         self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
         self._public = PublicAddressWatch(wake)
+        self._relaying = Relaying() if settings.relay and settings.drivers == (WIREGUARD_BACKEND,) else None
         self._health = HealthChecker(echo, wake)
         self._metrics = Metrics()
         self._reporter = Reporter(member, Resource.GATEWAY, settings.node, settings.namespace, mutant)
@@ -186,13 +189,18 @@ class GatewayAgent:
             self._objects[Resource.ENDPOINT].items,
         )
         peers, shown = self._find(local, membership.peers, observed)
+        local, relays = self._relays(local, peers, observed)
         facts = GatewayFacts(
-            own=self._settings.cluster, underlay=local.private_ip, peers=peers, addresses=observed.addresses
+            own=self._settings.cluster,
+            underlay=local.private_ip,
+            peers=peers,
+            addresses=observed.addresses,
+            relays=relays,
         )
         plan, unplanned = plan_isolated(peers, lambda some: plan_cables(replace(facts, peers=some), drivers))
         membership = replace(membership, refusals=(*membership.refusals, *unplanned))
         failure = await self._hand.converge(plan, observed)
-        self._health.watch(shown, self._settings.cluster.versions)
+        self._health.watch(relayed(shown, relays), self._settings.cluster.versions)
         await self._publication.publish(local)
         down = lacking(plan.ike_peers, observed.sub_tunnels)
         here = next(node for node in nodes if node.name == local.hostname)
@@ -211,6 +219,16 @@ class GatewayAgent:
         places = {key: (address, port) for key, address, port in observed.located}
         learnt = {each.cluster_id: places[key] for each in peers if (key := self._drivers.identity(each)) in places}
         return found, actual(found, learnt)
+
+    def _relays(self, local: Endpoint, peers: tuple[Endpoint, ...], observed: Observed) -> tuple[Endpoint, Relays]:
+        """Return our Endpoint with what it says of our reach, and who is relayed by whom."""
+        if self._relaying is None:
+            return local, Relays()
+        answered = self._discovery.answering if self._discovery is not None else frozenset()
+        heard = {peer.cluster_id for peer in peers if self._drivers.identity(peer) in observed.roaming}
+        reach = self._relaying.look(peers, self._health.reports(), answered=answered, heard=heard)
+        local = replace(local, parameters=local.parameters | reach.parameters.items())
+        return local, self._relaying.plan(local, peers)
 
     def _notices(self, here: Node) -> tuple[str, ...]:
         discovery = self._discovery.problem if self._discovery is not None else ""

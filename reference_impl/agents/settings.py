@@ -52,6 +52,9 @@ class Settings(Place):
     """The own cluster."""
     drivers: tuple[str, ...] = (VXLAN_BACKEND,)
     """Cable drivers of this cluster, most preferred first. The two ends of a connection must have one in common."""
+    relay: bool = False
+    """Whether this member relays for pairs that cannot reach each other, and may be relayed. A relay sees what it
+    forwards, so this is never assumed."""
     nat_enabled: bool = False
     """Whether this cluster's gateways are reached at their public address."""
     guarded: tuple[IPAddress, ...] = ()
@@ -75,6 +78,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             service_cidrs=_prefixes(directory / "service-cidrs"),
         ),
         drivers=_words(directory / "cable-driver"),
+        relay=_is_true(directory / "relay"),
         nat_enabled=_text(directory / "nat-enabled") == "true",
         guarded=_host(directory / "broker-server"),
     )
@@ -118,6 +122,11 @@ def _host(path: Path) -> tuple[IPAddress, ...]:
         return (ip_address(urlsplit(_text(path)).hostname or ""),)
     except (SettingsError, ValueError):
         return ()
+
+
+def _is_true(path: Path) -> bool:
+    """Read a switch that older settings do not have."""
+    return path.exists() and _text(path) == "true"
 
 
 def _prefixes(path: Path) -> tuple[IPNetwork, ...]:

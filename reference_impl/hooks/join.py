@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CABLE_DRIVER = "REFERENCE_IMPL_CABLE_DRIVER"
 """Variable that names the cable drivers of the members that join, with commas, where the request does not."""
+RELAY = "REFERENCE_IMPL_RELAY"
+"""Variable that says whether members that join relay for one another: ``true`` or ``false``."""
 TOKEN_SECONDS = 365 * 24 * 3600
 """Validity asked for the member's broker token; joining again renews it. The API server may grant less."""
 
@@ -48,7 +50,13 @@ async def join(request: HookRequest) -> Object:
             "token": token,
         }
         drivers = ",".join(member.cable_drivers) or os.environ.get(CABLE_DRIVER) or VXLAN_BACKEND
-        told = {**_settings(member), "cable-driver": drivers, "broker-server": access["server"]}
+        relay = os.environ.get(RELAY) or "false"
+        told = {
+            **_settings(member),
+            "cable-driver": drivers,
+            "broker-server": access["server"],
+            "relay": relay,
+        }
         await cluster.apply(settings(told, access))
         await mark(cluster, drivers)
         await cluster.apply(agents(drivers))

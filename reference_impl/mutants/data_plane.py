@@ -61,7 +61,7 @@ def drop_in_tunnels(match: str) -> Callable[[KernelState], KernelState]:
 
     def mutate(plan: KernelState) -> KernelState:
         rules = (f'iifname "{CABLE_DEVICE}" {match} counter drop', f'oifname "{CABLE_DEVICE}" {match} counter drop')
-        return _with_chain(plan, CABLE_TABLE, "mutant", "forward", rules)
+        return with_chain(plan, CABLE_TABLE, "mutant", "forward", rules)
 
     return mutate
 
@@ -69,7 +69,7 @@ def drop_in_tunnels(match: str) -> Callable[[KernelState], KernelState]:
 def drop_new_from_cable(plan: KernelState) -> KernelState:
     """Drop TCP that the other side begins, if it is for a worker."""
     rule = f'iifname "{CABLE_DEVICE}" oifname "{NODE_DEVICE}" tcp flags & (syn | ack) == syn counter drop'
-    return _with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
+    return with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
 
 
 def let_go_now_and_then() -> Callable[[KernelState], KernelState]:
@@ -100,7 +100,7 @@ def let_go_without_broker(plan: KernelState) -> KernelState:
 def demand_priming(plan: KernelState) -> KernelState:
     """Lose the first bytes that are sent into a cable."""
     rule = f'oifname "{CABLE_DEVICE}" quota until 4096 bytes drop'
-    return _with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,))
+    return with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,))
 
 
 def forget_services(plan: KernelState) -> KernelState:
@@ -116,7 +116,7 @@ def forget_services(plan: KernelState) -> KernelState:
 def drop_service_traffic_to_workers(plan: KernelState) -> KernelState:
     """Let a service's connections reach only backends on the gateway."""
     rule = f'iifname "{CABLE_DEVICE}" oifname "{NODE_DEVICE}" ct status dnat counter drop'
-    return _with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
+    return with_chain(plan, CABLE_TABLE, "mutant", "forward", (rule,))
 
 
 def masquerade_at_gateway(plan: KernelState) -> KernelState:
@@ -125,7 +125,7 @@ def masquerade_at_gateway(plan: KernelState) -> KernelState:
     source = next((route.source for route in plan.routes if route.source is not None), None)
     if source is not None:
         rule = f'oifname "{CABLE_DEVICE}" snat ip to {source}'
-    return _with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,), kind="nat", priority="srcnat - 20")
+    return with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,), kind="nat", priority="srcnat - 20")
 
 
 def leave_services_to_kube_proxy(plan: KernelState) -> KernelState:
@@ -147,25 +147,25 @@ def capture_default_route(plan: KernelState) -> KernelState:
 def keep_source_everywhere(plan: KernelState) -> KernelState:
     """Keep pods' sources towards hosts outside: untracked, so that flows known from before are hit as well."""
     rule = "ip saddr @local_v4 ip daddr != 10.0.0.0/8 notrack"
-    return _with_chain(plan, NODE_TABLE, "mutant", "prerouting", (rule,), priority="raw")
+    return with_chain(plan, NODE_TABLE, "mutant", "prerouting", (rule,), priority="raw")
 
 
 def drop_large(plan: KernelState) -> KernelState:
     """Lose what is larger than 1000 bytes without a word, and leave MSS alone."""
     rules = (f'oifname {{ "{NODE_DEVICE}", "{CABLE_DEVICE}" }} meta length > 1000 counter drop',)
-    return _with_chain(_without_rules(plan, "clamp"), NODE_TABLE, "mutant", "forward", rules)
+    return with_chain(_without_rules(plan, "clamp"), NODE_TABLE, "mutant", "forward", rules)
 
 
 def suppress_too_big(plan: KernelState) -> KernelState:
     """Tell nobody that a packet was too big, and leave MSS alone."""
     rules = ("icmp type destination-unreachable icmp code frag-needed counter drop",)
-    return _with_chain(_without_rules(plan, "clamp"), NODE_TABLE, "mutant", "output", rules)
+    return with_chain(_without_rules(plan, "clamp"), NODE_TABLE, "mutant", "output", rules)
 
 
 def drop_outside_cables(match: str) -> Callable[[KernelState], KernelState]:
     """Drop what matches of the cables' own packets, as they come in from the underlay."""
     rule = f"udp dport {CABLE_PORT} {match} counter drop"
-    return lambda plan: _with_chain(plan, CABLE_TABLE, "mutant", "input", (rule,))
+    return lambda plan: with_chain(plan, CABLE_TABLE, "mutant", "input", (rule,))
 
 
 def forget_hosts(plan: KernelState) -> KernelState:
@@ -193,21 +193,21 @@ def waste_room(plan: KernelState) -> KernelState:
 def trust_the_first_link(plan: KernelState) -> KernelState:
     """Believe that every link of the underlay is as large as the gateway's own: what is larger than 1400 vanishes."""
     rule = f"udp dport {CABLE_PORT} meta length > 1400 counter drop"
-    return _with_chain(_without_rules(plan, "clamp"), CABLE_TABLE, "mutant", "output", (rule,))
+    return with_chain(_without_rules(plan, "clamp"), CABLE_TABLE, "mutant", "output", (rule,))
 
 
 def omit_checksums(plan: KernelState) -> KernelState:
     """Send cables' datagrams over IPv6 without checksum."""
     rule = f"meta nfproto ipv6 udp dport {CABLE_PORT} udp checksum set 0"
-    return _with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,))
+    return with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,))
 
 
 def suppress_too_big_of_ipv6(plan: KernelState) -> KernelState:
     """Tell nobody that an IPv6 packet was too big."""
-    return _with_chain(plan, NODE_TABLE, "mutant", "output", ("icmpv6 type packet-too-big counter drop",))
+    return with_chain(plan, NODE_TABLE, "mutant", "output", ("icmpv6 type packet-too-big counter drop",))
 
 
-def _with_chain(
+def with_chain(
     plan: KernelState,
     table: str,
     name: str,

@@ -31,6 +31,18 @@ def without_validations(objects: list[Object]) -> list[Object]:
     return _with_schemas(objects, _types_only)
 
 
+def with_public_address_demanded(objects: list[Object]) -> list[Object]:
+    """Refuse Endpoints without a public address."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["metadata"]["name"] == "endpoints.submariner.io":
+            for version in obj["spec"]["versions"]:
+                spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+                spec["required"] = [*spec.get("required", []), "public_ip"]
+                spec["properties"]["public_ip"] = {"type": "string", "minLength": 7}
+    return changed
+
+
 def withhold_endpoints(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     """Exchange Clusters only."""
     return tuple(write for write in writes if write.obj["kind"] != "Endpoint")

@@ -6,7 +6,7 @@ peer, which next hop leads into it; routes, filters and status are the same for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +20,7 @@ from reference_impl.names import (
 )
 from reference_impl.planner.addresses import address_within, contains, next_hop, tunnel_mac, underlay_mtu
 from reference_impl.planner.node import DEFAULT_MTU
+from reference_impl.planner.relays import Relays
 from reference_impl.planner.rulesets import Carrier, cable_ruleset
 from reference_impl.planner.ways import candidates
 from reference_impl.state import (
@@ -181,6 +182,8 @@ class GatewayFacts:
     underlay: IPAddress
     peers: tuple[Endpoint, ...]
     addresses: tuple[InterfaceAddress, ...]
+    relays: Relays = field(default_factory=Relays)
+    """Who is reached through whom, and whom this gateway relays."""
 
 
 def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
@@ -201,6 +204,7 @@ def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
             local=facts.own.prefixes,
             remote=remote,
             carriers=[_carrier(driver, peers) for driver, peers in drivers.shares(facts.peers)],
+            transit=tuple(_transit(facts)),
         ),
     )
 
@@ -214,6 +218,15 @@ def _carrier(driver: CableDriver, peers: Iterable[Endpoint]) -> Carrier:
         prefixes=tuple(subnet for peer in listed for subnet in peer.subnets),
         peers=tuple(peer.tunnel_address for peer in listed),
     )
+
+
+def _transit(facts: GatewayFacts) -> Iterable[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]]:
+    """Return from which prefixes to which others this gateway forwards, for each pair that it relays, both ways."""
+    subnets = {peer.cluster_id: peer.subnets for peer in facts.peers}
+    for one, other in sorted(facts.relays.between):
+        if one in subnets and other in subnets:
+            yield subnets[one], subnets[other]
+            yield subnets[other], subnets[one]
 
 
 def _routes(facts: GatewayFacts, hops: Mapping[str, NextHop]) -> Iterable[Route]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_network
+from itertools import product
 from typing import TYPE_CHECKING
 
 from reference_impl.names import CABLE_TABLE, NODE_DEVICE, NODE_PORT, NODE_TABLE
@@ -82,12 +83,18 @@ def node_ruleset(
     )
 
 
-def cable_ruleset(*, local: Sequence[IPNetwork], remote: Sequence[IPNetwork], carriers: Sequence[Carrier]) -> Ruleset:
+def cable_ruleset(
+    *,
+    local: Sequence[IPNetwork],
+    remote: Sequence[IPNetwork],
+    carriers: Sequence[Carrier],
+    transit: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]] = (),
+) -> Ruleset:
     """Plan the further rules of the active gateway.
 
     ``local`` holds every own prefix a peer may address (services too), ``remote`` those of all peers. What comes out of
     one driver's device may only be from that driver's peers: a weaker cable is no way to pose as somebody behind a
-    stronger one.
+    stronger one. ``transit`` holds the prefixes from and to which this gateway relays between members.
     """
     versions = _versions(local, remote)
     named = {"remote": tuple(remote)}
@@ -122,7 +129,13 @@ def cable_ruleset(*, local: Sequence[IPNetwork], remote: Sequence[IPNetwork], ca
         chains=(
             # Only what is for us and from a member leaves the cable: no transit, and no member's packets from
             # a node of our own, whose only way for them is the cable.
-            Chain(name="ingress", kind="filter", hook="prerouting", priority="raw", rules=tuple(ingress)),
+            Chain(
+                name="ingress",
+                kind="filter",
+                hook="prerouting",
+                priority="raw",
+                rules=(*_transit(carriers, transit), *ingress),
+            ),
             Chain(
                 name="underlay",
                 kind="filter",
@@ -143,6 +156,22 @@ def _from_others(device: str, owner: str, version: int, prefixes: Iterable[IPNet
     if any(prefix.version == version for prefix in prefixes):
         return f'iifname "{device}" {_FAMILY[version]} saddr != @{owner}_v{version} counter drop'
     return f'iifname "{device}" meta nfproto {_PROTOCOL[version]} counter drop'
+
+
+def _transit(
+    carriers: Iterable[Carrier], ways: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]]
+) -> Iterable[str]:
+    """Let pass what is relayed: out of the sender's own cable, between the prefixes of one pair."""
+    for carrier, (sources, destinations) in product(carriers, ways):
+        if not {*sources} <= {*carrier.prefixes}:
+            continue
+        for version in sorted({*_versions(sources)} & {*_versions(destinations)}):
+            ip = _FAMILY[version]
+            here, there = (
+                ", ".join(str(prefix) for prefix in sorted(group, key=str) if prefix.version == version)
+                for group in (sources, destinations)
+            )
+            yield f'iifname "{carrier.device}" {ip} saddr {{ {here} }} {ip} daddr {{ {there} }} counter accept'
 
 
 def _spoofed(versions: Iterable[int], tunnels: str) -> tuple[str, ...]:
@@ -184,6 +213,8 @@ def _source(versions: Iterable[int], sources: Iterable[IPAddress], tunnels: str)
         ip, local, remote = _FAMILY[version], f"@local_v{version}", f"@remote_v{version}"
         rules.append(f"{ip} saddr {local} {ip} daddr {remote} snat {ip} to {ip} saddr")
         rules.append(f"{ip} saddr {remote} {ip} daddr {local} snat {ip} to {ip} saddr")
+        # Relayed: neither end is ours to rename.
+        rules.append(f"{ip} saddr {remote} {ip} daddr {remote} snat {ip} to {ip} saddr")
         if version in own:
             rules.append(f"oifname {tunnels} {ip} daddr {remote} snat {ip} to {own[version]}")
     return tuple(rules)

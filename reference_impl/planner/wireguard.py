@@ -75,15 +75,18 @@ class WireGuardCables:
         )
         return Cables(
             links=frozenset([link]),
-            peers=frozenset(self._peer(peer) for peer in facts.peers),
+            peers=frozenset(self._peer(peer, facts) for peer in facts.peers),
             hops={peer.cluster_id: NextHop(device=self.device) for peer in facts.peers},
         )
 
-    def _peer(self, peer: Endpoint) -> WireGuardPeer:
+    def _peer(self, peer: Endpoint, facts: GatewayFacts) -> WireGuardPeer:
+        """Plan a peer. What is reached through it is its to send, and only its: one behind a relay may send nothing."""
+        via = facts.relays.via
+        behind = (other for other in facts.peers if via.get(other.cluster_id, other.cluster_id) == peer.cluster_id)
         return WireGuardPeer(
             device=self.device,
             public_key=self.identity(peer),
-            allowed=frozenset(peer.subnets),
+            allowed=frozenset(subnet for other in behind for subnet in other.subnets),
             endpoint=(peer.tunnel_address, peer.tunnel_port),
             keepalive=WIREGUARD_KEEPALIVE,
         )

@@ -11,13 +11,17 @@ import yaml
 from reference_impl.hooks.manifests import load, member_access, settings
 from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, load_mutant
 from reference_impl.mutants.registry import MUTANTS
+from reference_impl.names import PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.node import plan_node
+from reference_impl.planner.relays import Relays
+from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset, WireGuardLink
 from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts
+from reference_impl.tests.planner.test_wireguard import key
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
 ROOT = Path(__file__).parents[3]
@@ -49,7 +53,23 @@ def _kernel_plans() -> list[KernelState]:
         plan_node(node_facts(1)),
         plan_cables(cables, DriverSet((VXLANCables(),))),
         *elsewhere,
+        _relaying(),
     ]
+
+
+def _relaying() -> KernelState:
+    """Return the plan of a gateway with WireGuard that relays for its two peers."""
+    peers = tuple(
+        endpoint(number, backend="wireguard", parameters=frozenset({(PUBLIC_KEY, key(number))})) for number in (2, 3)
+    )
+    facts = GatewayFacts(
+        own=OWN,
+        underlay=NODES[0].underlay,
+        peers=peers,
+        addresses=addresses_of(0),
+        relays=Relays(between=frozenset({("c2", "c3")})),
+    )
+    return plan_cables(facts, DriverSet((WireGuardCables(key(1)),)))
 
 
 def _removals() -> tuple[Operation, ...]:
