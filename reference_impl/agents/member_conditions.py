@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.api import APIError, Resource
 from reference_impl.names import CLUSTER_ID_LABEL
 from reference_impl.planner.conditions import peer_conditions, refused_conditions, stamped, waiting_conditions
+from reference_impl.protocols.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,8 +35,10 @@ class MemberConditions:
 
     async def write(self, peers: Sequence[PeerReport], refusals: Sequence[Refusal], failure: str) -> None:
         """Write what differs. One that cannot be written is logged: conditions are for readers, not for packets."""
+        # A member with two IP versions is connected when both are: the worse one is written last.
+        worst_last = sorted(peers, key=lambda peer: peer.state is not Health.CONNECTED)
         known = {
-            **{peer.endpoint.cluster_id: peer_conditions(peer, failure) for peer in peers},
+            **{peer.endpoint.cluster_id: peer_conditions(peer, failure) for peer in worst_last},
             **{refusal.cluster_id: refused_conditions(refusal) for refusal in refusals},
         }
         for obj in self._clusters.items:

@@ -32,8 +32,8 @@ class Family:
 
 def connection_metrics(local: Endpoint, peers: Iterable[PeerReport]) -> str:
     """Return the exposition of all connections of a gateway; every status of a peer is there, one of them is 1."""
-    listed = sorted(peers, key=lambda peer: peer.endpoint.cluster_id)
-    labelled = [(peer, _labels(local, peer.endpoint)) for peer in listed]
+    listed = sorted(peers, key=lambda peer: (peer.endpoint.cluster_id, peer.version))
+    labelled = [(peer, {**_labels(local, peer.endpoint), "ip_version": str(peer.version)}) for peer in listed]
     return render(
         [
             Family(

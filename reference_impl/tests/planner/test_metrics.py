@@ -44,3 +44,9 @@ def test_latency_is_the_last_round_trip_and_nothing_before_the_first() -> None:
 def test_a_peers_name_never_becomes_a_line_of_its_own(hostname: str) -> None:
     text = connection_metrics(LOCAL, [report(Health.CONNECTED, 0.1, hostname=hostname)])
     assert len(text.split("\n")) == len(connection_metrics(LOCAL, [report(Health.CONNECTED, 0.1)]).split("\n"))
+
+
+def test_two_ip_versions_of_one_peer_are_two_series() -> None:
+    both = [report(Health.CONNECTED, 0.1), replace(report(Health.LOST, 0.2), version=6)]
+    found = samples(connection_metrics(LOCAL, both), "submariner_connection_latency_seconds")
+    assert len({line.rpartition(" ")[0] for line in found}) == len(both)
