@@ -48,6 +48,6 @@ def test_udp_that_may_not_be_fragmented_arrives_or_is_reported_too_big(lab: Lab,
 
 
 def ladder(lab: Lab, family: IPFamily) -> list[int]:
-    """Return payloads of packets from 40 bytes below the underlay's MTU to 100 above."""
+    """Return payloads of packets from 120 bytes below the underlay's MTU, more than any cable takes, to 100 above."""
     mtu = lab.underlay_mtu(family)
-    return [size - lab.udp_overhead(family) for size in range(mtu - 40, mtu + 101, 20)]
+    return [size - lab.udp_overhead(family) for size in range(mtu - 120, mtu + 101, 20)]

@@ -95,3 +95,14 @@ def test_the_configuration_chooses_who_carries_the_packets_and_touches_no_table_
     assert " kernel-libipsec kernel-netlink" not in kernel
     assert "install_routes = no" in userspace
     assert f"unix://{tmp_path}/charon.vici" in userspace
+
+
+def test_a_peer_is_asked_evenly_until_it_is_given_up(tmp_path: Path) -> None:
+    """With growing pauses an SA that works again can be given up over a request that was lost seconds before."""
+    said = dict(
+        line.strip().split(" = ")
+        for line in ipsec_engine.configuration(tmp_path, libipsec=True).splitlines()
+        if "retransmit" in line
+    )
+    assert float(said["retransmit_base"]) == 1.0
+    assert float(said["retransmit_timeout"]) <= 0.5
