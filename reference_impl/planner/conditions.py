@@ -120,6 +120,8 @@ def _connected(peer: PeerReport) -> Condition:
     if address is None:
         message = "the peer offers no healthCheckIP: nothing can be confirmed"
         return Condition(type=CONNECTED, status=UNKNOWN, reason="NoHealthCheckIP", message=message)
+    if peer.lacking:
+        return Condition(type=CONNECTED, status=FALSE, reason="PartOfCableDown", message=peer.lacking)
     match peer.health:
         case Health.CONNECTED:
             return Condition(

@@ -70,3 +70,9 @@ def test_one_reason_for_all_refusals_is_the_gateways_reason() -> None:
     other = replace(refusal, cluster_id="south", reason="DriverMismatch")
     conditions = gateway_conditions(active=True, peers=(), refusals=(refusal, other), failure="")
     assert next(one for one in conditions if one.type == "Accepted").reason == "MembersRefused"
+
+
+def test_a_cable_that_works_in_part_is_not_connected() -> None:
+    part = replace(report(2, Health.CONNECTED), lacking="10.102.0.0/16 has no tunnel")
+    found = next(one for one in peer_conditions(part, "") if one.type == "Connected")
+    assert (found.status, found.reason, found.message) == ("False", "PartOfCableDown", "10.102.0.0/16 has no tunnel")
