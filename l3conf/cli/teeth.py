@@ -38,23 +38,26 @@ def teeth(implementation: Path, only: tuple[str, ...], seed: int | None, *, as_j
     from l3conf.cli.certify import preflight  # noqa: PLC0415 - `l3conf --help` needs none of this
     from l3conf.plugin.process import Selection  # noqa: PLC0415
     from l3conf.teeth.catalogue import choose, load_mutants, null_implementations  # noqa: PLC0415
-    from l3conf.teeth.matrix import judge  # noqa: PLC0415
-    from l3conf.teeth.trials import run_trials  # noqa: PLC0415
+    from l3conf.teeth.matrix import doubtful, judge  # noqa: PLC0415
+    from l3conf.teeth.trials import look_again, run_trials  # noqa: PLC0415
 
     preflight(Selection(implementation=implementation))
     mutants = choose(load_mutants(implementation), only)
     rows = tuple(dict.fromkeys(row for mutant in mutants for row in mutant.kills))
     nulls = {} if only else null_implementations()
     began = time.monotonic()
-    results = run_trials(
-        _trials(implementation, mutants, rows, nulls),
-        lambda result: None if as_json else _tell(result),
-        seed=random.randrange(1 << 31) if seed is None else seed,  # noqa: S311 - order, not secrets
-    )
+    seed = random.randrange(1 << 31) if seed is None else seed  # noqa: S311 - order, not secrets
+    trials = _trials(implementation, mutants, rows, nulls)
+    results = run_trials(trials, lambda result: None if as_json else _tell(result), seed=seed)
+    doubts = doubtful(mutants, results)
+    if doubts:
+        _say(f"looking again, one at a time: {', '.join(doubts)}", quiet=as_json)
+        results = look_again(trials, results, doubts, lambda result: None if as_json else _tell(result), seed=seed)
     matrix = judge(mutants, results, nulls=[result for result in results if result.name in nulls], rows=rows)
     seconds = time.monotonic() - began
     if as_json:
-        click.echo(json.dumps({**matrix.to_json(), "seconds": round(seconds, 1)}))
+        tried_again = {name: list(rows) for name, rows in doubts.items()}
+        click.echo(json.dumps({**matrix.to_json(), "triedAgain": tried_again, "seconds": round(seconds, 1)}))
     else:
         _print_matrix(matrix, seconds)
     return 1 if matrix.findings else 0
@@ -96,6 +99,11 @@ def _trials(
             for one in mutants
         ),
     ]
+
+
+def _say(text: str, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(text)
 
 
 def _tell(result: TrialResult) -> None:

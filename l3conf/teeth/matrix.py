@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from l3conf.verdict import Verdict
@@ -99,6 +99,38 @@ class Matrix:
         }
 
 
+def doubtful(mutants: Iterable[Mutant], results: Sequence[TrialResult]) -> dict[str, tuple[str, ...]]:
+    """Return, by trial, the rows that gave another verdict than the trial is there to show.
+
+    Null implementations are not among them: what they passed, they passed.
+    """
+    kills = {mutant.name for mutant in mutants}
+    wanted = {result.name: Verdict.FAIL if result.name in kills else Verdict.PASS for result in results}
+    found = {
+        result.name: tuple(row for row, verdict in result.verdicts.items() if verdict is not wanted[result.name])
+        for result in results
+        if result.name in kills or _is_control(result)
+    }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def corrected(first: TrialResult, second: TrialResult) -> TrialResult:
+    """Return a trial's result with the rows that were tried again."""
+    return replace(
+        first,
+        verdicts={**first.verdicts, **second.verdicts},
+        messages={
+            **{row: text for row, text in first.messages.items() if row not in second.verdicts},
+            **second.messages,
+        },
+        seconds=first.seconds + second.seconds,
+    )
+
+
+def _is_control(result: TrialResult) -> bool:
+    return result.name.partition(" ")[0] == CONTROL
+
+
 def judge(
     mutants: Sequence[Mutant],
     results: Iterable[TrialResult],
@@ -108,7 +140,7 @@ def judge(
 ) -> Matrix:
     """Judge all trials; ``rows`` are those that the control had to pass."""
     by_name = {result.name: result for result in results}
-    control = _joined([result for name, result in by_name.items() if name.partition(" ")[0] == CONTROL])
+    control = _joined([result for result in by_name.values() if _is_control(result)])
     verdicts = {row: control.verdicts.get(row, Verdict.NOT_RUN) for row in rows}
     return Matrix(
         mutants=tuple(mutants),

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,11 +15,11 @@ from l3conf.plugin.forked import ForkedRun, fork, preload
 from l3conf.plugin.process import Selection, end, sigterm_interrupts
 from l3conf.report.events import TestFinished, read_all_events
 from l3conf.report.output import EVENTS
-from l3conf.teeth.matrix import TrialResult
+from l3conf.teeth.matrix import TrialResult, corrected
 from l3conf.verdict import Verdict, judge_test, judge_tests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 AT_ONCE = 3
 """Trials that run side by side: one more than the smallest machine of CI has CPUs, since they wait half the time."""
@@ -60,7 +60,9 @@ class _Running:
     began: float
 
 
-def run_trials(trials: Iterable[Trial], told: Callable[[TrialResult], None], *, seed: int) -> list[TrialResult]:
+def run_trials(
+    trials: Iterable[Trial], told: Callable[[TrialResult], None], *, seed: int, at_once: int = AT_ONCE
+) -> list[TrialResult]:
     """Run all trials and return their results in the order in which they ended; ``told`` hears of each at once.
 
     Whatever ends this early, Ctrl-C and SIGTERM included, ends the labs of all trials.
@@ -72,7 +74,7 @@ def run_trials(trials: Iterable[Trial], told: Callable[[TrialResult], None], *, 
     with sigterm_interrupts():
         try:
             while waiting or running:
-                while waiting and len(running) < AT_ONCE:
+                while waiting and len(running) < at_once:
                     running.append(_start(waiting.popleft(), seed))
                 for one in [one for one in running if one.process.poll() is not None]:
                     running.remove(one)
@@ -84,6 +86,24 @@ def run_trials(trials: Iterable[Trial], told: Callable[[TrialResult], None], *, 
                 end(one.process)
                 shutil.rmtree(one.folder, ignore_errors=True)
     return results
+
+
+def look_again(
+    trials: Iterable[Trial],
+    results: Iterable[TrialResult],
+    doubts: Mapping[str, Sequence[str]],
+    told: Callable[[TrialResult], None],
+    *,
+    seed: int,
+) -> list[TrialResult]:
+    """Try the doubtful rows of trials once more, one trial at a time, and return all results with what came of it.
+
+    Several labs on few processors can miss the tight budgets of trials; by itself a lab keeps them. What is still
+    wrong then is a finding.
+    """
+    again = [replace(trial, rows=tuple(doubts[trial.name])) for trial in trials if trial.name in doubts]
+    second = {result.name: result for result in run_trials(again, told, seed=seed, at_once=1)}
+    return [corrected(first, second[first.name]) if first.name in second else first for first in results]
 
 
 def _start(trial: Trial, seed: int) -> _Running:

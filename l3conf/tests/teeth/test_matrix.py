@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l3conf.teeth.catalogue import Mutant
-from l3conf.teeth.matrix import CONTROL, Bite, Matrix, TrialResult, bite_of, is_control_plane, judge
+from l3conf.teeth.matrix import (
+    CONTROL,
+    Bite,
+    Matrix,
+    TrialResult,
+    bite_of,
+    corrected,
+    doubtful,
+    is_control_plane,
+    judge,
+)
 from l3conf.verdict import Verdict
 
 MUTANT = Mutant(name="m", breaks="it", kills=("L3-F1", "L3-F5"))
@@ -61,3 +71,19 @@ def test_sections_a_and_c_read_apis_only() -> None:
         "L3-A1",
         "L3-C1",
     ]
+
+
+def test_only_rows_that_did_not_show_what_they_should_are_looked_at_again() -> None:
+    variant = result(f"{CONTROL} other", F1=Verdict.ERROR, F5=Verdict.PASS)
+    null = result("null", F1=Verdict.PASS)
+    trials = [SOUND, variant, result("m", F1=Verdict.PASS, F5=Verdict.FAIL), null]
+    assert doubtful([MUTANT], trials) == {f"{CONTROL} other": ("L3-F1",), "m": ("L3-F1",)}
+
+
+def test_a_second_look_counts_for_its_rows_alone() -> None:
+    first = result("m", "late", F1=Verdict.ERROR, F5=Verdict.FAIL)
+    seen = corrected(first, result("m", F1=Verdict.FAIL))
+    assert seen.verdicts == {"L3-F1": Verdict.FAIL, "L3-F5": Verdict.FAIL}
+    assert seen.messages == {"L3-F1": "", "L3-F5": "late"}
+    still_wrong = corrected(first, result("m", "late again", F1=Verdict.ERROR))
+    assert matrix(SOUND, still_wrong).findings == ["m wrong verdict at L3-F1: late again"]
