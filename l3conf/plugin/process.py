@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -105,13 +106,31 @@ def launch(selection: Selection, output: IO[bytes] | None, scratch: Path, *more:
 
     ``scratch`` is the caller's to remove, when the process has ended.
     """
-    return subprocess.Popen(
-        [*command(selection, *more), "--basetemp", str(scratch / "pytest")],
-        stdout=output,
-        stderr=subprocess.STDOUT if output is not None else None,
-        env=run_environment(scratch),
-        start_new_session=output is not None,
-    )
+    with _interruptible():
+        return subprocess.Popen(
+            [*command(selection, *more), "--basetemp", str(scratch / "pytest")],
+            stdout=output,
+            stderr=subprocess.STDOUT if output is not None else None,
+            env=run_environment(scratch),
+            start_new_session=output is not None,
+        )
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let processes started meanwhile hear SIGINT: a shell ignores it for what it runs in the background.
+
+    Ignored signals are inherited, and a run that cannot be interrupted would leave its labs behind.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Running(Protocol):

@@ -91,6 +91,16 @@ def test_a_run_that_is_left_early_is_interrupted_and_ends_in_order(endless: Path
     assert endless.read_text() == "interrupted"
 
 
+def test_a_run_in_the_background_of_a_shell_can_be_interrupted_too(endless: Path, tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        leave_early(endless, tmp_path / "log", lambda: operator.truediv(1, 0))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert endless.read_text() == "interrupted"
+
+
 def test_sigterm_counts_as_an_interrupt_and_ends_the_run(endless: Path, tmp_path: Path) -> None:
     running = leave_early(endless, tmp_path / "log", lambda: signal.raise_signal(signal.SIGTERM))
     assert running.poll() is not None
