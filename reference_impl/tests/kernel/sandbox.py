@@ -24,7 +24,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def sandboxed(body: Callable[P, None]) -> Callable[P, None]:
-    """Run a test in a child that has its own user, network and mount namespaces; its failure is the test's."""
+    """Run a test in a child that has its own user, network, mount and pid namespaces; its failure is the test's."""
 
     @functools.wraps(body)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
