@@ -11,9 +11,6 @@ import errno
 import functools
 from typing import TYPE_CHECKING, Any
 
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
-
 from reference_impl.drivers import nftables
 from reference_impl.drivers.conntrack import forget_translated_flows
 from reference_impl.drivers.firewalls import Firewalls
@@ -21,6 +18,7 @@ from reference_impl.drivers.ipsec_device import IPsecDevice, IPsecView
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.kernel_routes import ROUTE_TYPES, KernelRoutes
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
+from reference_impl.drivers.netlink import IPRoute, NetlinkError
 from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
 from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
 from reference_impl.operations import Operation, Verb
