@@ -1,4 +1,4 @@
-"""Tunnels between two gateway nodes, made by hand with ``ip`` and ``wg``: what cables are measured against."""
+"""Tunnels between two gateway nodes, made by hand with the tools of each: what cables are measured against."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from l3conf.bench import by_hand_ipsec
 from l3conf.bench.runners import UnavailableError
 from l3conf.errors import LabError
 from l3conf.labs.emulated import EmulatedLab
@@ -91,6 +92,14 @@ def wireguard(lab: EmulatedLab, one: End, other: End) -> None:
         HeldCommand(lab, here.place, script, f"ip route show {there.pods} | grep -q {_DEVICE}")
 
 
+def ipsec(lab: EmulatedLab, one: End, other: End) -> None:
+    """Connect two gateway nodes by IPsec: strongSwan, ``swanctl``, ESP in the kernel where it can, else libipsec."""
+    secret = by_hand_ipsec.new_secret()
+    for here, there in ((one, other), (other, one)):
+        script = by_hand_ipsec.script(here, there, secret, calls=here is other)
+        HeldCommand(lab, here.place, script, by_hand_ipsec.ready(here))
+
+
 def _wireguard_keys() -> tuple[str, str]:
     try:
         private = subprocess.run(["wg", "genkey"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
@@ -112,4 +121,8 @@ def _shell(lab: EmulatedLab, place: str, script: str) -> None:
         raise LabError(f"a tunnel by hand did not come up: {said.strip()}", where=place)
 
 
-TUNNELS: Mapping[str, Callable[[EmulatedLab, End, End], None]] = {"vxlan": vxlan, "wireguard": wireguard}
+TUNNELS: Mapping[str, Callable[[EmulatedLab, End, End], None]] = {
+    "vxlan": vxlan,
+    "wireguard": wireguard,
+    "ipsec": ipsec,
+}

@@ -1,8 +1,8 @@
 """``l3conf bench cables``: one TCP stream through a cable, against the same tunnel made by hand.
 
 Two labs of the same topology stand side by side, one with the implementation in it, one with a tunnel between its
-gateway nodes made by ``ip`` and ``wg``. A pod on one gateway node sends to one on the other, now here, now there; the
-receiver counts. Interleaved, because machines are noisy; the ratio of medians counts.
+gateway nodes made by ``ip``, ``wg`` or ``swanctl``. A pod on one gateway node sends to one on the other, now here, now
+there; the receiver counts. Interleaved, because machines are noisy; the ratio of medians counts.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ print(stream.recv(64).decode())
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    default=(Path("reference_impl/impl.yaml"), Path("reference_impl/impl-wireguard.yaml")),
+    default=tuple(Path("reference_impl", f"impl{driver}.yaml") for driver in ("", "-wireguard", "-ipsec")),
     show_default=True,
     help="Implementation files.",
 )
@@ -80,7 +80,7 @@ print(stream.recv(64).decode())
     "tunnels",
     multiple=True,
     type=click.Choice(list(TUNNELS)),
-    default=("vxlan", "wireguard"),
+    default=("vxlan", "wireguard", "ipsec"),
     show_default=True,
     help="For each file in turn, the tunnel made by hand that its cable is measured against.",
 )

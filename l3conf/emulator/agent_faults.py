@@ -1,4 +1,8 @@
-"""Agents that die or hang: the processes of every pod on a node that is neither the suite's nor the cluster's own."""
+"""Agents that die or hang: the processes of every pod on a node that is neither the suite's nor the cluster's own.
+
+Only agents are killed, and an agent is what can speak to the API: a container without a credential decides nothing. It
+carries packets, as a kernel would, and the death of a data plane is another question than that of its masters.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from l3conf.emulator.apiserver.service_accounts import MOUNT_PATH
 from l3conf.errors import LabError
 from l3conf.model.faults import AgentsFrozen, AgentsKilled
 
@@ -29,10 +34,11 @@ class AgentFaults:
 
     async def begin(self, fault: AgentsFrozen | AgentsKilled) -> Callable[[], Awaitable[None]]:
         """Begin a fault; return what ends it. ``LabError`` if no agent runs there."""
-        agents = list(self._agents(fault.cluster, fault.node))
+        killed = isinstance(fault, AgentsKilled)
+        agents = list(self._agents(fault.cluster, fault.node, speaking=killed))
         if not agents:
             raise LabError("no agent runs there", where=f"{fault.cluster}@{fault.node}")
-        if isinstance(fault, AgentsKilled):
+        if killed:
             for agent in agents:
                 agent.signal(signal.SIGKILL)
             return _nothing
@@ -45,13 +51,19 @@ class AgentFaults:
 
         return thaw
 
-    def _agents(self, cluster: str, node: str) -> Iterator[RunningProcess]:
-        """Yield the first process of every running container of an agent."""
+    def _agents(self, cluster: str, node: str, *, speaking: bool) -> Iterator[RunningProcess]:
+        """Yield the first process of every running container; ``speaking``: of those that can speak to the API."""
         for kubelet in self._clusters[cluster].kubelets if cluster in self._clusters else ():
             for worker in kubelet.workers.values() if kubelet.node == node else ():
                 if worker.pod["metadata"]["namespace"] not in SPARED:
-                    running = (runner.process.current for runner in worker.containers)
+                    chosen = (one for one in worker.containers if not speaking or can_speak(one.container))
+                    running = (runner.process.current for runner in chosen)
                     yield from (process for process in running if process is not None and process.pid)
+
+
+def can_speak(container: Mapping[str, Any]) -> bool:
+    """Say whether a container has a credential for its cluster's API. Pure."""
+    return any(mount.get("mountPath") == MOUNT_PATH for mount in container.get("volumeMounts") or ())
 
 
 def _signal_tree(pid: int, number: int) -> None:

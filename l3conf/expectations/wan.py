@@ -13,6 +13,7 @@ outsider sends beside the beacon. A capture that misses any of this, or lost fra
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from l3conf.capture.packets import Packet, packets_of
 from l3conf.errors import LabError
 from l3conf.expectations.filters import DISCARD, Filter
+from l3conf.expectations.nesting import nested
 from l3conf.expectations.places import Outsider, Service, Stranger
 from l3conf.expectations.traffic import Traffic
 from l3conf.model import addressing
@@ -30,7 +32,7 @@ from l3conf.probes.packets import udp_packet
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from l3conf.expectations.harness import Harness
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 _MARK_SIZE = 16
 _MOST_LINES = 12
+UDP_HEADERS = {IPFamily.IPV4: 28, IPFamily.IPV6: 48}
+"""Bytes of IP and UDP header without options."""
 _LARGE = 1000
 """Bytes; neither health checks nor key exchanges send as much, and it fits every tunnel (IPv6: 1280)."""
 
@@ -109,11 +113,32 @@ class WanCapture:
 
     def between(self, source: str, destination: str) -> tuple[Packet, ...]:
         """Return what site ``source`` has sent to site ``destination``, as it passed the WAN, oldest first."""
+        return self._between(self.packets(), source, destination)
+
+    def _between(self, packets: Iterable[Packet], source: str, destination: str) -> tuple[Packet, ...]:
         wan = Wan(self.harness, self.outsider)
         here, there = wan.prefixes_of(source), wan.prefixes_of(destination)
-        return tuple(
-            packet for packet in self.packets() if _is_in(packet.source, here) and _is_in(packet.destination, there)
-        )
+        return tuple(packet for packet in packets if _is_in(packet.source, here) and _is_in(packet.destination, there))
+
+    def shows_no_tunnel_in_a_tunnel(self, size: int, family: IPFamily) -> None:
+        """Expect that nothing which passed between sites is wrapped twice (``expectations.nesting``).
+
+        ``size``: payload in bytes of the datagrams that flow meanwhile, larger than anything else that passes.
+        """
+        clusters = self.harness.lab.topology.clusters
+        length = size + UDP_HEADERS[family]
+        gateways = {cluster.name: addressing.gateway_addresses(cluster) for cluster in clusters}
+        seen = self.packets()
+        packets = [each for pair in itertools.permutations(gateways, 2) for each in self._between(seen, *pair)]
+        pairs = [
+            (one, other)
+            for here, there in itertools.combinations(gateways.values(), 2)
+            for one, other in itertools.product(here, there)
+            if one.version == other.version
+        ]
+        if found := nested(packets, pairs, length):
+            lines = "\n".join(f"  {line}" for line in found[:_MOST_LINES])
+            raise AssertionError(f"{len(found)} tunnel packets were sent into a tunnel:\n{lines}")
 
     def keeps_out_of_tunnels(self, traffic: Traffic, *, control: Traffic) -> None:
         """Expect that no packet of these flows passes between sites, in whatever wrapping.

@@ -59,6 +59,12 @@ def node_addresses(cluster: ClusterSpec, node_index: int) -> tuple[IPAddress, ..
     return tuple(host(cidr, FIRST_NODE_OFFSET + node_index) for cidr in cluster.node_cidrs)
 
 
+def gateway_addresses(cluster: ClusterSpec) -> tuple[IPAddress, ...]:
+    """Return the underlay addresses of all gateway nodes of a cluster."""
+    indices = (index for index, node in enumerate(cluster.nodes) if node.gateway)
+    return tuple(address for index in indices for address in node_addresses(cluster, index))
+
+
 def pod_ranges(cluster: ClusterSpec, node_index: int) -> tuple[IPNetwork, ...]:
     """Return the slice of every pod CIDR that belongs to a node (Node ``spec.podCIDRs``)."""
     return tuple(_slice(cidr, node_index, len(cluster.nodes)) for cidr in cluster.pod_cidrs)

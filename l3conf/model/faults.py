@@ -95,7 +95,8 @@ class ReversePathFilter:
 class AgentsKilled:
     """The agents on a node get SIGKILL. Over as soon as it has begun: kubelets restart what ended.
 
-    An agent is every pod that is neither the suite's own nor in ``kube-system``.
+    An agent is every container that can speak to the API, in pods that are neither the suite's own nor in
+    ``kube-system``. One that cannot (``automountServiceAccountToken: false``) decides nothing: it carries packets.
     """
 
     cluster: str

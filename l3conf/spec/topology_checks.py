@@ -1,7 +1,8 @@
 """What a topology file may say beyond its schema: pure functions from its data to problems.
 
 Ranges of different clusters may overlap (that is what the ``overlap`` profile is about), with one exception: the
-underlay (every site's LAN and the WAN) is one routed network, so nothing may overlap it.
+underlay (every site's LAN and the WAN) is one routed network, so nothing may overlap it. Only a cluster's own pod
+range may hold its LAN, beyond the slices of its nodes: in clouds whose network gives addresses to pods and nodes alike.
 """
 
 from __future__ import annotations
@@ -156,11 +157,17 @@ def _family_problems(path: FieldPath, ranges: Iterable[_Range]) -> Iterator[Prob
 def _overlap_problems(ranges: list[_Range]) -> Iterator[Problem]:
     for first, second in itertools.combinations(ranges, 2):
         apart = first.cluster != second.cluster and not (first.underlay or second.underlay)
-        if apart or first.network.version != second.network.version:
+        if apart or first.network.version != second.network.version or _is_lan_among_pods(first, second):
             continue
         if first.network.overlaps(second.network):  # the versions are equal here
             what = f"{second.network} overlaps {first.network} of {field_name(first.path)}"
             yield Problem(second.path, what, "choose disjoint ranges")
+
+
+def _is_lan_among_pods(pods: _Range, lan: _Range) -> bool:
+    """Say whether the second range is the LAN of the cluster whose pod range, the first, holds all of it."""
+    kinds = (pods.path[-2], lan.path[-2])
+    return pods.cluster == lan.cluster and kinds == ("podCIDRs", "nodeCIDRs") and lan.network.subnet_of(pods.network)  # type: ignore[arg-type]
 
 
 def _wan_problems(topology: Topology) -> Iterator[Problem]:
@@ -184,9 +191,15 @@ def _cluster_size_problems(base: FieldPath, cluster: ClusterSpec) -> Iterator[Pr
             what = f"{cidr} is too {'small' if host_bits < MIN_SERVICE_HOST_BITS else 'large'} for services"
             yield Problem((*base, "serviceCIDRs", index), what, f"use a length from /{shortest} to /{longest}")
     try:
-        addressing.pod_ranges(cluster, len(cluster.nodes) - 1)
+        slices = [piece for index in range(len(cluster.nodes)) for piece in addressing.pod_ranges(cluster, index)]
     except ValueError as error:
         yield Problem((*base, "podCIDRs"), str(error), "use a shorter prefix or fewer nodes")
+        return
+    for index, cidr in enumerate(cluster.node_cidrs):
+        for piece in slices:
+            if piece.version == cidr.version and piece.overlaps(cidr):
+                what = f"{cidr} overlaps {piece}, where a node has its pods"
+                yield Problem((*base, "nodeCIDRs", index), what, "choose a range beyond the nodes' slices")
 
 
 def _carriage_problems(base: FieldPath, cluster: ClusterSpec, wan: Sequence[IPNetwork]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.names import NODE_DEVICE, NODE_TABLE, ROUTE_AGENT_PROTOCOL
-from reference_impl.planner.membership import local_gateway
+from reference_impl.planner.membership import local_gateway, outer_addresses
 from reference_impl.planner.node import NodeFacts, plan_node
 from reference_impl.planner.status import route_agent_status
 from reference_impl.state import Ownership
@@ -81,6 +81,7 @@ class RouteAgent:
                 reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
                 addresses=observed.addresses,
                 guards=observed.guards,
+                outer=tuple(address for peer in membership.peers for address in outer_addresses(peer)),
                 cable_devices=self._drivers.devices,
                 cable_overhead=self._drivers.overhead[here.underlay.version],
             )

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reference_impl.drivers import x25519
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from reference_impl.drivers.kernel import KernelError
 
 KEY_FILE = Path("/run/wireguard/key")
+_LENGTH = 32
 
 
 class Key(Protocol):
@@ -79,7 +81,7 @@ class KeyRing:
 
     def replace(self, demand: str) -> None:
         """Make a new key; the old one is gone with this. ``KernelError``: it cannot."""
-        made = KeyPair(x25519.generate())
+        made = KeyPair(X25519PrivateKey.generate().private_bytes_raw())
         try:
             _write(self._path, made.private)
             _write(self._path.with_name(f"{self._path.name}.demand"), demand.encode())
@@ -90,7 +92,7 @@ class KeyRing:
 
 def public_key(private: bytes) -> str:
     """Return the public key (base64) of a private one (32 bytes)."""
-    return base64.b64encode(x25519.public(private)).decode()
+    return base64.b64encode(X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()).decode()
 
 
 def load_or_make(path: Path = KEY_FILE) -> KeyPair:
@@ -98,9 +100,9 @@ def load_or_make(path: Path = KEY_FILE) -> KeyPair:
     try:
         with suppress(FileNotFoundError):
             found = path.read_bytes()
-            if len(found) == x25519.LENGTH:
+            if len(found) == _LENGTH:
                 return KeyPair(found)
-        made = KeyPair(x25519.generate())
+        made = KeyPair(X25519PrivateKey.generate().private_bytes_raw())
         _write(path, made.private)
     except OSError as error:
         raise KernelError(f"key {path}: {error.strerror}") from None

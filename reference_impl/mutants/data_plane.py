@@ -34,6 +34,11 @@ def without_floor(plan: KernelState) -> KernelState:
     return replace(plan, routes=frozenset(route for route in plan.routes if route.kind is not RouteKind.UNREACHABLE))
 
 
+def capture_the_underlay(plan: KernelState) -> KernelState:
+    """Send what is for a gateway inside a member's prefix where the prefix goes: into the tunnel."""
+    return replace(plan, routes=frozenset(route for route in plan.routes if route.kind is not RouteKind.THROW))
+
+
 def believe_peers(plan: KernelState) -> KernelState:
     """Take whatever a peer sends for its own: every address is allowed, and nothing is filtered after the tunnel."""
     peers = frozenset(replace(peer, allowed=peer.allowed | {_EVERYTHING}) for peer in plan.peers)

@@ -84,7 +84,7 @@ def plan_membership(
         known.extend(claims)
         if endpoint is not None and refusal is None:
             identities[drivers.identity(endpoint)] = cluster_id
-            guarded.add(f"the gateway of {cluster_id}", map(ip_network, _outer_addresses(endpoint)))
+            guarded.add(f"the gateway of {cluster_id}", map(ip_network, outer_addresses(endpoint)))
             peers.append(endpoint)
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
@@ -147,7 +147,8 @@ def _overlap(
     return None
 
 
-def _outer_addresses(endpoint: Endpoint) -> set[IPAddress]:
+def outer_addresses(endpoint: Endpoint) -> set[IPAddress]:
+    """Return where tunnel packets of a member may come from as far as it says."""
     return {endpoint.private_ip, endpoint.tunnel_address}
 
 

@@ -30,7 +30,14 @@ from reference_impl.names import (
     NODE_VNI,
     VXLAN_OVERHEAD,
 )
-from reference_impl.planner.addresses import address_within, host_addresses, next_hop, tunnel_mac, underlay_mtu
+from reference_impl.planner.addresses import (
+    address_within,
+    contains,
+    host_addresses,
+    next_hop,
+    tunnel_mac,
+    underlay_mtu,
+)
 from reference_impl.planner.passages import plan_passages
 from reference_impl.planner.rulesets import node_ruleset
 from reference_impl.protocols.gateway_settings import GatewaySettings
@@ -87,6 +94,8 @@ class NodeFacts:
     """Firewalls of others on this node that would drop what we forward."""
     cable_devices: tuple[str, ...] = (CABLE_DEVICE,)
     """Devices of the cluster's cable drivers."""
+    outer: tuple[IPAddress, ...] = ()
+    """Underlay addresses of the other members' gateways."""
     cable_overhead: int = 0
     """What the cable adds to a packet, in bytes; the node tunnel's own counts if it is larger."""
 
@@ -128,6 +137,7 @@ def plan_node(facts: NodeFacts) -> KernelState:
             remote=facts.known,
             nodes=[facts.node.underlay, *(node.underlay for node in facts.others)],
             sources=facts.sources.values(),
+            outer=[address for address in facts.outer if contains(facts.known, address)],
             mtu=mtu,
             cables=facts.cable_devices,
         ),

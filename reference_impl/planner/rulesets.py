@@ -43,33 +43,42 @@ def node_ruleset(
     remote: Sequence[IPNetwork],
     nodes: Iterable[IPAddress],
     sources: Iterable[IPAddress],
+    outer: Sequence[IPAddress] = (),
     mtu: int,
     cables: Sequence[str],
 ) -> Ruleset:
     """Plan the rules of every node.
 
     ``local`` holds the own pod CIDRs, ``remote`` all prefixes of members, ``nodes`` the underlay addresses of
-    the own cluster, ``sources`` the node's own address in its pod CIDRs, one per IP version at most, ``mtu`` the
-    least on the way, ``cables`` the devices of this cluster's cable drivers: what comes out of any other one is not
-    believed.
+    the own cluster, ``sources`` the node's own address in its pod CIDRs, one per IP version at most, ``outer`` the
+    addresses of members' gateways that lie in members' prefixes, ``mtu`` the least on the way, ``cables`` the devices
+    of this cluster's cable drivers: what comes out of any other one is not believed.
     """
     versions = _versions(local, remote)
+    hosts = tuple(nodes)
     tunnels = "{ " + ", ".join(f'"{device}"' for device in (NODE_DEVICE, *cables)) + " }"
     return Ruleset(
         table=NODE_TABLE,
         sets=(
             *_sets("local", local, versions),
             *_sets("remote", remote, versions),
-            *_host_sets("nodes", nodes),
+            *_host_sets("nodes", hosts),
+            *_host_sets("outer", outer),
         ),
         chains=(
-            Chain(name="spoofed", kind="filter", hook="prerouting", priority="raw", rules=_spoofed(versions, tunnels)),
+            Chain(
+                name="spoofed",
+                kind="filter",
+                hook="prerouting",
+                priority="raw",
+                rules=(*_between_gateways(hosts, outer), *_spoofed(versions, tunnels)),
+            ),
             Chain(
                 name="underlay",
                 kind="filter",
                 hook="input",
                 priority="filter",
-                rules=_only_from("nodes", NODE_PORT, nodes),
+                rules=_only_from("nodes", NODE_PORT, hosts),
             ),
             Chain(name="clamp", kind="filter", hook="forward", priority="mangle", rules=_clamp(versions, mtu, tunnels)),
             Chain(
@@ -172,6 +181,15 @@ def _transit(
                 for group in (sources, destinations)
             )
             yield f'iifname "{carrier.device}" {ip} saddr {{ {here} }} {ip} daddr {{ {there} }} counter accept'
+
+
+def _between_gateways(nodes: Iterable[IPAddress], outer: Iterable[IPAddress]) -> tuple[str, ...]:
+    """Let tunnel packets in from gateways whose addresses members' prefixes hold (L3-D5): to nodes, no further."""
+    shared = {address.version for address in nodes} & {address.version for address in outer}
+    return tuple(
+        f"{_FAMILY[version]} saddr @outer_v{version} {_FAMILY[version]} daddr @nodes_v{version} counter accept"
+        for version in sorted(shared)
+    )
 
 
 def _spoofed(versions: Iterable[int], tunnels: str) -> tuple[str, ...]:

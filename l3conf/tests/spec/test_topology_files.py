@@ -76,6 +76,16 @@ def test_published_topologies_load_and_are_called_as_their_files(path: Path) -> 
     assert load_topology(path).name == path.stem
 
 
+def test_a_lan_may_lie_in_its_own_pod_range_beyond_the_slices_of_its_nodes(tmp_path: Path) -> None:
+    data = copy.deepcopy(VALID)
+    data["spec"]["clusters"][1]["nodeCIDRs"] = ["10.2.255.0/24"]
+    assert load_topology(write(tmp_path, data)).cluster("west").node_cidrs == (IPv4Network("10.2.255.0/24"),)
+    said = refusal(tmp_path, lambda spec: spec["clusters"][1].update(nodeCIDRs=["10.2.0.0/24"]))
+    assert "10.2.0.0/24 overlaps 10.2.0.0/24, where a node has its pods" in said
+    said = refusal(tmp_path, lambda spec: spec["clusters"][1].update(nodeCIDRs=["10.1.255.0/24"]))
+    assert "overlaps 10.1.0.0/16" in said
+
+
 def test_what_a_file_says_becomes_values(tmp_path: Path) -> None:
     topology = load_topology(write(tmp_path, VALID))
     east = topology.cluster("east")

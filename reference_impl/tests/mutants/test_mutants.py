@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,8 @@ DEPENDENT = {"needs-broker", "crash-on-malformed"}
 
 
 def _kernel_plans() -> list[KernelState]:
-    cables = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=(endpoint(2),), addresses=addresses_of(0))
+    peers = (endpoint(2), endpoint(3, subnets=(ip_network("172.16.3.0/24"),)))
+    cables = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=peers, addresses=addresses_of(0))
     elsewhere = [
         plan_node(node_facts(1, guards=(Guard(family="ip", table="filter", chain="FORWARD"),))),
         plan_node(node_facts(1, known=REMOTE_V6, reachable=REMOTE_V6)),

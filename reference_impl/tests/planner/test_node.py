@@ -96,3 +96,15 @@ def test_tunnels_pass_the_firewalls_that_see_their_packets_on_whatever_node() ->
     assert {one.side for one in passages} == set(Side)
     at_gateway = plan_node(node_facts(0, guards=(six,), known=REMOTE_V6)).passages
     assert {(one.guard, one.device) for one in at_gateway} == {(six, NODE_DEVICE), (six, CABLE_DEVICE)}
+
+
+def test_a_gateway_among_its_own_pods_is_believed_at_nodes_and_nowhere_else() -> None:
+    known = (ip_network("10.2.0.0/16"),)
+    outer = (ip_address("10.2.255.10"), ip_address("172.16.3.10"))
+    ruleset = plan_node(node_facts(0, known=known, outer=outer)).ruleset
+    assert ruleset is not None
+    spoofed = next(chain for chain in ruleset.chains if chain.name == "spoofed")
+    assert spoofed.rules[0] == "ip saddr @outer_v4 ip daddr @nodes_v4 counter accept"
+    assert next(each for each in ruleset.sets if each.name == "outer_v4").prefixes == {ip_network("10.2.255.10/32")}
+    apart = plan_node(node_facts(0, known=known, outer=outer[1:])).ruleset
+    assert apart == plan_node(node_facts(0, known=known)).ruleset
