@@ -18,5 +18,7 @@ def test_recorded_discovery_sent_again_from_elsewhere_moves_no_tunnel(fresh_lab:
         fresh_lab.stream(fresh_lab.pods.workers_across(IPFamily.IPV4)) as stream,
     ):
         fresh_lab.outsider_repeats(recorded)
-        stream.loses_nothing()
-        assert fresh_lab.diverted(wan) == []
+        stream.goes_on("W_react")
+        diverted = fresh_lab.diverted(wan)
+    stream.loses_nothing()
+    assert diverted == []

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 12
 """Lines of a finding that a message shows."""
-_ENOUGH = 8
-"""Recorded messages that are worth repeating: requests and replies, in both directions."""
+_ENOUGH = 4
+"""Recorded messages that are worth repeating: a request and a reply in both directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +406,7 @@ class Lab(FurnishedLab):
                 return seen if enough else Pending(f"{len(seen)} messages of discovery passed")
 
             try:
-                return self.harness.wait("discovery passes the WAN", look, "T_fresh")
+                return self.harness.wait("discovery passes the WAN", look, "T_recover")
             except DeadlineMissedError as missed:
                 pytest.skip(f"nothing can be repeated: {missed}")
 

@@ -35,13 +35,14 @@ def of_ports(packets: Iterable[Packet], ports: frozenset[int]) -> tuple[Packet, 
 
 
 def repeated(recorded: Sequence[Packet], outsider: IPAddress) -> list[bytes]:
-    """Return recorded IPv4 datagrams as an outsider sends them: as they were, from its own address, and altered."""
-    packets = []
-    for packet in recorded:
-        if packet.source.version == _IPV4:
-            packets += [packet.data, _altered(packet, outsider), _altered(packet, outsider, flip=True)]
-            packets.append(_altered(packet, packet.source, flip=True))
-    return packets
+    """Return recorded IPv4 datagrams as an outsider sends them: as they were and altered, by their source and its own.
+
+    Its own come last: whoever believes the last that spoke must be seen to do so.
+    """
+    packets = [packet for packet in recorded if packet.source.version == _IPV4]
+    from_source = [data for packet in packets for data in (packet.data, _altered(packet, packet.source, flip=True))]
+    from_outsider = [_altered(packet, outsider, flip=flip) for packet in packets for flip in (True, False)]
+    return from_source + from_outsider
 
 
 def diverted(packets: Iterable[Packet], outsider: IPAddress, ports: frozenset[int]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pyroute2 import Conntrack
+from reference_impl.drivers.netlink import Conntrack
 
 if TYPE_CHECKING:
     from collections.abc import Collection

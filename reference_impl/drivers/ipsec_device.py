@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from pyroute2.netlink.exceptions import NetlinkError
-
 from reference_impl.drivers.charon import Charon
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.netlink import NetlinkError
 from reference_impl.drivers.pair_secret import pair_secret
 from reference_impl.names import IPSEC_DEVICE, IPSEC_INTERFACE_ID
 from reference_impl.operations import Verb

@@ -8,11 +8,9 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
-
 from reference_impl.drivers.ipsec_device import KIND
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.netlink import IPRoute, NetlinkError
 from reference_impl.names import IPSEC_INTERFACE_ID, IPSEC_ROUTING_TABLE, IPSEC_RULE_PRIORITY
 
 _TRIAL = "submariner-try"

@@ -6,10 +6,8 @@ import functools
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
 from reference_impl.drivers.kernel_dump import GET_ROUTE, GET_RULE, Decoded, Dumps
+from reference_impl.drivers.netlink import fibmsg, rtmsg
 from reference_impl.names import ROUTING_TABLE
 from reference_impl.state import Direction, Route, RouteKind, Rule
 

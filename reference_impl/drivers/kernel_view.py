@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import socket
 from ipaddress import ip_address
@@ -32,7 +33,7 @@ TUNNEL_KINDS = frozenset({"wireguard", "xfrm", "tun"})
 
 
 class KernelView:
-    """What one owner has in the kernel, and the node's addresses. Links are read once, at construction."""
+    """What one owner has in the kernel, and the node's addresses. Everything is read once, when it is first wanted."""
 
     def __init__(self, netlink: Any, ownership: Ownership) -> None:  # noqa: ANN401 - pyroute2 is untyped
         self._netlink = netlink
@@ -41,7 +42,7 @@ class KernelView:
 
     def links(self) -> Iterable[Link]:
         """Return the owner's devices that are there, but for WireGuard's and IPsec's."""
-        for index in self._own_indices():
+        for index in self.own_indices:
             message = self._links[index]
             if self.kind(message.get_attr("IFLA_IFNAME")) in TUNNEL_KINDS:
                 continue
@@ -76,7 +77,7 @@ class KernelView:
             return None
         anchors = frozenset(
             address.address
-            for address in self._all_addresses()
+            for address in self._all_addresses
             if address.device == device and not address.address.is_link_local
         )
         return IPsecLink(name=device, mtu=_mtu_if_up(message), anchors=anchors) if anchors else None
@@ -89,32 +90,36 @@ class KernelView:
                 return str(info.get_attr("IFLA_INFO_KIND") or "") if info else ""
         return ""
 
-    def _own_indices(self) -> Sequence[int]:
+    @functools.cached_property
+    def own_indices(self) -> Sequence[int]:
+        """Indices of the owner's devices that are there."""
         return [i for i, m in self._links.items() if m.get_attr("IFLA_IFNAME") in self._ownership.devices]
 
     def addresses(self) -> Iterable[InterfaceAddress]:
         """Return every address of the node, but for those that are only there for libipsec's sake."""
-        return (address for address in self._all_addresses() if address.device != IPSEC_DEVICE)
+        return (address for address in self._all_addresses if address.device != IPSEC_DEVICE)
 
-    def _all_addresses(self) -> Iterable[InterfaceAddress]:
+    @functools.cached_property
+    def _all_addresses(self) -> Sequence[InterfaceAddress]:
+        found = []
         for message in self._netlink.get_addr():
             link = self._links.get(message["index"])
             address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             if link is not None and address:
-                yield InterfaceAddress(
-                    device=link.get_attr("IFLA_IFNAME"), address=ip_address(address), mtu=link.get_attr("IFLA_MTU")
-                )
+                device, mtu = link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_MTU")
+                found.append(InterfaceAddress(device=device, address=ip_address(address), mtu=mtu))
+        return found
 
     def host_addresses(self) -> Iterable[HostAddress]:
         """Return the addresses on the owner's devices, but for those that the kernel gives every device."""
-        own = {self._links[index].get_attr("IFLA_IFNAME") for index in self._own_indices()}
+        own = {self._links[index].get_attr("IFLA_IFNAME") for index in self.own_indices}
         for entry in self.addresses():
             if entry.device in own and not entry.address.is_link_local:
                 yield HostAddress(device=entry.device, address=entry.address)
 
     def neighbours(self) -> Iterable[Neighbour]:
         """Return the permanent neighbours on the owner's device."""
-        for index, family in itertools.product(self._own_indices(), FAMILIES.values()):
+        for index, family in itertools.product(self.own_indices, FAMILIES.values()):
             for message in self._netlink.get_neighbours(family, ifindex=index):
                 if message["state"] & NUD_PERMANENT:
                     yield Neighbour(

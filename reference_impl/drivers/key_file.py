@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
+from reference_impl.drivers import x25519
 from reference_impl.drivers.kernel import KernelError
 
 KEY_FILE = Path("/run/wireguard/key")
-_LENGTH = 32
 
 
 class Key(Protocol):
@@ -81,7 +79,7 @@ class KeyRing:
 
     def replace(self, demand: str) -> None:
         """Make a new key; the old one is gone with this. ``KernelError``: it cannot."""
-        made = KeyPair(X25519PrivateKey.generate().private_bytes_raw())
+        made = KeyPair(x25519.generate())
         try:
             _write(self._path, made.private)
             _write(self._path.with_name(f"{self._path.name}.demand"), demand.encode())
@@ -92,7 +90,7 @@ class KeyRing:
 
 def public_key(private: bytes) -> str:
     """Return the public key (base64) of a private one (32 bytes)."""
-    return base64.b64encode(X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()).decode()
+    return base64.b64encode(x25519.public(private)).decode()
 
 
 def load_or_make(path: Path = KEY_FILE) -> KeyPair:
@@ -100,9 +98,9 @@ def load_or_make(path: Path = KEY_FILE) -> KeyPair:
     try:
         with suppress(FileNotFoundError):
             found = path.read_bytes()
-            if len(found) == _LENGTH:
+            if len(found) == x25519.LENGTH:
                 return KeyPair(found)
-        made = KeyPair(X25519PrivateKey.generate().private_bytes_raw())
+        made = KeyPair(x25519.generate())
         _write(path, made.private)
     except OSError as error:
         raise KernelError(f"key {path}: {error.strerror}") from None

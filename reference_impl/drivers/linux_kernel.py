@@ -1,26 +1,27 @@
 """The kernel through rtnetlink (pyroute2) and nft.
 
-What exists is read once per observation and nothing is remembered between two, so a restart adopts what it
-finds. Ownership decides what is seen at all: routes and rules by protocol number, entries by device, the
-ruleset by table.
+What exists is read from the kernel, and again whenever the kernel says that something changed. Nothing is remembered
+over a restart: it adopts what it finds. Ownership decides what is seen at all: routes and rules by protocol number,
+entries by device, the ruleset by table.
 """
 
 from __future__ import annotations
 
 import errno
 import functools
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
 
 from reference_impl.drivers import nftables
 from reference_impl.drivers.conntrack import forget_translated_flows
 from reference_impl.drivers.firewalls import Firewalls
 from reference_impl.drivers.ipsec_device import IPsecDevice, IPsecView
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.kernel_changes import KernelChanges
 from reference_impl.drivers.kernel_routes import ROUTE_TYPES, KernelRoutes
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
+from reference_impl.drivers.netlink import IPRoute, NetlinkError
 from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
 from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
 from reference_impl.operations import Operation, Verb
@@ -55,6 +56,20 @@ _IFA_F_NODAD = 2
 _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 
 
+TRUST = 30.0
+"""Seconds after which everything is looked at, news or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """One look at all but the tunnels' own state, which changes without news."""
+
+    view: KernelView
+    observed: Observed
+    at: float
+    """When, by the monotonic clock, in seconds."""
+
+
 class LinuxKernel:
     """The running kernel, in the network namespace of this process."""
 
@@ -63,6 +78,8 @@ class LinuxKernel:
         self._nft = nftables.Table(ownership.table)
         self._firewalls = Firewalls(ownership.table)
         self._routes = KernelRoutes(ownership)
+        self._changes = KernelChanges()
+        self._seen: _Seen | None = None
         self._wireguard = WireGuardDevice(key) if WIREGUARD_DEVICE in ownership.devices else None
         self._ipsec = IPsecDevice(key) if IPSEC_DEVICE in ownership.devices else None
 
@@ -73,39 +90,60 @@ class LinuxKernel:
 
     def close(self) -> None:
         """Close the netlink sockets."""
+        self._changes.close()
         self._netlink.close()
         self._routes.close()
 
     def observe(self) -> Observed:
-        """Read links, addresses, routes, rules, neighbours and the ruleset's digest."""
+        """Read links, addresses, routes, rules, neighbours and the ruleset's digest; not again what did not change."""
         try:
-            view = KernelView(self._netlink, self._ownership)
-            digest = self._nft.digest()
-            guards, passages = self._firewalls.observe() if self._ownership.passages else ((), frozenset())
-            tunnel = self._wireguard.observe(view) if self._wireguard else WireGuardView()
-            ipsec = self._ipsec.observe(view) if self._ipsec else IPsecView()
-            return Observed(
-                state=KernelState(
-                    host_addresses=frozenset(view.host_addresses()),
-                    links=frozenset([*view.links(), *tunnel.links, *ipsec.links]),
-                    peers=tunnel.peers,
-                    ike_peers=ipsec.peers,
-                    neighbours=frozenset(view.neighbours()),
-                    forwarding=frozenset(view.forwarding()),
-                    routes=self._routes.routes(view.names()),
-                    rules=self._routes.rules(),
-                    ruleset=None if digest is None else Ruleset(table=self._ownership.table),
-                    passages=passages,
-                ),
-                ruleset_digest=digest or "",
-                addresses=tuple(view.addresses()),
-                guards=guards,
-                roaming=tunnel.roaming,
-                sub_tunnels=ipsec.sub_tunnels,
-                located=tunnel.located,
-            )
+            seen = self._look()
+            tunnel = self._wireguard.observe(seen.view) if self._wireguard else WireGuardView()
+            ipsec = self._ipsec.observe(seen.view) if self._ipsec else IPsecView()
         except (NetlinkError, OSError) as error:
             raise KernelError(f"cannot read the kernel: {error}") from error
+        state = seen.observed.state
+        if not (tunnel.links or tunnel.peers or ipsec.links or ipsec.peers):
+            return seen.observed
+        return replace(
+            seen.observed,
+            state=replace(
+                state,
+                links=state.links | tunnel.links | ipsec.links,
+                peers=tunnel.peers,
+                ike_peers=ipsec.peers,
+            ),
+            roaming=tunnel.roaming,
+            sub_tunnels=ipsec.sub_tunnels,
+            located=tunnel.located,
+        )
+
+    def _look(self) -> _Seen:
+        """Read all that the kernel reports changes of, if it reported any."""
+        seen, now = self._seen, time.monotonic()
+        if not self._changes.any(seen.view.own_indices if seen else ()) and seen and now - seen.at < TRUST:
+            return seen
+        self._seen = None  # if this look fails, the next one must not trust an older one
+        view = KernelView(self._netlink, self._ownership)
+        digest = self._nft.digest()
+        guards, passages = self._firewalls.observe() if self._ownership.passages else ((), frozenset())
+        observed = Observed(
+            state=KernelState(
+                host_addresses=frozenset(view.host_addresses()),
+                links=frozenset(view.links()),
+                neighbours=frozenset(view.neighbours()),
+                forwarding=frozenset(view.forwarding()),
+                routes=self._routes.routes(view.names()),
+                rules=self._routes.rules(),
+                ruleset=None if digest is None else Ruleset(table=self._ownership.table),
+                passages=passages,
+            ),
+            ruleset_digest=digest or "",
+            addresses=tuple(view.addresses()),
+            guards=guards,
+        )
+        self._seen = _Seen(view=view, observed=observed, at=now)
+        return self._seen
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
         """Carry out the steps; return those that the kernel refused."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
+from reference_impl.drivers import x25519
 from reference_impl.drivers.kernel import KernelError
 
 if TYPE_CHECKING:
@@ -17,7 +14,6 @@ if TYPE_CHECKING:
 IKE = b"l3conf reference IKEv2 pre-shared key v1"
 DISCOVERY = b"l3conf reference NAT discovery v1"
 """Purposes: they keep a secret apart from anything else that is made of the same keys (RFC 5869, 3.2)."""
-_LENGTH = 32
 
 
 def pair_secret(own: Key, peer: str, purpose: bytes = IKE) -> bytes:
@@ -25,11 +21,10 @@ def pair_secret(own: Key, peer: str, purpose: bytes = IKE) -> bytes:
 
     ``KernelError``: the other key is none, or one of the few that agree with everybody (RFC 7748, 6.1).
     """
-    private = X25519PrivateKey.from_private_bytes(own.private)
     try:
         other = base64.b64decode(peer)
-        agreed = private.exchange(X25519PublicKey.from_public_bytes(other))
+        agreed = x25519.agree(own.private, other)
     except ValueError:
         raise KernelError(f"key {peer}: no secret can be agreed on with it") from None
     both = b"".join(sorted((base64.b64decode(own.public), other)))
-    return HKDF(algorithm=SHA256(), length=_LENGTH, salt=None, info=purpose + both).derive(agreed)
+    return x25519.derive(agreed, purpose + both)

@@ -15,10 +15,8 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pyroute2 import IPRoute, WireGuard
-from pyroute2.netlink.exceptions import NetlinkError
-
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.netlink import IPRoute, NetlinkError, WireGuard
 from reference_impl.protocols.wireguard_uapi import (
     END,
     GET,

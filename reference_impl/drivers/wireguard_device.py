@@ -6,10 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pyroute2.netlink.exceptions import NetlinkError
-
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.key_file import Key, public_key
+from reference_impl.drivers.netlink import NetlinkError
 from reference_impl.drivers.wireguard import KernelControl, UserspaceControl
 from reference_impl.names import WIREGUARD_DEVICE
 from reference_impl.operations import Verb

@@ -70,7 +70,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "idle-flows-forgotten": Mutant(kernel=carriage.forget_idle_flows),
     "ecn-cleared": Mutant(kernel=carriage.clear_ecn),
     "prefixes-rounded": Mutant(kernel=carriage.round_prefixes),
-    "published-address-only": Mutant(kernel=data_plane.drop_outside_cables("ip saddr != @peers_v4")),
+    "published-address-only": traversal.published_addresses_only(),
     "private-address-only": Mutant(ways=traversal.private_addresses),
     "public-address-preferred": Mutant(ways=traversal.public_addresses),
     "published-address-reported": Mutant(status=traversal.report_published_addresses),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reference_impl.state import KernelState, WireGuardPeer
 
 Object: TypeAlias = dict[str, Any]
+IPV4 = 4
 _PATIENCE = 60.0
 """Seconds that the mutant waits which waits for discovery."""
 
@@ -53,6 +54,23 @@ def public_addresses(peers: Ways, _claimed: Mapping[str, Place]) -> Ways:
         else peer
         for peer in peers
     )
+
+
+def published_addresses_only() -> Mutant:
+    """Believe tunnel packets only from addresses that peers published, wherever they were found to be."""
+    published: set[str] = set()
+
+    def ways(peers: Ways, _claimed: Mapping[str, Place]) -> Ways:
+        said = (address for peer in peers for address in (peer.private_ip, peer.public_ip))
+        published.clear()
+        published.update(str(address) for address in said if address is not None and address.version == IPV4)
+        return peers
+
+    def kernel(plan: KernelState) -> KernelState:
+        rule = f"udp dport {CABLE_PORT} ip saddr != {{ {', '.join(sorted(published))} }} counter drop"
+        return with_chain(plan, CABLE_TABLE, "mutant", "input", (rule,)) if published else plan
+
+    return Mutant(ways=ways, kernel=kernel)
 
 
 def wait_for_everybody() -> Mutant:
