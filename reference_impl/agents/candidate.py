@@ -32,6 +32,8 @@ class Candidate:
         self._changed = changed
         self._election = Election(identity, ElectionTimings())
         self._shown = Role.UNKNOWN
+        self._held: Object | None = None
+        """The Lease as we last wrote it: while nobody else writes it, it need not be read to be renewed."""
 
     @property
     def role(self) -> Role:
@@ -55,10 +57,10 @@ class Candidate:
 
     async def _try(self) -> None:
         time = asyncio.get_running_loop().time
-        try:
-            found: Object | None = await self._api.get(Resource.LEASE, GATEWAY_LEASE, self._namespace)
-        except NotFoundError:
-            found = None
+        # If the Lease is another one by now, the API refuses ours with a conflict, and the next try reads it.
+        found, self._held = self._held, None
+        if found is None:
+            found = await self._read()
         record = None if found is None else _record(found)
         action = self._election.observe(record, time())
         if action is Action.WAIT:
@@ -69,6 +71,13 @@ class Candidate:
         else:
             written = await self._api.replace(Resource.LEASE, obj)
         self._election.written(_record(written), time())
+        self._held = written
+
+    async def _read(self) -> Object | None:
+        try:
+            return await self._api.get(Resource.LEASE, GATEWAY_LEASE, self._namespace)
+        except NotFoundError:
+            return None
 
     def _lease(self, found: Object | None, record: LeaseRecord | None, action: Action) -> Object:
         now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -32,6 +32,8 @@ class HealthTimings:
     """The same until the first answer: a new cable should be seen to work at once."""
     eager: float = 5.0
     """For how long ``first_interval`` is used, so that a dead peer is not asked ten times a second for ever."""
+    slack: float = 0.1
+    """How much earlier a request may leave, so that those to many peers leave, and are answered, together."""
     silence: float = 2.0
     """Without an answer for this long a peer is lost: four requests, so that one lost packet is no alarm."""
 
@@ -78,15 +80,17 @@ class PeerHealth:
     _pending: dict[int, float] = field(default_factory=dict)
 
     def next_request(self, now: float) -> int | None:
-        """Return the sequence number of a request that is due now, or None."""
-        if now < self._next:
+        """Return the sequence number of a request that is due now, or nearly so, or None."""
+        if now < self._next - (0.0 if self._eager(now) else self.timings.slack):
             return None
-        eager = self.confirmed is None and now - self.since < self.timings.eager
-        self._next = now + (self.timings.first_interval if eager else self.timings.interval)
+        self._next = now + (self.timings.first_interval if self._eager(now) else self.timings.interval)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._pending = {seq: sent for seq, sent in self._pending.items() if now - sent < self.timings.silence}
         self._pending[self._sequence] = now
         return self._sequence
+
+    def _eager(self, now: float) -> bool:
+        return self.confirmed is None and now - self.since < self.timings.eager
 
     def due(self) -> float:
         """Return the time of the next request."""

@@ -66,3 +66,16 @@ def test_statistics_are_those_of_all_round_trips(times: list[float]) -> None:
     assert (trips.last, trips.minimum, trips.maximum) == (times[-1], min(times), max(times))
     assert trips.average == pytest.approx(fmean(times))
     assert trips.deviation == pytest.approx(pstdev(times), abs=1e-6)
+
+
+def test_requests_to_many_peers_come_to_leave_together() -> None:
+    peers = [PeerHealth(TIMINGS, since=0.0) for _ in range(5)]
+    for number, peer in enumerate(peers):
+        sequence = peer.next_request(number * TIMINGS.slack / 5)
+        assert sequence is not None
+        peer.answered(sequence, number * TIMINGS.slack / 5)
+    now = 0.0
+    for _ in range(2):
+        now = min(peer.due() for peer in peers)
+        assert all(peer.next_request(now) is not None for peer in peers)
+    assert {peer.due() for peer in peers} == {now + TIMINGS.interval}
