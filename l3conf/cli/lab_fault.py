@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -143,6 +143,21 @@ def address(site: str, new: str) -> list[Fault]:
         return [AddressChange(site=site, address=IPv4Address(new))]
     except ValueError:
         raise click.BadParameter(f"{new!r} is not an IPv4 address", param_hint="NEW") from None
+
+
+@fault.command("node-address")
+@click.argument("cluster")
+@click.argument("node")
+@click.argument("new")
+@_lasting
+def node_address(cluster: str, node: str, new: str) -> list[Fault]:
+    """Give a node another address, a free one of its LAN; its kubelet says so."""
+    from l3conf.model.faults import NodeAddressChange  # noqa: PLC0415
+
+    try:
+        return [NodeAddressChange(cluster=cluster, node=node, address=ip_address(new))]
+    except ValueError:
+        raise click.BadParameter(f"{new!r} is no IP address", param_hint="NEW") from None
 
 
 @fault.command()

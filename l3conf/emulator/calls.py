@@ -19,6 +19,7 @@ from l3conf.emulator.fault_calls import FaultCalls
 from l3conf.emulator.flow_calls import FlowCalls
 from l3conf.emulator.ground.state import INSIDE
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
+from l3conf.emulator.node_moves import NodeMoves
 from l3conf.emulator.readiness import is_ready
 from l3conf.errors import LabError, UserError
 from l3conf.probes.messages import observation_to_json, probe_from_json, sighting_to_json
@@ -68,8 +69,12 @@ class LabCalls:
             "exec": self.exec,
             "status": self.status,
             **FlowCalls(self.prober).methods(),
-            **FaultCalls(Faults(self.fabric), self.prober, AgentFaults(self.clusters)).methods(),
+            **self._faults().methods(),
         }
+
+    def _faults(self) -> FaultCalls:
+        faults = Faults(self.fabric)
+        return FaultCalls(faults, self.prober, AgentFaults(self.clusters), NodeMoves(faults, self.clusters))
 
     async def probe(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:
         """Send probes; answer their observations in order."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError, UserError
-from l3conf.model.faults import AgentsFrozen, AgentsKilled, fault_from_json
+from l3conf.model.faults import AgentsFrozen, AgentsKilled, NodeAddressChange, fault_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from l3conf.emulator.agent_faults import AgentFaults
     from l3conf.emulator.control.server import Connection, Method
     from l3conf.emulator.fabric.inflict import Faults
+    from l3conf.emulator.node_moves import NodeMoves
     from l3conf.model.faults import Fault
     from l3conf.probes.prober import Prober
 
@@ -28,6 +29,7 @@ class FaultCalls:
     faults: Faults
     prober: Prober
     agents: AgentFaults
+    nodes: NodeMoves
     _ends: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -51,7 +53,8 @@ class FaultCalls:
         """Begin a fault as a whole: a caller that hangs up meanwhile leaves none of it behind."""
         if isinstance(fault, AgentsFrozen | AgentsKilled):
             return await self.agents.begin(fault)
-        beginning = asyncio.ensure_future(self.faults.begin(fault))
+        begin = self.nodes.begin(fault) if isinstance(fault, NodeAddressChange) else self.faults.begin(fault)
+        beginning = asyncio.ensure_future(begin)
         try:
             return await asyncio.shield(beginning)
         except asyncio.CancelledError:

@@ -41,7 +41,7 @@ class Capability(enum.Enum):
     NAT_FAULTS = "nat-faults"
     """Rebind and reboot sites' NATs and change their public addresses."""
     NODE_FAULTS = "node-faults"
-    """Take a node's link down, and set its rp_filter from outside."""
+    """Take a node's link down, give it another address, and set its rp_filter from outside."""
     AGENT_FAULTS = "agent-faults"
     """Kill the agents on a node, and freeze them."""
     WAN_CAPTURE = "wan-capture"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeAlias
 
 
@@ -71,6 +71,16 @@ class AddressChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAddressChange:
+    """A node has another address on its LAN, in place of the one of that family, and its kubelet says so."""
+
+    cluster: str
+    node: str
+    address: IPv4Address | IPv6Address
+    """A free address of the LAN."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkDown:
     """A node's uplink has no carrier."""
 
@@ -115,7 +125,16 @@ class AgentsFrozen:
 
 
 NetworkFault: TypeAlias = (
-    Cut | Loss | RateLimit | Delay | NATRebinding | NATReboot | AddressChange | LinkDown | ReversePathFilter
+    Cut
+    | Loss
+    | RateLimit
+    | Delay
+    | NATRebinding
+    | NATReboot
+    | AddressChange
+    | NodeAddressChange
+    | LinkDown
+    | ReversePathFilter
 )
 AgentFault: TypeAlias = AgentsKilled | AgentsFrozen
 Fault: TypeAlias = NetworkFault | AgentFault
@@ -128,6 +147,7 @@ _KINDS: dict[str, type[Any]] = {
     "nat-rebinding": NATRebinding,
     "nat-reboot": NATReboot,
     "address-change": AddressChange,
+    "node-address-change": NodeAddressChange,
     "link-down": LinkDown,
     "reverse-path-filter": ReversePathFilter,
     "agents-killed": AgentsKilled,
@@ -149,6 +169,6 @@ def fault_from_json(data: dict[str, Any]) -> Fault:
         raise ValueError(f"there is no fault {data.get('kind')!r}; there is {', '.join(_KINDS)}")
     values = {key: value for key, value in data.items() if key != "kind"}
     if "address" in values:
-        values["address"] = IPv4Address(values["address"])
+        values["address"] = ip_address(values["address"])
     fault: Fault = kind(**values)
     return fault

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from l3conf.plugin.marks import rows_of, topology_of
+from l3conf.plugin.marks import is_asked_of, rows_of, topology_of
 
 if TYPE_CHECKING:
     from l3conf.plugin.options import RunOptions
@@ -19,11 +19,18 @@ DISTURBED = "fresh_lab"
 """Fixture whose tests may cut, leave and rejoin; their lab is not the one that the others look at."""
 
 
-def arrange(items: list[pytest.Item], options: RunOptions, config: pytest.Config) -> dict[str, list[str]]:
+def arrange(
+    items: list[pytest.Item], options: RunOptions, config: pytest.Config, features: frozenset[str] | None
+) -> dict[str, list[str]]:
     """Filter, order and group the scenarios among ``items`` in place; other tests stay as they are, in front.
 
-    Returns the rows of every scenario that was collected, those left out too.
+    Returns the rows of every scenario that was collected, those left out too; but not of those that are no part of
+    a row for an implementation that declares just these ``features`` (None: not known which).
     """
+    strange = [item for item in items if not is_asked_of(item, features)]
+    if strange:
+        config.hook.pytest_deselected(items=strange)
+        items[:] = [item for item in items if is_asked_of(item, features)]
     scenarios = [item for item in items if rows_of(item)]
     if not scenarios:
         return {}

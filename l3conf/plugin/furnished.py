@@ -306,6 +306,11 @@ class FurnishedLab:
         network = next(cidr for cidr in self.topology.wan_cidrs if isinstance(cidr, IPv4Network))
         return network[_FREE]
 
+    def free_node_address(self, cluster: str, family: IPFamily) -> IPAddress:
+        """Return an address of a cluster's LAN that nobody has."""
+        lan = next(cidr for cidr in self.topology.cluster(cluster).node_cidrs if IPFamily.of(cidr) is family)
+        return lan[_FREE]
+
     def open_api(self, cluster: str) -> ClusterAPI:
         """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""
         access = self.ground.clusters[cluster]

@@ -382,6 +382,11 @@ class Lab(FurnishedLab):
         known = {member: self.apis[member].items(f"{GROUP}/endpoints") for member in self.members.joined}
         return traversal.advertised_otherwise(cluster, address, known)
 
+    def found_elsewhere(self, cluster: str, address: IPAddress) -> list[str]:
+        """Return who holds an Endpoint of a cluster with another private address than this one, or none at all."""
+        known = {api.name: api.items(f"{GROUP}/endpoints") for api in (*self.apis.values(), self.broker)}
+        return traversal.found_elsewhere(cluster, address, known)
+
     def not_using_private_path(self, one: str, other: str) -> list[str]:
         """Return which of two members say that they do not use the other's private address."""
         lines = []

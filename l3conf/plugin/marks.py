@@ -18,6 +18,7 @@ _MARKS = (
     "verifies(requirement): the row of the specification that this test proves (a value: `verifies('L3-F5')`)",
     "topology(*names): the cluster sets on which this test runs, each built once and shared",
     "needs(*capabilities): what the lab must be able to do beyond the Kubernetes API; else the row is untestable",
+    "declared(*features): asked only of implementations that declare all of these; no part of the row for others",
     "patient: needs what takes minutes and no work: begun as soon as its lab is connected, asked for at the end",
     "dismantles: leaves its lab without the implementation; runs last on it",
 )
@@ -65,6 +66,11 @@ def topology_of(item: pytest.Item) -> str:
     if mark is None or not mark.args:
         raise pytest.UsageError(f"{item.nodeid}: a scenario needs @pytest.mark.topology(name)")
     return str(mark.args[0])
+
+
+def is_asked_of(item: pytest.Item, features: frozenset[str] | None) -> bool:
+    """Say whether a test is put to an implementation that declares these features (None: not known which)."""
+    return features is None or all({*mark.args} <= features for mark in item.iter_markers("declared"))
 
 
 def _parameters(item: pytest.Item) -> Mapping[str, object]:

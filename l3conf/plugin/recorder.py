@@ -38,7 +38,8 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
-        tests = arrange(items, self._run.options, config)
+        known = self._run.options.implementation is not None
+        tests = arrange(items, self._run.options, config, self._run.claims.features if known else None)
         self._run.patient = frozenset(group_of(item) for item in items if is_patient(item))
         if tests:
             self._run.emit(RunStarted(tests=tests))

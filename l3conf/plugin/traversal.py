@@ -70,6 +70,18 @@ def advertised_otherwise(
     return lines
 
 
+def found_elsewhere(
+    cluster: str, address: IPAddress, endpoints: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> list[str]:
+    """Return a line for every holder that knows a cluster's gateway not at this private address, or not there alone."""
+    lines = []
+    for holder, objects in endpoints.items():
+        said = [str(obj["spec"].get("private_ip")) for obj in objects if obj["spec"].get("cluster_id") == cluster]
+        if said != [str(address)]:
+            lines.append(f"{holder} knows {cluster} at {', '.join(said) or 'no Endpoint'}")
+    return lines
+
+
 def not_private(cluster: str, entry: Mapping[str, Any] | None) -> list[str]:
     """Return what a connection's entry says, unless it says that the peer's private address is used."""
     if entry is None:

@@ -6,12 +6,14 @@ Everything is a generic resource, i.e. JSON: lightkube's typed models would cost
 from __future__ import annotations
 
 import functools
+import socket
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import yaml
 from lightkube import ApiError, AsyncClient, ConfigError, KubeConfig, SingleConfig
+from lightkube.config.client_adapter import verify_cluster
 from lightkube.config.models import Cluster, User
 from lightkube.core.resource import ApiInfo, NamespacedSubResource, ResourceDef
 from lightkube.generic_resource import Generic, create_global_resource, create_namespaced_resource
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+_SOCKET_OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 8000),
+)
+"""A connection whose other end is out of reach is given up after 8 s. A watch may say nothing for minutes, and one from
+an address that the node no longer has never says anything again (RFC 1122 section 4.2.3.6, RFC 5482)."""
 _NOT_FOUND = 404
 _CONFLICT = 409
 
@@ -51,8 +61,13 @@ class KubeAPI:
     """One API server, over one HTTP client."""
 
     def __init__(self, config: KubeConfig | SingleConfig) -> None:
+        single = config.get() if isinstance(config, KubeConfig) else config
+        if single is None:
+            raise ConfigError("no current context")
+        verify = verify_cluster(single.cluster, single.user or User(), single.abs_file, trust_env=False)
+        transport = httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, socket_options=_SOCKET_OPTIONS)
         # lightkube's overloads distinguish typed resources; ours are generic and chosen at run time.
-        self._client: Any = AsyncClient(config, field_manager=MANAGED_BY, trust_env=False)
+        self._client: Any = AsyncClient(single, field_manager=MANAGED_BY, trust_env=False, transport=transport)
 
     @classmethod
     def in_cluster(cls) -> KubeAPI:

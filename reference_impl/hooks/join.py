@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import yaml
@@ -17,7 +16,6 @@ from reference_impl.hooks.manifests import account_name, agents, member_access, 
 from reference_impl.hooks.properties import announce
 from reference_impl.hooks.request import HookError
 from reference_impl.names import BROKER_NAMESPACE, BROKER_SECRET, MEMBER_NAMESPACE, VXLAN_BACKEND
-from reference_impl.protocols.objects import endpoint_name
 
 if TYPE_CHECKING:
     from reference_impl.drivers.api import Object
@@ -42,7 +40,7 @@ async def join(request: HookRequest) -> Object:
         if not await cluster.exists(Resource.NAMESPACE, MEMBER_NAMESPACE):
             raise HookError(f"{member.name}: namespace {MEMBER_NAMESPACE} is missing: run deploy first")
         uid = await check_free(broker, cluster)
-        token = await _credential(broker, cluster, member, uid)
+        token = await _credential(broker, member, uid)
         access = {
             "server": request.broker.server or _server(request.broker),
             "namespace": BROKER_NAMESPACE,
@@ -64,24 +62,13 @@ async def join(request: HookRequest) -> Object:
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 
 
-async def _credential(broker: HookCluster, cluster: HookCluster, member: Member, uid: str) -> str:
-    """Give the member its account at the broker and return a token for it. ``uid`` is the cluster's.
-
-    Any node may become the gateway, so it may change the Endpoints of all the nodes that it has now. After adding
-    gateway nodes, join again.
-    """
-    nodes = await cluster.find(Resource.NODE)
-    endpoints = [endpoint_name(member.name, ip_address(address)) for address in _addresses(nodes)]
-    await broker.apply(member_access(member.name, {"clusters": [member.name], "endpoints": endpoints}, held_by=uid))
+async def _credential(broker: HookCluster, member: Member, uid: str) -> str:
+    """Give the member its account at the broker and return a token for it. ``uid`` is the cluster's."""
+    await broker.apply(member_access(member.name, held_by=uid))
     try:
         return await broker.api.token(account_name(member.name), BROKER_NAMESPACE, TOKEN_SECONDS)
     except NotFoundError as error:
         raise HookError(f"broker: {error}: run deploy first") from None
-
-
-def _addresses(nodes: list[Object]) -> list[str]:
-    listed = [entry for node in nodes for entry in node.get("status", {}).get("addresses") or []]
-    return [entry["address"] for entry in listed if entry.get("type") == "InternalIP"]
 
 
 def _settings(member: Member) -> dict[str, str]:

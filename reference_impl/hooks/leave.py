@@ -64,7 +64,7 @@ async def _give_back(broker: HookCluster, cluster: HookCluster) -> None:
 async def expel(broker: HookCluster, cluster_id: str) -> None:
     """Take a member's rights and objects from the broker; nothing is asked of the member."""
     # First its right to write at the broker, else a last act of its agents could bring an object back.
-    await broker.delete(reversed(member_access(cluster_id, {"clusters": (), "endpoints": ()})))
+    await broker.delete(reversed(member_access(cluster_id)))
     for resource in (Resource.ENDPOINT, Resource.CLUSTER):
         await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
 

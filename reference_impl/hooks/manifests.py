@@ -31,11 +31,8 @@ def load(*names: str) -> list[Object]:
     return objects
 
 
-def member_access(cluster_id: str, own_objects: Mapping[str, Iterable[str]], *, held_by: str = "") -> list[Object]:
-    """Return a member's account and rights at the broker; ``own_objects``: resource → names it may change.
-
-    ``held_by`` is the UID of the cluster that the account is for.
-    """
+def member_access(cluster_id: str, *, held_by: str = "") -> list[Object]:
+    """Return a member's account and rights at the broker. ``held_by`` is the UID of the cluster that it is for."""
     objects = load("broker/member-access.yaml")
     name = account_name(cluster_id)
     for obj in objects:
@@ -44,7 +41,7 @@ def member_access(cluster_id: str, own_objects: Mapping[str, Iterable[str]], *, 
             obj["metadata"]["annotations"] = {HOLDER: held_by}
         for rule in obj.get("rules", []):
             if "resourceNames" in rule:
-                rule["resourceNames"] = sorted(own_objects[rule["resources"][0]])
+                rule["resourceNames"] = [cluster_id]
         for reference in (obj.get("roleRef"), *obj.get("subjects", [])):
             if reference:
                 reference["name"] = name

@@ -74,6 +74,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "private-address-only": Mutant(ways=traversal.private_addresses),
     "public-address-preferred": Mutant(ways=traversal.public_addresses),
     "published-address-reported": Mutant(status=traversal.report_published_addresses),
+    "endpoint-published-once": Mutant(writes=words.publish_one_endpoint()),
     "public-address-demanded": Mutant(manifests=words.with_public_address_demanded),
     "discovery-unauthenticated": Mutant(ways=traversal.whoever_speaks),
     "discovery-delays-everyone": traversal.wait_for_everybody(),

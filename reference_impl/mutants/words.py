@@ -8,6 +8,8 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.planner.exchange import Side, WriteVerb
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,6 +48,20 @@ def with_public_address_demanded(objects: list[Object]) -> list[Object]:
 def withhold_endpoints(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     """Exchange Clusters only."""
     return tuple(write for write in writes if write.obj["kind"] != "Endpoint")
+
+
+def publish_one_endpoint() -> Callable[[tuple[Write, ...]], tuple[Write, ...]]:
+    """Tell the broker of the first gateway, and of none after that."""
+    first: set[str] = set()
+
+    def is_withheld(write: Write) -> bool:
+        if write.side is not Side.BROKER or write.obj["kind"] != "Endpoint":
+            return False
+        if not first:
+            first.add(write.obj["metadata"]["name"])
+        return write.verb is not WriteVerb.CREATE or write.obj["metadata"]["name"] not in first
+
+    return lambda writes: tuple(write for write in writes if not is_withheld(write))
 
 
 def without_status_subresource(objects: list[Object]) -> list[Object]:

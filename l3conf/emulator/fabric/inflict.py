@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from l3conf.emulator.fabric import faults
 from l3conf.emulator.fabric.nat_faults import SiteNATs
+from l3conf.emulator.fabric.node_addresses import move_node
 from l3conf.emulator.fabric.node_faults import link_down, set_reverse_path_filter
 from l3conf.emulator.fabric.plan import WAN
 from l3conf.emulator.fabric.relay import DelayedPath
@@ -23,6 +24,7 @@ from l3conf.model.faults import (
     NATRebinding,
     NATReboot,
     NetworkFault,
+    NodeAddressChange,
     Path,
     RateLimit,
     ReversePathFilter,
@@ -77,10 +79,17 @@ class Faults:
                 return await self._nats.reboot(fault.site)
             case AddressChange():
                 return await self._nats.change_address(fault.site, fault.address)
+            case NodeAddressChange() | LinkDown() | ReversePathFilter():
+                return _in_place(self._begin_on_node(fault))
+
+    def _begin_on_node(self, fault: NodeAddressChange | LinkDown | ReversePathFilter) -> Callable[[], None]:
+        match fault:
+            case NodeAddressChange():
+                return move_node(self._fabric, fault.cluster, fault.node, fault.address)
             case LinkDown():
-                return _in_place(link_down(self._fabric, fault.cluster, fault.node))
+                return link_down(self._fabric, fault.cluster, fault.node)
             case ReversePathFilter():
-                return _in_place(set_reverse_path_filter(self._fabric, fault.cluster, fault.node, fault.mode))
+                return set_reverse_path_filter(self._fabric, fault.cluster, fault.node, fault.mode)
 
     async def _begin_on_path(self, fault: Cut | Loss | RateLimit | Delay) -> Undo:
         pair = self._fabric.ports(fault.source, fault.destination)
@@ -124,7 +133,7 @@ def _target(fabric: Fabric, fault: NetworkFault) -> tuple[object, ...]:
     kind = type(fault).__name__
     if isinstance(fault, Path):
         return (kind, *fabric.ports(fault.source, fault.destination))
-    if isinstance(fault, LinkDown | ReversePathFilter):
+    if isinstance(fault, LinkDown | ReversePathFilter | NodeAddressChange):
         return (kind, fault.cluster, fault.node)
     return ("change of NAT", fault.site)
 

@@ -43,6 +43,10 @@ class Heartbeat:
             self._timer.cancel()
             self._timer = None
 
+    def report(self) -> None:
+        """Write the status as it is now."""
+        self._report(self._context.api.get("nodes", self._context.node))
+
     def _register(self) -> Object:
         """Create the Node, or complete the labels and ranges of one that is there already."""
         wanted = node_object(self._context.cluster, self._context.ground, self._labels)

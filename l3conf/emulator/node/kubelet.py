@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from l3conf.emulator.cluster_api import ClusterAPI, Object
     from l3conf.emulator.node.context import APIAccess, IssueToken
     from l3conf.emulator.node_runtime import Image, NodeGround
+    from l3conf.model.topology import IPAddress
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,14 @@ class Kubelet:
             unsubscribe()
         self._unsubscribe.clear()
         await asyncio.gather(*(worker.shut_down() for worker in list(self.workers.values())))
+
+    def moved(self, addresses: tuple[IPAddress, ...]) -> None:
+        """Take the node's new addresses and say so in its status; pods of the host's network keep what they were told.
+
+        A kubelet does so within ``nodeStatusUpdateFrequency``, 10 s; this one at once.
+        """
+        self._context.ground.addresses = addresses
+        self._heartbeat.report()
 
     def pod(self, namespace: str, name: str) -> PodWorker | None:
         """Return the worker of a pod by name: the newest, where an older one of that name is still ending."""

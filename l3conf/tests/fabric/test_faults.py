@@ -28,12 +28,14 @@ from l3conf.model.faults import (
     NATRebinding,
     NATReboot,
     NetworkFault,
+    NodeAddressChange,
     RateLimit,
     ReversePathFilter,
     fault_from_json,
     fault_to_json,
 )
 from l3conf.model.site import NATKind, SiteSpec
+from l3conf.model.topology import NetworkPlugin
 from l3conf.tests.fabric.test_build import NFT
 from l3conf.tests.fabric.test_nat import BROKER, OUTSIDER, behind, bound, crosses, mapped, shared
 from l3conf.tests.fabric.topologies import pair
@@ -59,6 +61,7 @@ PATHS: list[NetworkFault] = [
 OTHERS: list[NetworkFault] = [
     NATReboot(site="east"),
     AddressChange(site="east", address=NEW),
+    NodeAddressChange(cluster="east", node="east-1", address=ip_address("172.16.1.200")),
     LinkDown(cluster="east", node="east-1"),
     ReversePathFilter(cluster="east", node="east-1", mode=1),
 ]
@@ -148,6 +151,14 @@ def test_faults_of_the_same_place_are_refused_and_those_of_others_are_not() -> N
         (NATReboot(site="west"), "the site of 'west' has no NAT of its own; sites with one: east"),
         (AddressChange(site="east", address=IPv4Address(BROKER)), "is no free address of 192.0.2.0/24"),
         (LinkDown(cluster="east", node="east-9"), "no 'east@east-9'"),
+        (
+            NodeAddressChange(cluster="east", node="east-1", address=ip_address("172.16.1.11")),
+            "is no free address of 172.16.1.0/24",
+        ),
+        (
+            NodeAddressChange(cluster="east", node="east-1", address=ip_address("fd01::9")),
+            "is no free address of 172.16.1.0/24",
+        ),
         (ReversePathFilter(cluster="east", node="east-1", mode=7), "7 is no mode of rp_filter"),
     ],
 )
@@ -160,6 +171,43 @@ def test_an_impossible_fault_is_refused_with_its_reason_and_not_in_force(fault: 
 
     with Fabric.build(behind(HIDDEN)) as fabric:
         asyncio.run(inflict(fabric))
+
+
+@sandboxed
+@pytest.mark.parametrize(
+    ("new", "old", "plugin"),
+    [
+        ("172.16.1.200", "172.16.1.10", NetworkPlugin.BRIDGE),
+        ("172.16.1.200", "172.16.1.10", NetworkPlugin.ROUTED),
+        ("fd01:1::200", "fd01:1::a", NetworkPlugin.BRIDGE),
+    ],
+)
+def test_a_node_that_moved_is_found_there_and_so_are_its_pods(new: str, old: str, plugin: NetworkPlugin) -> None:
+    there, six = ip_address(new), ":" in new
+
+    async def inflict(fabric: Fabric) -> None:
+        namespace, addresses = fabric.add_pod("east", "east-1", "pod")
+        [pod] = [each for each in addresses if each.version == there.version]
+        near, far = fabric.namespace("east@east-2"), fabric.namespace("west@west-1")
+        move = NodeAddressChange(cluster="east", node="east-1", address=there)
+        async with during(Faults(fabric), move):
+            assert seen_as(far, fabric.namespace("east@east-1"), there) == ("fd01:2::a" if six else WEST)
+            assert seen_as(near, namespace, pod) == ("fd01:1::b" if six else "172.16.1.11")
+        assert seen_as(far, fabric.namespace("east@east-1"), ip_address(old)) == ("fd01:2::a" if six else WEST)
+        assert seen_as(near, namespace, pod) == ("fd01:1::b" if six else "172.16.1.11")
+
+    with Fabric.build(pair(dual=True, plugin=plugin)) as fabric:
+        asyncio.run(inflict(fabric))
+
+
+@sandboxed
+def test_a_node_with_tunnels_to_the_others_does_not_move() -> None:
+    move = NodeAddressChange(cluster="east", node="east-1", address=ip_address("172.16.1.200"))
+    with (
+        Fabric.build(pair(plugin=NetworkPlugin.OVERLAY)) as fabric,
+        pytest.raises(LabError, match="tunnels between nodes"),
+    ):
+        asyncio.run(Faults(fabric).begin(move))
 
 
 @sandboxed

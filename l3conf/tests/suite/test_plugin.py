@@ -97,6 +97,19 @@ def test_tests_that_are_left_out_are_collected_and_not_run(pytester: pytest.Pyte
     assert not [event for event in events(pytester) if isinstance(event, TestFinished)]
 
 
+@pytest.mark.parametrize(("features", "tests"), [("[]", 1), ("[NATOneSided]", 2)])
+def test_what_only_some_implementations_are_asked_is_no_part_of_the_row_for_others(
+    pytester: pytest.Pytester, implementation: Path, features: str, tests: int
+) -> None:
+    implementation.write_text(f"{IMPLEMENTATION}  features: {features}\n", encoding="utf-8")
+    asked = SCENARIO.format(body="pass").replace("def test_it", '@pytest.mark.declared("NATOneSided")\ndef test_it')
+    run(pytester, implementation, test_all=SCENARIO.format(body="pass"), test_some=asked)
+    (started,) = [event for event in events(pytester) if isinstance(event, RunStarted)]
+    assert len(started.tests) == tests
+    report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert {row["id"]: row["verdict"] for row in report["rows"]}["L3-F5"] == "pass"
+
+
 def test_an_unknown_requirement_is_an_error_of_collection(pytester: pytest.Pytester, implementation: Path) -> None:
     result = run(pytester, implementation, test_one=SCENARIO.format(body="pass").replace("L3-F5", "L3-F55"))
     result.stdout.fnmatch_lines(["*there is no requirement 'L3-F55'*"])

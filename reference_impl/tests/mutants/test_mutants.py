@@ -38,7 +38,7 @@ DEMANDED = {
 }
 
 
-DEPENDENT = {"needs-broker", "crash-on-malformed"}
+DEPENDENT = {"needs-broker", "crash-on-malformed", "endpoint-published-once"}
 """Mutants that change nothing of what stands here; each has a test of its own."""
 
 
@@ -85,7 +85,7 @@ CONDITIONS = [
     {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
     {"type": "Connected", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"},
 ]
-ACCESS = member_access("east", {"clusters": ["east"], "endpoints": ["east-a"]}, held_by="uid")
+ACCESS = member_access("east", held_by="uid")
 ENCRYPTED = {"cable-driver": "wireguard"}
 STATUS = {
     "connections": [
@@ -158,6 +158,20 @@ def test_an_agent_that_trips_over_prefixes_does() -> None:
     obj = {"kind": "Endpoint", "spec": {"subnets": ["0.0.0.0/0"]}}
     with pytest.raises(RuntimeError, match="not expected"):
         MUTANTS["crash-on-malformed"].writes((Write(Side.MEMBER, WriteVerb.CREATE, obj),))
+
+
+def test_a_gateway_that_is_published_once_stays_where_it_was() -> None:
+    old, new = ({"kind": "Endpoint", "metadata": {"name": name}, "spec": {}} for name in ("old", "new"))
+    first, *later = (
+        Write(Side.BROKER, WriteVerb.CREATE, old),
+        Write(Side.BROKER, WriteVerb.REPLACE, old),
+        Write(Side.BROKER, WriteVerb.CREATE, new),
+        Write(Side.BROKER, WriteVerb.DELETE, old),
+    )
+    delivered = Write(Side.MEMBER, WriteVerb.CREATE, new)
+    mutate = MUTANTS["endpoint-published-once"].writes
+    assert mutate((first,)) == (first,)
+    assert mutate((*later, delivered)) == (delivered,)
 
 
 def test_without_a_name_nothing_is_changed() -> None:
