@@ -14,7 +14,7 @@ from l3conf.expectations.flow import Flow
 from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
 from l3conf.observation import Protocol
-from l3conf.plugin import cables, exchange, gateways, local_traffic, mismatch, residue, traversal
+from l3conf.plugin import cables, exchange, gateways, impostors, local_traffic, mismatch, reasons, residue, traversal
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
@@ -180,6 +180,25 @@ class Lab(FurnishedLab):
         holders = (*self.apis.values(), self.broker)
         return {key for api in holders for key in exchange.published_keys(cluster, api.items(f"{GROUP}/endpoints"))}
 
+    @contextmanager
+    def wrong_secret(self, member: str) -> Iterator[None]:
+        """Have another key stand at the broker for a member than it has, and the member cut off from there meanwhile.
+
+        Skips the test if it publishes no key.
+        """
+        with self.without_broker(member):
+            with impostors.other_keys_published(self.broker, member, self.run.random("keys")):
+                self.run.note(f"wrong secret: {member}")
+                yield
+            self.run.note(f"right secret: {member}")
+
+    @contextmanager
+    def borrowed_name(self, writer: str, victim: str) -> Iterator[None]:
+        """Have a member's gateway stand at the broker as another's, as if by its own writing, the member itself cut off."""
+        with self.without_broker(writer), impostors.name_borrowed(self.broker, writer, victim):
+            self.run.note(f"borrowed name: {writer} as {victim}")
+            yield
+
     def joined_under(self, cluster: str, name: str) -> Intrusion:
         """Let a cluster that is no member join under the name of one that is, and watch for ``W_steady``."""
         return watch_intrusion(self, cluster, name)
@@ -231,6 +250,14 @@ class Lab(FurnishedLab):
             if not said or any(each.status == CONNECTED or reason not in each.message for each in said):
                 lines.append(f"{member} says of {peer}: {'; '.join(map(str, said)) or 'nothing'}")
         return lines
+
+    def not_named(self, reason: str, *, of: str, by: Sequence[str]) -> list[str]:
+        """Return the members, of those named, that do not say this reason of another one."""
+        return [
+            f"{member} does not say {reason} of {of}"
+            for member in by
+            if not reasons.is_named(self.apis[member], of, reason)
+        ]
 
     def cable_overhead(self, family: IPFamily) -> int:
         """Return the bytes that the cable drivers which the Endpoints name may add to a packet."""

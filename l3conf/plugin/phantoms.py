@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.cluster_api import ClusterAPI, Object
 
 NAME = "l3conf-phantom"
-_CLUSTER_LABEL, _ORIGIN_LABEL = "submariner-io/clusterID", "submariner-io/originatingNamespace"
+CLUSTER_LABEL, _ORIGIN_LABEL = "submariner-io/clusterID", "submariner-io/originatingNamespace"
 
 MALFORMED: Mapping[str, Mapping[str, Any]] = {
     "claims everything": {"subnets": ["0.0.0.0/0"]},
@@ -126,11 +126,11 @@ class Phantoms:
 
 
 def _owner(obj: Object) -> str:
-    return str((obj["metadata"].get("labels") or {}).get(_CLUSTER_LABEL, ""))
+    return str((obj["metadata"].get("labels") or {}).get(CLUSTER_LABEL, ""))
 
 
 def _object(kind: str, name: str, cluster_id: str, spec: Mapping[str, Any]) -> Object:
-    labels = {_CLUSTER_LABEL: cluster_id, _ORIGIN_LABEL: "submariner-operator"}
+    labels = {CLUSTER_LABEL: cluster_id, _ORIGIN_LABEL: "submariner-operator"}
     return {
         "apiVersion": "submariner.io/v1",
         "kind": kind,

@@ -17,7 +17,16 @@ from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.pair_secret import DISCOVERY, pair_secret
 from reference_impl.planner.ways import candidates, located
 from reference_impl.protocols.discovery import DiscoveryTimings, PeerDiscovery
-from reference_impl.protocols.discovery_messages import NONCE_LENGTH, Kind, Message, decode, encode, parties, tag
+from reference_impl.protocols.discovery_messages import (
+    NONCE_LENGTH,
+    Kind,
+    Message,
+    claimed_nonce,
+    decode,
+    encode,
+    parties,
+    tag,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +53,8 @@ class _Peer:
     shown: Candidate | None = None
     claimed: tuple[IPAddress, int] | None = None
     """Where the last datagram came from that claims to be this peer's, proved or not. For diagnosis only."""
+    proved: tuple[IPAddress, int] | None = None
+    """Where the last message came from that was proved to be this peer's."""
 
 
 class Discovery:
@@ -89,6 +100,7 @@ class Discovery:
                 except KernelError:
                     continue
                 state = known.state if known is not None else PeerDiscovery(self._timings, _now())
+                state.rekeyed()
                 known = _Peer(key, self._key.public, secret, state)
             known.state.update(candidates(own, local[0], peers, peer), _now())
             self._peers[peer.cluster_id] = known
@@ -111,6 +123,17 @@ class Discovery:
         """Cluster ids of the peers that answered lately."""
         now = _now()
         return frozenset(cluster for cluster, peer in self._peers.items() if peer.state.conclude(now).answered)
+
+    @property
+    def impostors(self) -> dict[str, str]:
+        """By cluster id: how it is known that whoever answers for a peer does not have the key that it published."""
+        now = _now()
+        found = {cluster: peer.state.impostor(now) for cluster, peer in self._peers.items()}
+        return {
+            cluster: f"whoever answers discovery at {at.address} port {at.port} does not have the key that it published"
+            for cluster, at in found.items()
+            if at is not None
+        }
 
     @property
     def claimed(self) -> dict[str, tuple[IPAddress, int]]:
@@ -147,19 +170,49 @@ class Discovery:
     def _take(self, datagram: Datagram) -> None:
         names = parties(datagram.data)
         peer = next((each for each in self._peers.values() if names == (tag(each.key), self._tag)), None)
-        if peer is None:
-            return
         source = (datagram.address, datagram.port)
+        if peer is None:
+            self._take_from_another_key(datagram.data, source)
+            return
         peer.claimed = source
         message = decode(datagram.data, peer.secret)
         if message is None or self._socket is None:
+            self._take_unproved(datagram.data, source)
             return
+        peer.proved = source
         if message.kind is Kind.REPLY:
             peer.state.replied(message.nonce, source, message.seen, _now())
             return
         # Whoever repeats a recorded request gets an answer that nobody awaits, of the same length.
         reply = Message(kind=Kind.REPLY, sender=self._tag, receiver=message.sender, nonce=message.nonce, seen=source)
         self._socket.send(encode(reply, peer.secret), *source)
+
+    def _take_from_another_key(self, data: bytes, source: tuple[IPAddress, int]) -> None:
+        """Take what names a key that is not ours, or not a peer's.
+
+        A peer that asks for another key than ours is told whose this address is: only at a place where it was proved
+        to be, so that nobody can have us send to somebody else.
+        """
+        sender, receiver = parties(data) or (b"", b"")
+        if receiver == self._tag:
+            self._take_unproved(data, source)
+            return
+        asking = next((each for each in self._peers.values() if tag(each.key) == sender), None)
+        nonce = claimed_nonce(data, Kind.REQUEST)
+        if asking is None or asking.proved != source or nonce is None or self._socket is None:
+            return
+        reply = Message(kind=Kind.REPLY, sender=self._tag, receiver=sender, nonce=nonce, seen=source)
+        self._socket.send(encode(reply, asking.secret), *source)
+
+    def _take_unproved(self, data: bytes, source: tuple[IPAddress, int]) -> None:
+        nonce, now = claimed_nonce(data, Kind.REPLY), _now()
+        if nonce is None:
+            return
+        for cluster, peer in self._peers.items():
+            known = peer.state.impostor(now) is not None
+            if peer.state.replied_unproved(nonce, source, now) and not known:
+                _LOG.warning("discovery: who answers for %s at %s does not have its key", cluster, source[0])
+                self._changed()
 
     def _compare(self) -> None:
         now, changed = _now(), False

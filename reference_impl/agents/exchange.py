@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
 from reference_impl.drivers.api import API, APIError, ConflictError, NotFoundError, Resource
-from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, plan_exchange
+from reference_impl.planner.conditions import AUTHENTICATION_FAILED
+from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange
+from reference_impl.planner.membership import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +49,15 @@ class Exchange:
             for cache in self._broker.values():
                 tasks.create_task(cache.run())
 
+    @property
+    def forgeries(self) -> tuple[Refusal, ...]:
+        """Members that wrote in the name of another one, as the broker shows them now."""
+        objects = (obj for cache in self._broker.values() for obj in cache.items)
+        return tuple(
+            Refusal(cluster_id=writer, reason=AUTHENTICATION_FAILED, message=message)
+            for writer, message in sorted(forgeries(objects).items())
+        )
+
     async def step(self) -> None:
         """Write what separates the two sides; nothing until all of the broker's objects were seen."""
         if not all(cache.synced.is_set() for cache in self._broker.values()):
@@ -57,7 +68,7 @@ class Exchange:
                 member_namespace=self._settings.namespace,
                 broker_namespace=self._access.namespace,
                 member=self._member[kind].items,
-                broker=self._broker[kind].items,
+                broker=self._mutant.received(self._broker[kind].items),
             )
             for write in self._mutant.writes(plan_exchange(facts)):
                 await self._write(kind, write)

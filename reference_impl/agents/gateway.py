@@ -10,16 +10,13 @@ from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.candidate import Candidate
 from reference_impl.agents.discovery import Discovery
-from reference_impl.agents.events import ConnectionEvents
 from reference_impl.agents.exchange import Exchange
+from reference_impl.agents.gateway_words import Findings, GatewayWords
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.loop import KernelHand, Loop
-from reference_impl.agents.member_conditions import MemberConditions
-from reference_impl.agents.metrics import Metrics
 from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
 from reference_impl.agents.relaying import Relaying
-from reference_impl.agents.reports import Reporter
 from reference_impl.agents.rotation import Rotation
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
@@ -42,7 +39,6 @@ from reference_impl.planner.ipsec import lacking
 from reference_impl.planner.isolation import plan_isolated
 from reference_impl.planner.relays import Relays, relayed
 from reference_impl.planner.skew import own_parameters
-from reference_impl.planner.status import gateway_status
 from reference_impl.planner.ways import actual
 from reference_impl.protocols.election import Role
 from reference_impl.protocols.objects import DISCOVERY_PORT as DISCOVERY_PORT_FIELD
@@ -51,8 +47,6 @@ from reference_impl.state import KernelState, Ownership
 from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from reference_impl.agents.settings import BrokerAccess, Settings
     from reference_impl.drivers.api import API
     from reference_impl.drivers.discovery_socket import DiscoverySockets
@@ -112,15 +106,12 @@ class GatewayAgent:
         self._public = PublicAddressWatch(wake)
         self._relaying = Relaying() if settings.relay and settings.drivers == (WIREGUARD_BACKEND,) else None
         self._health = HealthChecker(echo, wake)
-        self._metrics = Metrics()
-        self._reporter = Reporter(member, Resource.GATEWAY, settings.node, settings.namespace, mutant)
-        self._events = ConnectionEvents(member, settings.node, settings.namespace)
         self._candidate = Candidate(member, settings.node, settings.namespace, wake_both)
         self._nodes = Cache(member, Resource.NODE, "", wake)
         self._objects = {
             kind: Cache(member, kind, settings.namespace, wake_both) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
         }
-        self._conditions = MemberConditions(member, self._objects[Resource.CLUSTER], settings.namespace, mutant)
+        self._words = GatewayWords(member, self._objects[Resource.CLUSTER], settings, mutant)
         self._publication = Publication(member, settings, self._objects)
         self._exchange = Exchange(
             settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, self._exchanging.wake, mutant
@@ -144,7 +135,7 @@ class GatewayAgent:
                 tasks.create_task(self._loop.run())
                 tasks.create_task(self._exchanging.run())
         finally:
-            self._metrics.close()
+            self._words.close()
             self._hand.close()
 
     async def _share(self) -> None:
@@ -171,7 +162,7 @@ class GatewayAgent:
             self._find(local, (), observed)
             failure = await self._hand.converge(KernelState(), observed)
             self._health.watch((), ())
-            await self._report(local, None, failure, self._notices(here))
+            await self._report(local, None, Findings(failure=failure, notices=self._notices(here)))
 
     async def _rotate(self) -> None:
         """Go on with a new key if one is due."""
@@ -204,7 +195,20 @@ class GatewayAgent:
         await self._publication.publish(local)
         down = lacking(plan.ike_peers, observed.sub_tunnels)
         here = next(node for node in nodes if node.name == local.hostname)
-        await self._report(local, membership, failure, self._notices(here), down)
+        found = Findings(
+            failure=failure,
+            notices=self._notices(here),
+            lacking=down,
+            impostors=self._discovery.impostors if self._discovery is not None else {},
+            forgeries=self._exchange.forgeries,
+        )
+        await self._report(local, membership, found)
+
+    async def _report(self, local: Endpoint, membership: Membership | None, found: Findings) -> None:
+        peers = found.about(self._health.reports())
+        if any(peer.is_whole_again_soon for peer in peers):
+            self._loop.wake_in(SOON)
+        await self._words.say(local, membership, peers, found)
 
     def _find(
         self, local: Endpoint, peers: tuple[Endpoint, ...], observed: Observed
@@ -233,34 +237,6 @@ class GatewayAgent:
     def _notices(self, here: Node) -> tuple[str, ...]:
         discovery = self._discovery.problem if self._discovery is not None else ""
         return tuple(filter(None, (*here.gateway.problems, self._public.problem, discovery)))
-
-    async def _report(
-        self,
-        local: Endpoint,
-        membership: Membership | None,
-        failure: str,
-        notices: tuple[str, ...],
-        down: Mapping[str, str] | None = None,
-    ) -> None:
-        lacks = down or {}
-        peers = tuple(replace(peer, lacking=lacks.get(peer.endpoint.cluster_id, "")) for peer in self._health.reports())
-        if any(peer.state is not peer.health for peer in peers):
-            self._loop.wake_in(SOON)
-        await self._metrics.show(local, peers)
-        await self._reporter.report(
-            gateway_status(
-                version=VERSION,
-                active=membership is not None,
-                local=local,
-                peers=peers,
-                refusals=membership.refusals if membership else (),
-                failure=failure,
-                notices=notices,
-            )
-        )
-        if membership is not None:
-            await self._conditions.write(peers, membership.refusals, failure)
-        await self._events.compare(peers)
 
     def _endpoint(self, here: Node, drivers: DriverSet, observed: Observed) -> Endpoint:
         cluster, said = self._settings.cluster, here.gateway

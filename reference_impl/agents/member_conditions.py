@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import APIError, Resource
 from reference_impl.names import CLUSTER_ID_LABEL
-from reference_impl.planner.conditions import peer_conditions, refused_conditions, stamped, waiting_conditions
+from reference_impl.planner.conditions import (
+    peer_conditions,
+    refused_conditions,
+    stamped,
+    waiting_conditions,
+    with_forgery,
+)
 from reference_impl.protocols.health import Health
 
 if TYPE_CHECKING:
@@ -33,8 +39,11 @@ class MemberConditions:
         self._namespace = namespace
         self._mutant = mutant
 
-    async def write(self, peers: Sequence[PeerReport], refusals: Sequence[Refusal], failure: str) -> None:
+    async def write(
+        self, peers: Sequence[PeerReport], refusals: Sequence[Refusal], failure: str, forgeries: Sequence[Refusal] = ()
+    ) -> None:
         """Write what differs. One that cannot be written is logged: conditions are for readers, not for packets."""
+        forged = {forgery.cluster_id: forgery for forgery in forgeries}
         # A member with two IP versions is connected when both are: the worse one is written last.
         worst_last = sorted(peers, key=lambda peer: peer.state is not Health.CONNECTED)
         known = {
@@ -46,7 +55,8 @@ class MemberConditions:
             owner = (metadata.get("labels") or {}).get(CLUSTER_ID_LABEL)
             if owner is None:
                 continue
-            conditions = self._conditions(obj, known.get(owner) or waiting_conditions())
+            wanted = known.get(owner) or waiting_conditions()
+            conditions = self._conditions(obj, with_forgery(wanted, forged[owner]) if owner in forged else wanted)
             status = obj.get("status")
             if not isinstance(status, dict) or status.get("conditions") != conditions:
                 try:

@@ -49,6 +49,8 @@ class Mutant:
     """Unix seconds that a report says it was made at."""
     conditions: Callable[[list[Object]], list[Object]] = _same
     """The conditions of a member about to be written."""
+    received: Callable[[tuple[Object, ...]], tuple[Object, ...]] = _same
+    """What the broker holds, before it is judged."""
     writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
     """What the exchange with the broker is about to write."""
     manifests: Callable[[list[Object]], list[Object]] = _same

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_impl.mutants import Mutant, carriage, data_plane, drivers, families, leftovers, rights, traversal, words
+from reference_impl.mutants import (
+    Mutant,
+    carriage,
+    data_plane,
+    drivers,
+    families,
+    impostors,
+    leftovers,
+    rights,
+    traversal,
+    words,
+)
 from reference_impl.names import CABLE_PORT
 
 if TYPE_CHECKING:
@@ -74,6 +85,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "private-address-only": Mutant(ways=traversal.private_addresses),
     "public-address-preferred": Mutant(ways=traversal.public_addresses),
     "published-address-reported": Mutant(status=traversal.report_published_addresses),
+    "foreign-name-believed": Mutant(received=impostors.believe_names),
+    "first-key-kept": Mutant(writes=impostors.keep_first_keys()),
+    "wrong-secret-unsaid": Mutant(status=impostors.say_lost, conditions=impostors.call_it_lost),
     "endpoint-published-once": Mutant(writes=words.publish_one_endpoint()),
     "public-address-demanded": Mutant(manifests=words.with_public_address_demanded),
     "discovery-unauthenticated": Mutant(ways=traversal.whoever_speaks),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Object: TypeAlias = dict[str, Any]
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ACCEPTED, PROGRAMMED, CONNECTED = "Accepted", "Programmed", "Connected"
+AUTHENTICATION_FAILED = "AuthenticationFailed"
 LONGEST_MESSAGE = 1024
 
 
@@ -54,6 +55,12 @@ def refused_conditions(refusal: Refusal) -> tuple[Condition, ...]:
     )
 
 
+def with_forgery(conditions: Iterable[Condition], forgery: Refusal) -> tuple[Condition, ...]:
+    """Return the conditions of a member that also wrote in another one's name: what is its own counts on."""
+    accepted = Condition(type=ACCEPTED, status=FALSE, reason=forgery.reason, message=forgery.message)
+    return (accepted, *(one for one in conditions if one.type != ACCEPTED))
+
+
 def waiting_conditions() -> tuple[Condition, ...]:
     """Return the conditions of a member that has no Endpoint."""
     message = "its gateway has published no Endpoint"
@@ -65,7 +72,12 @@ def waiting_conditions() -> tuple[Condition, ...]:
 
 
 def gateway_conditions(
-    *, active: bool, peers: Sequence[PeerReport], refusals: Sequence[Refusal], failure: str
+    *,
+    active: bool,
+    peers: Sequence[PeerReport],
+    refusals: Sequence[Refusal],
+    failure: str,
+    forgeries: Sequence[Refusal] = (),
 ) -> tuple[Condition, ...]:
     """Return the conditions of a Gateway: of all its connections together, the worst counts."""
     if not active:
@@ -74,7 +86,7 @@ def gateway_conditions(
             Condition(type=kind, status=UNKNOWN, reason="Passive", message=standby)
             for kind in (ACCEPTED, PROGRAMMED, CONNECTED)
         )
-    return (_all_accepted(refusals), _programmed(failure), _all_connected(peers, refusals))
+    return (_all_accepted([*refusals, *forgeries]), _programmed(failure), _all_connected(peers, refusals))
 
 
 def stamped(
@@ -120,6 +132,8 @@ def _connected(peer: PeerReport) -> Condition:
     if address is None:
         message = "the peer offers no healthCheckIP: nothing can be confirmed"
         return Condition(type=CONNECTED, status=UNKNOWN, reason="NoHealthCheckIP", message=message)
+    if peer.unauthenticated:
+        return Condition(type=CONNECTED, status=FALSE, reason=AUTHENTICATION_FAILED, message=peer.impostor)
     if peer.lacking:
         return Condition(type=CONNECTED, status=FALSE, reason="PartOfCableDown", message=peer.lacking)
     match peer.health:

@@ -83,6 +83,20 @@ def is_genuine(obj: Mapping[str, Any]) -> bool:
     return bool(_owner(obj)) and isinstance(spec, dict) and spec.get("cluster_id") == _owner(obj)
 
 
+def forgeries(objects: Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return which members wrote objects that name another member as their owner, and what (L3-B6)."""
+    return {
+        _owner(obj): f"it wrote {obj.get('kind', 'object')} {_name(obj)} in the name of {_named(obj) or 'nobody'}"
+        for obj in objects
+        if _owner(obj) and not is_genuine(obj)
+    }
+
+
+def _named(obj: Mapping[str, Any]) -> str:
+    spec = obj.get("spec")
+    return str(spec.get("cluster_id") or "") if isinstance(spec, dict) else ""
+
+
 def _mirror(side: Side, wanted: Sequence[Object], actual: Iterable[Object]) -> Iterable[Write]:
     """Create what is missing, replace what differs, delete ghosts."""
     existing = {_name(obj): obj for obj in actual}

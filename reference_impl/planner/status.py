@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.planner.conditions import gateway_conditions
+from reference_impl.planner.conditions import AUTHENTICATION_FAILED, gateway_conditions
 from reference_impl.protocols.durations import go_duration
 from reference_impl.protocols.health import Health
 from reference_impl.protocols.objects import endpoint_spec
@@ -34,10 +34,25 @@ class PeerReport:
     lacking: str = ""
     """What part of the cable is down although round trips are confirmed; "" if none is."""
 
+    impostor: str = ""
+    """How it is known that whoever is at the peer's address does not have its key; "" if it is not."""
+
     @property
     def state(self) -> Health:
         """Return what may be said of the whole cable: the worst of its parts counts."""
+        if self.unauthenticated:
+            return Health.LOST
         return Health.CONNECTING if self.lacking and self.health is Health.CONNECTED else self.health
+
+    @property
+    def is_whole_again_soon(self) -> bool:
+        """Say whether it works in part: its other parts are being called for."""
+        return bool(self.lacking) and self.health is Health.CONNECTED
+
+    @property
+    def unauthenticated(self) -> bool:
+        """Say whether the cable is down for the other end's secret: a round trip through it is the better proof."""
+        return bool(self.impostor) and self.health is not Health.CONNECTED
 
 
 def gateway_status(
@@ -49,10 +64,12 @@ def gateway_status(
     refusals: Sequence[Refusal],
     failure: str,
     notices: Iterable[str] = (),
+    forgeries: Sequence[Refusal] = (),
 ) -> Object:
     """Return ``Gateway.status``; a passive gateway has no connections. Its conditions have no times yet.
 
-    ``failure`` says what of the plan could not be done, ``notices`` what an operator should know besides.
+    ``failure`` says what of the plan could not be done, ``notices`` what an operator should know besides, ``forgeries``
+    which members wrote in the name of others.
     """
     connections = [_connection(peer, failure) for peer in peers] + [_refused(refusal) for refusal in refusals]
     return {
@@ -60,7 +77,9 @@ def gateway_status(
         "haStatus": "active" if active else "passive",
         "localEndpoint": endpoint_spec(local),
         "statusFailure": "; ".join(filter(None, (failure, *notices))),
-        "conditions": gateway_conditions(active=active, peers=peers, refusals=refusals, failure=failure),
+        "conditions": gateway_conditions(
+            active=active, peers=peers, refusals=refusals, failure=failure, forgeries=forgeries
+        ),
         "connections": connections if active else [],
     }
 
@@ -119,6 +138,8 @@ def _message(peer: PeerReport) -> str:
     address = peer.endpoint.health_check_ip
     if address is None:
         return "the peer offers no healthCheckIP: nothing can be confirmed"
+    if peer.unauthenticated:
+        return f"{AUTHENTICATION_FAILED}: {peer.impostor}"
     if peer.health is Health.CONNECTED and peer.lacking:
         return f"SubTunnelDown: {peer.lacking}"
     if peer.health is Health.CONNECTED:

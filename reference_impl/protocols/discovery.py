@@ -7,6 +7,10 @@ says by itself. And silence alone moves nothing: an address is left only for one
 A reply counts if it is awaited: its nonce is that of a request not yet answered or given up, and it comes from the
 very address and port that the request went to. A recorded reply is therefore worth nothing, and so is one from
 elsewhere. That its sender knows the pair's secret is checked before it gets here (``discovery_messages``).
+
+A reply that would count but for that proof says something too: nobody knows the nonce who is not at the address that
+was asked, or on the way there. So whoever answers there does not have the peer's secret (``impostor``). It moves
+nothing, and a proved reply is the end of it.
 """
 
 from __future__ import annotations
@@ -79,6 +83,7 @@ class PeerDiscovery:
     _answers: dict[Candidate, float] = field(default_factory=dict)
     _due: dict[Candidate, float] = field(default_factory=dict)
     _awaited: dict[bytes, _Request] = field(default_factory=dict)
+    _unproved: dict[Candidate, float] = field(default_factory=dict)
 
     def update(self, candidates: Sequence[Candidate], now: float) -> None:
         """Take the candidates as they are now. One that is still among them keeps its history."""
@@ -89,6 +94,7 @@ class PeerDiscovery:
         self._answers = {each: at for each, at in self._answers.items() if each in candidates}
         self._due = {each: self._due.get(each, now) for each in candidates}
         self._awaited = {nonce: each for nonce, each in self._awaited.items() if each.candidate in candidates}
+        self._unproved = {each: at for each, at in self._unproved.items() if each in candidates}
         if self._chosen not in candidates:
             self._chosen = None
 
@@ -113,15 +119,42 @@ class PeerDiscovery:
         self, nonce: bytes, source: tuple[IPAddress, int], seen: tuple[IPAddress, int] | None, now: float
     ) -> bool:
         """Take a reply whose proof is right; False if it was not awaited, so it says nothing."""
-        request = self._awaited.get(nonce)
-        if request is None or now - request.sent >= self.timings.patience:
-            return False
-        if source != (request.candidate.address, request.candidate.port):
+        candidate = self._asked(nonce, source, now)
+        if candidate is None:
             return False
         del self._awaited[nonce]
-        self._answers[request.candidate] = now
+        self._answers[candidate] = now
+        self._unproved.clear()
         self.seen = seen
         return True
+
+    def replied_unproved(self, nonce: bytes, source: tuple[IPAddress, int], now: float) -> bool:
+        """Take a reply whose proof is wrong; False if it was not awaited, so it says nothing.
+
+        The request stays open: a proved answer to it counts all the same.
+        """
+        candidate = self._asked(nonce, source, now)
+        if candidate is not None:
+            self._unproved[candidate] = now
+        return candidate is not None
+
+    def impostor(self, now: float) -> Candidate | None:
+        """Return where somebody answered lately who does not have the peer's secret; None once the peer answered."""
+        lately = (each for each, at in self._unproved.items() if now - at < self.timings.lifetime)
+        return next(lately, None)
+
+    def rekeyed(self) -> None:
+        """Forget who had no proof: with another key, ours or the peer's, it is another question."""
+        self._unproved.clear()
+        self._awaited.clear()
+
+    def _asked(self, nonce: bytes, source: tuple[IPAddress, int], now: float) -> Candidate | None:
+        """Return the candidate whose request is answered by this nonce from this place; None if none is."""
+        request = self._awaited.get(nonce)
+        if request is None or now - request.sent >= self.timings.patience:
+            return None
+        there = (request.candidate.address, request.candidate.port)
+        return request.candidate if source == there else None
 
     def conclude(self, now: float) -> Conclusion:
         """Return the best candidate that answered lately, or else the one that was best before."""

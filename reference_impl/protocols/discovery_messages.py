@@ -16,7 +16,8 @@
     64 32  HMAC-SHA-256 over all of that, keyed by a secret of this pair alone
 
 Both kinds have one length, so that nobody's request is amplified. What is not exactly as above is nobody's message:
-``decode`` says no more about it, and nothing is ever answered to it.
+``decode`` says no more about it, and nothing is answered to it, with one exception. A request to another key, from a
+place where a peer was proved to be, is answered by the key that is here: the peer learns that it has a wrong one.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ def parties(data: bytes) -> tuple[bytes, bytes] | None:
     if len(data) != LENGTH or data[:5] != _MAGIC + bytes([_VERSION]):
         return None
     return data[8:16], data[16:24]
+
+
+def claimed_nonce(data: bytes, kind: Kind) -> bytes | None:
+    """Return the nonce of what claims to be a message of this kind, proved or not; None for anything else."""
+    return data[24:40] if parties(data) is not None and data[5] == kind.value else None
 
 
 def decode(data: bytes, secret: bytes) -> Message | None:

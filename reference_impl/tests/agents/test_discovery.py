@@ -156,6 +156,46 @@ def test_a_stranger_is_not_answered() -> None:
     asyncio.run(story())
 
 
+def test_a_peer_without_the_published_key_is_found_out_and_so_is_its_return() -> None:
+    async def story() -> None:
+        network = FakeNetwork()
+        async with discovering(network, peer(2)) as gateways:
+            await gateways.becomes(WEST, "PrivateAddress")
+            east = gateways.discoveries[1]
+            for published, found in ((3, {"c2"}), (2, set())):
+                parameters = frozenset({(PUBLIC_KEY, KEYS[published].public), ("natt-discovery-port", "4490")})
+                gateways.west = peer(2, parameters=parameters)
+                gateways.watch()
+
+                async def noticed(wanted: set[str] = found) -> bool:
+                    return set(east.impostors) == wanted
+
+                await eventually(noticed, f"impostors {found}, not {east.impostors}")
+                assert gateways.way == (WEST, "PrivateAddress")
+
+    asyncio.run(story())
+
+
+def test_whose_address_it_is_is_told_only_where_the_peer_was_proved_to_be() -> None:
+    async def story() -> None:
+        network, outsider = FakeNetwork(), (ip_address("203.0.113.9"), 4490)
+        async with discovering(network, peer(2)) as gateways:
+            await gateways.becomes(WEST, "PrivateAddress")
+            other = Message(
+                kind=Kind.REQUEST, sender=tag(KEYS[1].public), receiver=tag(KEYS[3].public), nonce=bytes(16)
+            )
+            asked = encode(other, bytes(32))
+            for source in (outsider, (EAST, 4490)):
+                network.sent.clear()
+                network.deliver(asked, source, (WEST, 4490))
+                await asyncio.sleep(0.05)
+                told = [each for each in network.sent if (each.address, each.data[24:40]) == (source[0], bytes(16))]
+                assert [len(each.data) for each in told] == ([] if source is outsider else [len(asked)])
+            assert gateways.discoveries[1].impostors == {}
+
+    asyncio.run(story())
+
+
 def test_a_port_that_cannot_be_had_is_reported_and_tried_again() -> None:
     async def story() -> None:
         network = FakeNetwork()

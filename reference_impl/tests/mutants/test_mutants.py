@@ -38,7 +38,7 @@ DEMANDED = {
 }
 
 
-DEPENDENT = {"needs-broker", "crash-on-malformed", "endpoint-published-once"}
+DEPENDENT = {"needs-broker", "crash-on-malformed", "endpoint-published-once", "first-key-kept"}
 """Mutants that change nothing of what stands here; each has a test of its own."""
 
 
@@ -93,6 +93,7 @@ STATUS = {
         {"status": "error", "statusMessage": "DriverMismatch: no", "endpoint": {"cluster_id": "south"}},
         {"status": "connected", "statusMessage": "yes", "endpoint": {"cluster_id": "west", "subnets": ["fd10:2::/56"]}},
         {"status": "error", "statusMessage": "IPFamilyMismatch: no", "endpoint": {"cluster_id": "north"}},
+        {"status": "error", "statusMessage": "AuthenticationFailed: no", "endpoint": {"cluster_id": "far"}},
     ],
     "conditions": CONDITIONS,
 }
@@ -100,6 +101,7 @@ CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": 
 PEERS = (endpoint(2, public_ip=ip_address("192.0.2.11"), nat_enabled=True),)
 CLAIMED = {"c2": (ip_address("203.0.113.9"), 4490)}
 CONFIG = {"agent-version": "1", "cable-drivers": "wireguard:4501,vxlan:4502"}
+FORGED = ({"metadata": {"name": "x", "labels": {"submariner-io/clusterID": "c3"}}, "spec": {"cluster_id": "c2"}},)
 WRITES = (
     Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": CONFIG}}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
@@ -119,6 +121,7 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.status(CONNECTED) != CONNECTED
         or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
+        or mutant.received(FORGED) != FORGED
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
         or mutant.manifests(ACCESS) != ACCESS
         or mutant.deletions(ACCESS) != ACCESS
@@ -172,6 +175,17 @@ def test_a_gateway_that_is_published_once_stays_where_it_was() -> None:
     mutate = MUTANTS["endpoint-published-once"].writes
     assert mutate((first,)) == (first,)
     assert mutate((*later, delivered)) == (delivered,)
+
+
+def test_a_key_that_was_published_first_is_kept_by_those_who_were_told() -> None:
+    def told(side: Side, key: str) -> Write:
+        obj = {"kind": "Endpoint", "metadata": {"name": "x"}, "spec": {"backend_config": {PUBLIC_KEY: key}}}
+        return Write(side, WriteVerb.REPLACE, obj)
+
+    mutate = MUTANTS["first-key-kept"].writes
+    assert mutate((told(Side.MEMBER, "old"),)) == (told(Side.MEMBER, "old"),)
+    later = told(Side.MEMBER, "new"), told(Side.BROKER, "new")
+    assert mutate(later) == (told(Side.MEMBER, "old"), told(Side.BROKER, "new"))
 
 
 def test_without_a_name_nothing_is_changed() -> None:

@@ -7,7 +7,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.planner.conditions import Condition, gateway_conditions, peer_conditions, stamped
+from reference_impl.planner.conditions import (
+    Condition,
+    gateway_conditions,
+    peer_conditions,
+    stamped,
+    with_forgery,
+)
 from reference_impl.planner.membership import Refusal
 from reference_impl.planner.status import PeerReport
 from reference_impl.protocols.health import Health, RoundTrips
@@ -76,3 +82,28 @@ def test_a_cable_that_works_in_part_is_not_connected() -> None:
     part = replace(report(2, Health.CONNECTED), lacking="10.102.0.0/16 has no tunnel")
     found = next(one for one in peer_conditions(part, "") if one.type == "Connected")
     assert (found.status, found.reason, found.message) == ("False", "PartOfCableDown", "10.102.0.0/16 has no tunnel")
+
+
+def test_whoever_has_a_wrong_secret_is_said_to_unless_a_round_trip_says_otherwise() -> None:
+    for health, reason in (
+        (Health.CONNECTED, "RoundTripConfirmed"),
+        (Health.CONNECTING, "AuthenticationFailed"),
+        (Health.LOST, "AuthenticationFailed"),
+    ):
+        peer = replace(report(2, health), impostor="whoever answers there does not have its key")
+        (connected,) = [one for one in peer_conditions(peer, "") if one.type == "Connected"]
+        assert connected.reason == reason
+        assert (peer.state is Health.LOST) == (health is not Health.CONNECTED)
+
+
+def test_a_member_that_wrote_in_another_name_is_not_accepted_and_keeps_its_connection() -> None:
+    forgery = Refusal(cluster_id="c2", reason="AuthenticationFailed", message="it wrote Endpoint x in the name of c3")
+    conditions = with_forgery(peer_conditions(report(2, Health.CONNECTED), ""), forgery)
+    assert [(one.type, one.status) for one in sorted(conditions, key=lambda one: one.type)] == [
+        ("Accepted", "False"),
+        ("Connected", "True"),
+        ("Programmed", "True"),
+    ]
+    said = gateway_conditions(active=True, peers=(), refusals=(), failure="", forgeries=(forgery,))
+    assert [(one.status, one.reason) for one in said if one.type == "Accepted"] == [("False", "AuthenticationFailed")]
+    assert "c2" in next(one.message for one in said if one.type == "Accepted")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.names import CLUSTER_ID_LABEL, ORIGIN_LABEL
-from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, plan_exchange
+from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange
 
 Objects = dict[str, dict[str, Any]]
 
@@ -101,3 +101,9 @@ def test_ghosts_go_on_both_sides() -> None:
         (Side.BROKER, WriteVerb.DELETE, "e"),
         (Side.MEMBER, WriteVerb.DELETE, "w"),
     }
+
+
+def test_whoever_writes_in_the_name_of_another_is_known_and_nothing_of_it_is_delivered() -> None:
+    broker = {"a": stamped("a", "west"), "b": stamped("b", "west", cluster_id="south"), "c": own("c")}
+    assert forgeries(broker.values()) == {"west": "it wrote Endpoint b in the name of south"}
+    assert [write.obj["metadata"]["name"] for write in _exchange({}, broker) if write.side is Side.MEMBER] == ["a"]

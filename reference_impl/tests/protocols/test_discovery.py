@@ -180,3 +180,29 @@ def test_without_candidates_nobody_is_asked() -> None:
     assert machine.due() is None
     assert machine.requests(0.0, lambda: bytes(16)) == []
     assert machine.conclude(0.0).candidate is None
+
+
+def test_an_awaited_reply_without_proof_moves_nothing_and_is_remembered_until_the_peer_answers() -> None:
+    network = started(PRIVATE)
+    (nonce,) = [nonce for candidate, nonce in network.ask() if candidate == PRIVATE]
+    machine = network.machine
+    assert not machine.replied_unproved(nonce, ELSEWHERE, network.now)
+    assert not machine.replied_unproved(bytes(16), (PRIVATE.address, PRIVATE.port), network.now + TIMINGS.patience)
+    assert machine.impostor(network.now) is None
+    assert machine.replied_unproved(nonce, (PRIVATE.address, PRIVATE.port), network.now)
+    assert machine.impostor(network.now) == PRIVATE
+    assert machine.conclude(network.now).candidate is None
+    assert network.reply(PRIVATE, nonce)
+    assert machine.impostor(network.now) is None
+
+
+def test_what_somebody_without_proof_said_is_forgotten_with_time_and_with_another_key() -> None:
+    for forget in (True, False):
+        network = started(PRIVATE)
+        (nonce,) = [nonce for candidate, nonce in network.ask() if candidate == PRIVATE]
+        network.machine.replied_unproved(nonce, (PRIVATE.address, PRIVATE.port), network.now)
+        if forget:
+            network.machine.rekeyed()
+        assert (network.machine.impostor(network.now) is None) == forget
+        assert network.machine.impostor(network.now + TIMINGS.lifetime) is None
+        assert network.reply(PRIVATE, nonce) != forget
