@@ -1,4 +1,4 @@
-"""Wrong secrets and borrowed names are made at the broker and gone afterwards; reasons are found wherever they stand."""
+"""Wrong secrets and borrowed names are made at the broker and gone afterwards; reasons are found where they stand."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from l3conf.plugin.reasons import names
 if TYPE_CHECKING:
     from l3conf.plugin.cluster_api import ClusterAPI
 
+GENERATOR = random.Random(1)  # noqa: S311 - order, not secrets
 KEY = base64.b64encode(bytes(range(32))).decode()
 PATH = "/apis/submariner.io/v1/namespaces/broker/endpoints"
 
@@ -35,7 +36,7 @@ class Broker:
     def items(self, _path: str) -> list[dict[str, Any]]:
         return [copy.deepcopy(obj) for obj in self.objects.values()]
 
-    def request(self, method: str, path: str, *, body: Any = None, content_type: str = "") -> Answer:  # noqa: ARG002
+    def request(self, method: str, path: str, *, body: Any = None, content_type: str = "") -> Answer:  # noqa: ANN401, ARG002 - JSON
         if method == "POST":
             assert path == PATH
             self.objects[body["metadata"]["name"]] = body
@@ -54,7 +55,7 @@ def as_api(broker: Broker) -> ClusterAPI:
 def test_another_key_of_the_same_length_stands_there_for_a_while() -> None:
     broker = Broker(endpoint("west", publicKey=KEY, port="4500"), endpoint("east", publicKey=KEY))
     before = copy.deepcopy(broker.objects)
-    with other_keys_published(as_api(broker), "west", random.Random(1)):
+    with other_keys_published(as_api(broker), "west", GENERATOR):
         published = broker.objects["west"]["spec"]["backend_config"]
         assert published["port"] == "4500"
         assert published["publicKey"] != KEY
@@ -66,7 +67,7 @@ def test_another_key_of_the_same_length_stands_there_for_a_while() -> None:
 def test_without_a_published_key_nothing_can_be_said() -> None:
     with (
         pytest.raises(pytest.skip.Exception, match="publishes no key"),
-        other_keys_published(as_api(Broker(endpoint("west", port="4500"))), "west", random.Random(1)),
+        other_keys_published(as_api(Broker(endpoint("west", port="4500"))), "west", GENERATOR),
     ):
         pass
 
@@ -82,8 +83,8 @@ def test_a_borrowed_name_has_the_writers_place_and_the_victims_ranges() -> None:
     assert broker.objects == before
 
 
-def gateway(message: str = "", **condition: str) -> dict[str, Any]:
-    entry = {"status": "error", "statusMessage": message, "endpoint": {"cluster_id": "west"}}
+def gateway(said: str = "", **condition: str) -> dict[str, Any]:
+    entry = {"status": "error", "statusMessage": said, "endpoint": {"cluster_id": "west"}}
     return {
         "metadata": {"name": "g"},
         "status": {"haStatus": "active", "connections": [entry], "conditions": [condition]},
