@@ -194,7 +194,7 @@ class Lab(FurnishedLab):
 
     @contextmanager
     def borrowed_name(self, writer: str, victim: str) -> Iterator[None]:
-        """Have a member's gateway stand at the broker as another's, as if it wrote so, and keep the member off there."""
+        """Have a member's gateway stand at the broker as another's, as if it wrote so, keep the member off."""
         with self.without_broker(writer), impostors.name_borrowed(self.broker, writer, victim):
             self.run.note(f"borrowed name: {writer} as {victim}")
             yield
