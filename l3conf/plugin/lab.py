@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +15,19 @@ from l3conf.expectations.flow import Flow
 from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
 from l3conf.observation import Protocol
-from l3conf.plugin import cables, exchange, gateways, impostors, local_traffic, mismatch, reasons, residue, traversal
+from l3conf.plugin import (
+    cables,
+    clones,
+    exchange,
+    gateways,
+    heartbeats,
+    impostors,
+    local_traffic,
+    mismatch,
+    reasons,
+    residue,
+    traversal,
+)
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
@@ -199,6 +212,21 @@ class Lab(FurnishedLab):
             self.run.note(f"borrowed name: {writer} as {victim}")
             yield
 
+    @contextmanager
+    def cloned(self, member: str, *, into: str) -> Iterator[float]:
+        """Run a copy of a member in a cluster that is none while the context is open; yield since when."""
+        made = clones.copy_member(self.apis[member], self.apis[into])
+        self.run.note(f"cloned: {member} into {into}, {len(made)} objects")
+        try:
+            self.eventually_none(
+                "the clone does not run",
+                lambda: clones.not_ready(self.apis[into], clones.namespaces_of(made)),
+                within="T_restart",
+            )
+            yield time.monotonic()
+        finally:
+            clones.delete(self.apis[into], made)
+
     def joined_under(self, cluster: str, name: str) -> Intrusion:
         """Let a cluster that is no member join under the name of one that is, and watch for ``W_steady``."""
         return watch_intrusion(self, cluster, name)
@@ -257,6 +285,23 @@ class Lab(FurnishedLab):
             f"{member} does not say {reason} of {of}"
             for member in by
             if not reasons.is_named(self.apis[member], of, reason)
+        ]
+
+    def beats_of(self, member: str) -> dict[str, str]:
+        """Return when each Lease at the broker that is named after a member was renewed last, by its name."""
+        return heartbeats.beats_of(member, self.broker.items("/apis/coordination.k8s.io/v1/leases"))
+
+    def not_renewed(self, member: str, before: Mapping[str, str]) -> list[str]:
+        """Return the Leases of a member at the broker that are as they were."""
+        now = self.beats_of(member)
+        return [f"{name} was renewed at {time}" for name, time in before.items() if now.get(name) == time]
+
+    def not_seen_as(self, status: str, *, of: str, by: Sequence[str]) -> list[str]:
+        """Return the members that say of another one's Cluster no condition of this status (``True`` …)."""
+        return [
+            f"{member} has no condition {status} of {of}"
+            for member in by
+            if not heartbeats.said(of, self.apis[member].items(f"{GROUP}/clusters"), status)
         ]
 
     def cable_overhead(self, family: IPFamily) -> int:

@@ -11,8 +11,10 @@ from reference_impl.agents.cache import Cache
 from reference_impl.agents.candidate import Candidate
 from reference_impl.agents.discovery import Discovery
 from reference_impl.agents.exchange import Exchange
-from reference_impl.agents.gateway_words import Findings, GatewayWords
+from reference_impl.agents.findings import Findings
+from reference_impl.agents.gateway_words import GatewayWords
 from reference_impl.agents.health import HealthChecker
+from reference_impl.agents.heartbeat import Heartbeat
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
@@ -113,6 +115,15 @@ class GatewayAgent:
         }
         self._words = GatewayWords(member, self._objects[Resource.CLUSTER], settings, mutant)
         self._publication = Publication(member, settings, self._objects)
+        self._heartbeat = Heartbeat(
+            settings.cluster.cluster_id,
+            settings.node,
+            (settings.namespace, access.namespace),
+            member=member,
+            broker=broker,
+            role=lambda: self._candidate.role,
+            changed=wake_both,
+        )
         self._exchange = Exchange(
             settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, self._exchanging.wake, mutant
         )
@@ -126,6 +137,7 @@ class GatewayAgent:
                     tasks.create_task(cache.run())
                 tasks.create_task(self._candidate.run())
                 tasks.create_task(self._exchange.run())
+                tasks.create_task(self._heartbeat.run())
                 for cache in caches:
                     await cache.synced.wait()
                 tasks.create_task(self._health.run())
@@ -140,7 +152,7 @@ class GatewayAgent:
 
     async def _share(self) -> None:
         """Exchange with the broker, in a loop of its own: a broker that hangs holds up nothing else."""
-        if self._candidate.role is Role.ACTIVE:
+        if self._candidate.role is Role.ACTIVE and self._heartbeat.may_speak:
             await self._exchange.step()
 
     async def reconcile(self) -> None:
@@ -200,7 +212,8 @@ class GatewayAgent:
             notices=self._notices(here),
             lacking=down,
             impostors=self._discovery.impostors if self._discovery is not None else {},
-            forgeries=self._exchange.forgeries,
+            forgeries=(*self._exchange.forgeries, *self._heartbeat.conflicts),
+            lives=self._heartbeat.lives,
         )
         await self._report(local, membership, found)
 

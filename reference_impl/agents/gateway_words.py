@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.events import ConnectionEvents
@@ -14,39 +13,14 @@ from reference_impl.planner.status import gateway_status
 from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from reference_impl.agents.cache import Cache
+    from reference_impl.agents.findings import Findings
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import API
     from reference_impl.mutants import Mutant
-    from reference_impl.planner.membership import Membership, Refusal
+    from reference_impl.planner.membership import Membership
     from reference_impl.planner.status import PeerReport
     from reference_impl.protocols.objects import Endpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What a look found besides round trips."""
-
-    failure: str
-    """What of the plan could not be done, "" if all was."""
-    notices: tuple[str, ...] = ()
-    """What an operator should know besides."""
-    lacking: Mapping[str, str] = field(default_factory=dict)
-    """By cluster id: what part of its cable is down."""
-    impostors: Mapping[str, str] = field(default_factory=dict)
-    """By cluster id: how it is known that whoever is at its address does not have its key."""
-    forgeries: tuple[Refusal, ...] = ()
-    """Members that wrote in the name of others."""
-
-    def about(self, peers: Iterable[PeerReport]) -> tuple[PeerReport, ...]:
-        """Return the reports of round trips with what was found of the same peers."""
-        return tuple(
-            replace(peer, lacking=self.lacking.get(name, ""), impostor=self.impostors.get(name, ""))
-            for peer in peers
-            for name in (peer.endpoint.cluster_id,)
-        )
 
 
 class GatewayWords:
@@ -76,7 +50,7 @@ class GatewayWords:
             )
         )
         if membership is not None:
-            await self._conditions.write(peers, membership.refusals, found.failure, found.forgeries)
+            await self._conditions.write(peers, membership.refusals, found)
         await self._events.compare(peers)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.api import APIError, Resource
 from reference_impl.names import CLUSTER_ID_LABEL
 from reference_impl.planner.conditions import (
+    life_condition,
     peer_conditions,
     refused_conditions,
     stamped,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reference_impl.agents.cache import Cache
+    from reference_impl.agents.findings import Findings
     from reference_impl.drivers.api import API, Object
     from reference_impl.mutants import Mutant
     from reference_impl.planner.conditions import Condition
@@ -39,15 +41,13 @@ class MemberConditions:
         self._namespace = namespace
         self._mutant = mutant
 
-    async def write(
-        self, peers: Sequence[PeerReport], refusals: Sequence[Refusal], failure: str, forgeries: Sequence[Refusal] = ()
-    ) -> None:
+    async def write(self, peers: Sequence[PeerReport], refusals: Sequence[Refusal], found: Findings) -> None:
         """Write what differs. One that cannot be written is logged: conditions are for readers, not for packets."""
-        forged = {forgery.cluster_id: forgery for forgery in forgeries}
+        forged = {forgery.cluster_id: forgery for forgery in found.forgeries}
         # A member with two IP versions is connected when both are: the worse one is written last.
         worst_last = sorted(peers, key=lambda peer: peer.state is not Health.CONNECTED)
         known = {
-            **{peer.endpoint.cluster_id: peer_conditions(peer, failure) for peer in worst_last},
+            **{peer.endpoint.cluster_id: peer_conditions(peer, found.failure) for peer in worst_last},
             **{refusal.cluster_id: refused_conditions(refusal) for refusal in refusals},
         }
         for obj in self._clusters.items:
@@ -55,7 +55,7 @@ class MemberConditions:
             owner = (metadata.get("labels") or {}).get(CLUSTER_ID_LABEL)
             if owner is None:
                 continue
-            wanted = known.get(owner) or waiting_conditions()
+            wanted = (*(known.get(owner) or waiting_conditions()), life_condition(found.lives.get(owner)))
             conditions = self._conditions(obj, with_forgery(wanted, forged[owner]) if owner in forged else wanted)
             status = obj.get("status")
             if not isinstance(status, dict) or status.get("conditions") != conditions:

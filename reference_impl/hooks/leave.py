@@ -67,6 +67,7 @@ async def expel(broker: HookCluster, cluster_id: str) -> None:
     await broker.delete(reversed(member_access(cluster_id)))
     for resource in (Resource.ENDPOINT, Resource.CLUSTER):
         await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
+    await broker.delete_one(Resource.LEASE, {"name": cluster_id, "namespace": BROKER_NAMESPACE})
 
 
 async def mark(cluster: HookCluster, driver: str | None) -> None:

@@ -6,8 +6,8 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.mutants import Mutant
 from reference_impl.names import CLUSTER_ID_LABEL, PUBLIC_KEY
-from reference_impl.planner.conditions import AUTHENTICATION_FAILED
 from reference_impl.planner.exchange import Side
 
 if TYPE_CHECKING:
@@ -38,23 +38,26 @@ def keep_first_keys() -> Callable[[tuple[Write, ...]], tuple[Write, ...]]:
     return lambda writes: tuple(map(with_first_key, writes))
 
 
-def say_lost(status: Object) -> Object:
-    """Say of whoever cannot prove who it is that it does not answer, and no more."""
-    changed = copy.deepcopy(status)
-    for entry in changed.get("connections") or []:
-        if AUTHENTICATION_FAILED in entry.get("statusMessage", ""):
-            entry["statusMessage"] = "no answer"
-    changed["conditions"] = [_without_reason(one) for one in changed.get("conditions") or []]
-    return changed
+def never_say(reason: str) -> Mutant:
+    """Keep a reason to oneself, in status and in conditions of members."""
+
+    def unsaid(conditions: list[Object]) -> list[Object]:
+        fine = {"status": "True", "reason": "Fine", "message": ""}
+        return [one | fine if one.get("reason") == reason else one for one in conditions]
+
+    def status_of(status: Object) -> Object:
+        changed = copy.deepcopy(status)
+        for entry in changed.get("connections") or []:
+            if reason in entry.get("statusMessage", ""):
+                entry["statusMessage"] = "no answer"
+        changed["conditions"] = unsaid(changed.get("conditions") or [])
+        return changed
+
+    return Mutant(status=status_of, conditions=unsaid)
 
 
-def call_it_lost(conditions: list[Object]) -> list[Object]:
-    """Say the same in conditions of members."""
-    return [_without_reason(one) for one in conditions]
-
-
-def _without_reason(condition: Object) -> Object:
-    return condition | {"reason": "Lost"} if condition.get("reason") == AUTHENTICATION_FAILED else condition
+def _has(condition: Object, reason: str) -> bool:
+    return bool(condition.get("reason") == reason)
 
 
 def _as_named(obj: Object) -> Object:

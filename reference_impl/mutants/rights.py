@@ -47,6 +47,15 @@ def readable_secrets(objects: list[Object]) -> list[Object]:
     return changed
 
 
+def without_heartbeats(objects: list[Object]) -> list[Object]:
+    """Give members no right to a Lease at the broker."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["kind"] == "Role" and obj["metadata"]["name"].startswith("submariner-member"):
+            obj["rules"] = [rule for rule in obj["rules"] if "leases" not in rule["resources"]]
+    return changed
+
+
 def forget_holders(objects: list[Object]) -> list[Object]:
     """Remember of no id which cluster holds it."""
     changed = copy.deepcopy(objects)

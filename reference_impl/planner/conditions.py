@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.protocols.health import Health
+from reference_impl.protocols.heartbeat import Life
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 Object: TypeAlias = dict[str, Any]
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ACCEPTED, PROGRAMMED, CONNECTED = "Accepted", "Programmed", "Connected"
+ALIVE = "Alive"
 AUTHENTICATION_FAILED = "AuthenticationFailed"
+IDENTITY_CONFLICT = "IdentityConflict"
 LONGEST_MESSAGE = 1024
 
 
@@ -53,6 +56,23 @@ def refused_conditions(refusal: Refusal) -> tuple[Condition, ...]:
         Condition(type=PROGRAMMED, status=FALSE, reason=refusal.reason, message="nothing is programmed for it"),
         Condition(type=CONNECTED, status=FALSE, reason=refusal.reason, message="no cable is laid to it"),
     )
+
+
+def life_condition(life: Life | None) -> Condition:
+    """Return what a member's heartbeat at the broker says. Nothing follows from it for packets."""
+    match life:
+        case Life.ALIVE:
+            return Condition(type=ALIVE, status=TRUE, reason="HeartbeatRenewed", message="it renews its Lease")
+        case Life.STALE:
+            message = "it has not renewed its Lease at the broker; what it published may be out of date"
+            return Condition(type=ALIVE, status=UNKNOWN, reason="HeartbeatStale", message=message)
+        case None:
+            return Condition(
+                type=ALIVE,
+                status=UNKNOWN,
+                reason="NoHeartbeat",
+                message="it has no Lease at the broker, or none was seen",
+            )
 
 
 def with_forgery(conditions: Iterable[Condition], forgery: Refusal) -> tuple[Condition, ...]:

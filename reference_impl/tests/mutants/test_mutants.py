@@ -84,6 +84,8 @@ REKEYED = (Operation(Verb.SET, WireGuardLink(name="submariner", port=4500, mtu=1
 CONDITIONS = [
     {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
     {"type": "Connected", "status": "False", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+    {"type": "Alive", "status": "Unknown", "reason": "HeartbeatStale", "lastTransitionTime": "2020-01-01T00:00:00Z"},
+    {"type": "Other", "status": "False", "reason": "IdentityConflict", "lastTransitionTime": "2020-01-01T00:00:00Z"},
 ]
 ACCESS = member_access("east", held_by="uid")
 ENCRYPTED = {"cable-driver": "wireguard"}

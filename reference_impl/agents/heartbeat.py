@@ -1,0 +1,154 @@
+"""Beats for this member at the broker, and watches the others' Leases there (docs/adr/0016)."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+import secrets
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import APIError, ConflictError, Resource
+from reference_impl.names import CONTESTED, GATEWAY_LEASE
+from reference_impl.planner.conditions import IDENTITY_CONFLICT
+from reference_impl.planner.membership import Refusal
+from reference_impl.protocols.election import Role
+from reference_impl.protocols.heartbeat import BEATS, Beat, Heartbeats, OwnHeartbeat, Standing, interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reference_impl.drivers.api import API, Object
+    from reference_impl.protocols.heartbeat import Life
+
+_LOG = logging.getLogger(__name__)
+_REFUSED = frozenset({403, 404})
+"""HTTP statuses of a broker that keeps no heartbeats, or gives no rights to: members join again to get them."""
+_JITTER = 0.25
+"""Share by which beats vary, so that two holders of one identity cannot stay in step unseen."""
+
+
+class Heartbeat:
+    """One gateway agent's part; only the active gateway beats."""
+
+    def __init__(
+        self,
+        cluster_id: str,
+        node: str,
+        namespaces: tuple[str, str],
+        *,
+        member: API,
+        broker: API,
+        role: Callable[[], Role],
+        changed: Callable[[], None],
+    ) -> None:
+        """``namespaces``: the member's, and the broker's."""
+        self._cluster_id = cluster_id
+        self._node = node
+        self._here, self._there = namespaces
+        self._member = member
+        self._broker = broker
+        self._role = role
+        self._changed = changed
+        self._own: OwnHeartbeat | None = None
+        self._others = Heartbeats()
+        self._shown: object = None
+        self._unheard = False
+
+    @property
+    def may_speak(self) -> bool:
+        """Say whether this gateway may write its member's objects at the broker."""
+        return self._unheard or (self._own is not None and self._own.standing is Standing.HOLDING)
+
+    @property
+    def lives(self) -> Mapping[str, Life]:
+        """Return what is known of each member that beats, by cluster id."""
+        return self._others.lives
+
+    @property
+    def conflicts(self) -> tuple[Refusal, ...]:
+        """Return the members, us included, whose identity is presented twice."""
+        rival = self._own.rival if self._own is not None else ""
+        own = [_conflict(self._cluster_id, f"here and by {rival}")] if rival else []
+        others = sorted(self._others.contested - {self._cluster_id})
+        return (*own, *(_conflict(member, "by two gateways at once") for member in others))
+
+    async def run(self) -> None:
+        """Beat until cancelled. A broker that does not answer changes nothing: what was last known counts."""
+        while True:
+            if self._role() is Role.ACTIVE:
+                try:
+                    await self._beat()
+                except ConflictError:
+                    _LOG.info("somebody else beats for %s", self._cluster_id)
+                except APIError as error:
+                    self._unheard = self._unheard or error.code in _REFUSED
+                    _LOG.warning("%s", error)
+                self._tell()
+            else:
+                self._own, self._others = None, Heartbeats()
+            pause = interval(len(self.lives))
+            await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret
+
+    async def _beat(self) -> None:
+        leases, _ = await self._broker.list(Resource.LEASE, self._there)
+        found = {str(lease["metadata"]["name"]): lease for lease in leases}
+        now = asyncio.get_running_loop().time()
+        self._others.observe({name: _read(lease) for name, lease in found.items()}, now)
+        own = self._own or await self._introduce()
+        lease = found.get(self._cluster_id)
+        duration = BEATS * interval(len(found))
+        wanted = own.next(_read(lease) if lease is not None else None, now, duration)
+        obj = self._lease(lease, wanted, renewed=own.standing is Standing.HOLDING)
+        if lease is None:
+            await self._broker.create(Resource.LEASE, obj)
+        else:
+            await self._broker.replace(Resource.LEASE, obj)
+        self._own, self._unheard = own, False
+
+    async def _introduce(self) -> OwnHeartbeat:
+        """Say who we are: the gateway Lease in our own API has a UID that no other cluster's has."""
+        lock = await self._member.get(Resource.LEASE, GATEWAY_LEASE, self._here)
+        instance = str(lock["metadata"].get("uid") or "")
+        return OwnHeartbeat(instance=instance, holder=f"{instance}/{self._node}/{secrets.token_hex(4)}")
+
+    def _lease(self, found: Object | None, wanted: Beat, *, renewed: bool) -> Object:
+        new: Object = {"name": self._cluster_id, "namespace": self._there}
+        metadata: Object = found["metadata"] if found is not None else new
+        annotations = {name: text for name, text in (metadata.get("annotations") or {}).items() if name != CONTESTED}
+        if wanted.contested:
+            annotations[CONTESTED] = wanted.contested
+        spec = dict(found["spec"]) if found is not None else {}
+        if renewed:
+            now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            taken = {"acquireTime": now} if spec.get("holderIdentity") != wanted.holder else {}
+            spec |= {"holderIdentity": wanted.holder, "leaseDurationSeconds": round(wanted.duration), "renewTime": now}
+            spec |= taken
+        head = {"apiVersion": Resource.LEASE.api_version, "kind": Resource.LEASE.kind}
+        return {**head, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
+
+    def _tell(self) -> None:
+        shown = (self.may_speak, dict(self.lives), [conflict.cluster_id for conflict in self.conflicts])
+        if shown != self._shown:
+            for conflict in self.conflicts:
+                _LOG.error("%s: %s", conflict.cluster_id, conflict.message)
+            self._shown = shown
+            self._changed()
+
+
+def _conflict(member: str, where: str) -> Refusal:
+    message = f"the identity of {member} is presented twice: {where}"
+    return Refusal(cluster_id=member, reason=IDENTITY_CONFLICT, message=message)
+
+
+def _read(lease: Object) -> Beat:
+    """Read a Lease, whoever wrote it."""
+    spec = lease.get("spec") or {}
+    duration = spec.get("leaseDurationSeconds")
+    return Beat(
+        holder=str(spec.get("holderIdentity") or ""),
+        renewed=str(spec.get("renewTime") or ""),
+        duration=float(duration) if isinstance(duration, int) and duration > 0 else BEATS * interval(0),
+        contested=str((lease["metadata"].get("annotations") or {}).get(CONTESTED) or ""),
+    )

@@ -1,0 +1,155 @@
+"""Signs of life at the broker: one Lease a member, as state machines without clock or API.
+
+A Lease is timed by when *we* saw it change, never by the times written in it: clocks of two clusters need not agree.
+And only what was looked at can be stale: while the broker is out of reach nobody grows older.
+
+One identity, two holders: a gateway that was cloned, with its member's credential, beats as well as the original.
+Holders are told apart by ``<instance>/<node>/<life>``: the cluster that they are in, their node, and a word of each
+process. A gateway whose Lease is held, and renewed, from another cluster holds back (``Standing.YIELDING``); one whose
+Lease was taken while it lived takes it again. Both say so in the Lease itself, where all others read it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INTERVAL = 2.0
+"""Seconds between two beats in a small set."""
+BEATS = 3
+"""Beats that must be missing before a member is stale: two lost ones are no alarm."""
+_PER_SECOND = 25.0
+"""Beats a second that a broker is given to write, at most: larger sets beat more slowly."""
+
+
+def interval(members: int) -> float:
+    """Return the seconds between two beats of one member in a set of so many."""
+    return max(INTERVAL, members / _PER_SECOND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A member's Lease, as far as it is read."""
+
+    holder: str
+    """``holderIdentity``."""
+    renewed: str
+    """``renewTime``, only compared for change."""
+    duration: float
+    """``leaseDurationSeconds``: after so long without a change it is stale."""
+    contested: str = ""
+    """Who else says to be this member; changes with every beat of it. "" if nobody does."""
+
+
+class Life(enum.Enum):
+    """What a Lease says of its member."""
+
+    ALIVE = "alive"
+    STALE = "stale"
+
+
+@dataclass(slots=True)
+class _Seen:
+    beat: Beat
+    renewed_at: float
+    contested_at: float
+
+
+@dataclass(slots=True)
+class Heartbeats:
+    """What the Leases of all members have shown. Times are seconds of any monotonic clock."""
+
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _looked: float = 0.0
+
+    def observe(self, beats: Mapping[str, Beat], now: float) -> None:
+        """Take the Leases as they stand, by cluster id. One that nobody has seen before counts as just renewed."""
+        self._looked = now
+        self._seen = {member: self._next(self._seen.get(member), beat, now) for member, beat in beats.items()}
+
+    @staticmethod
+    def _next(before: _Seen | None, beat: Beat, now: float) -> _Seen:
+        if before is None:
+            return _Seen(beat, now, now)
+        same = (before.beat.holder, before.beat.renewed) == (beat.holder, beat.renewed)
+        contested = before.contested_at if before.beat.contested == beat.contested else now
+        return _Seen(beat, before.renewed_at if same else now, contested)
+
+    @property
+    def lives(self) -> Mapping[str, Life]:
+        """Return what is known of each member that has a Lease, as of the last look."""
+        return {
+            member: Life.ALIVE if self._looked - seen.renewed_at < seen.beat.duration else Life.STALE
+            for member, seen in self._seen.items()
+        }
+
+    @property
+    def contested(self) -> frozenset[str]:
+        """Return the members whose identity somebody else presented as well, as of the last look."""
+        return frozenset(
+            member
+            for member, seen in self._seen.items()
+            if seen.beat.contested and self._looked - seen.contested_at < seen.beat.duration
+        )
+
+
+class Standing(enum.Enum):
+    """Whether we may speak for our member at the broker."""
+
+    UNKNOWN = "unknown"
+    """Not looked yet."""
+    HOLDING = "holding"
+    YIELDING = "yielding"
+    """Another cluster beats under our identity: it was first."""
+
+
+@dataclass(slots=True)
+class OwnHeartbeat:
+    """Our own Lease: what to write there next."""
+
+    instance: str
+    """What tells this cluster from every other."""
+    holder: str
+    """Who we are: ``instance/node/life``."""
+    standing: Standing = Standing.UNKNOWN
+    _held: bool = False
+    _beats: int = 0
+    _rival: str = ""
+    _watch: Heartbeats = field(default_factory=Heartbeats)
+
+    @property
+    def rival(self) -> str:
+        """Return who else presents our identity; "" if nobody does."""
+        return self._rival
+
+    def next(self, found: Beat | None, now: float, duration: float) -> Beat:
+        """Take our Lease as it stands (None: there is none) and return what it should say; ``renewed`` is the caller's.
+
+        Where we yield, all that changes is ``contested``.
+        """
+        self._beats += 1
+        self._watch.observe({"": found} if found is not None else {}, now)
+        if found is None or found.holder == self.holder:
+            return self._hold(duration, self._contested_by_others(found))
+        alive = self._watch.lives[""] is Life.ALIVE
+        foreign = found.holder.partition("/")[0] != self.instance
+        if self._held:
+            return self._hold(duration, f"{found.holder} {self._beats}", rival=found.holder)
+        if foreign and alive:
+            self.standing, self._rival = Standing.YIELDING, found.holder
+            contested = f"{self.holder} {self._beats}"
+            return Beat(holder=found.holder, renewed=found.renewed, duration=found.duration, contested=contested)
+        return self._hold(duration, "")
+
+    def _contested_by_others(self, found: Beat | None) -> str:
+        """Return what others say in our Lease, as long as they go on saying it."""
+        return found.contested if found is not None and "" in self._watch.contested else ""
+
+    def _hold(self, duration: float, contested: str, rival: str = "") -> Beat:
+        self.standing, self._held = Standing.HOLDING, True
+        self._rival = rival or contested.partition(" ")[0]
+        return Beat(holder=self.holder, renewed="", duration=duration, contested=contested)

@@ -1,0 +1,92 @@
+"""Gateways beat at the broker, see who does not, and find clones of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import NotFoundError, Resource
+from reference_impl.drivers.fake_api import FakeAPI
+from reference_impl.drivers.fake_echo import FakeEcho
+from reference_impl.names import BROKER_NAMESPACE, GATEWAY_LEASE, MEMBER_NAMESPACE
+from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
+
+if TYPE_CHECKING:
+    import pytest
+
+    from reference_impl.drivers.api import Object
+
+
+async def conditions_of(cluster: FakeCluster, other: str) -> dict[str, Object]:
+    try:
+        found = await cluster.api.get(Resource.CLUSTER, other, MEMBER_NAMESPACE)
+    except NotFoundError:
+        return {}
+    return {one["type"]: one for one in (found.get("status") or {}).get("conditions") or []}
+
+
+async def made(number: int, name: str, uid: str) -> FakeCluster:
+    cluster = FakeCluster(number, name)
+    await cluster.add_nodes(1)
+    metadata = {"name": GATEWAY_LEASE, "namespace": MEMBER_NAMESPACE, "uid": uid}
+    await cluster.api.create(Resource.LEASE, {"metadata": metadata, "spec": {}})
+    return cluster
+
+
+def test_a_member_that_stops_beating_is_unknown_and_stays_connected_in_the_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> None:
+        monkeypatch.setattr("reference_impl.protocols.heartbeat.INTERVAL", 0.2)
+        broker = FakeAPI()
+        east, west = await made(1, "east", "e"), await made(2, "west", "w")
+        with closing(FakeEcho()) as one, closing(FakeEcho()) as two:
+            kernel = east.kernel(0)
+
+            async def says(status: str) -> bool:
+                return (await conditions_of(east, "west")).get("Alive", {}).get("status") == status
+
+            async with running(east.gateway(0, broker, kernel, one).run()):
+                async with running(west.gateway(0, broker, west.kernel(0), two).run()):
+                    await eventually(lambda: says("True"), "east sees west alive")
+                    lease = await broker.get(Resource.LEASE, "west", BROKER_NAMESPACE)
+                    assert lease["spec"]["holderIdentity"].startswith("w/west-0/")
+                before = kernel.observe().state
+                assert before.links
+                await eventually(lambda: says("Unknown"), "east sees that west is silent")
+                assert kernel.observe().state == before
+
+    asyncio.run(story())
+
+
+def test_a_clone_publishes_nothing_and_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        monkeypatch.setattr("reference_impl.protocols.heartbeat.INTERVAL", 0.2)
+        broker = FakeAPI()
+        east, west, clone = await made(1, "east", "e"), await made(2, "west", "w"), await made(3, "west", "c")
+        with closing(FakeEcho()) as one, closing(FakeEcho()) as two, closing(FakeEcho()) as three:
+
+            async def published() -> bool:
+                return len((await broker.list(Resource.ENDPOINT, BROKER_NAMESPACE))[0]) == 2
+
+            async def told() -> bool:
+                accepted = (await conditions_of(east, "west")).get("Accepted", {})
+                try:
+                    own = [(await each.gateway_status())["conditions"] for each in (west, clone)]
+                except NotFoundError:
+                    return False
+                reasons = [{one["reason"] for one in each if one["type"] == "Accepted"} for each in own]
+                return [{accepted.get("reason")}, *reasons] == [{"IdentityConflict"}] * 3
+
+            async with running(
+                east.gateway(0, broker, east.kernel(0), one).run(), west.gateway(0, broker, west.kernel(0), two).run()
+            ):
+                await eventually(published, "both are at the broker")
+                before, _ = await broker.list(Resource.ENDPOINT, BROKER_NAMESPACE)
+                async with running(clone.gateway(0, broker, clone.kernel(0), three).run()):
+                    await eventually(told, "everybody is told of the clone")
+                after, _ = await broker.list(Resource.ENDPOINT, BROKER_NAMESPACE)
+                assert before == after
+
+    asyncio.run(story())
