@@ -26,7 +26,6 @@ AT_ONCE = 3
 TIGHT = MappingProxyType(
     {
         "T_join": 10.0,
-        "T_detect": 5.0,
         "T_fresh": 5.0,
         "T_recover": 10.0,
         "T_leave": 5.0,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _REFUSED = frozenset({403, 404})
 """HTTP statuses of a broker that keeps no heartbeats, or gives no rights to: members join again to get them."""
+_LOOK = 0.2
+"""Seconds until a gateway that is not active looks again whether it is."""
 _JITTER = 0.25
 """Share by which beats vary, so that two holders of one identity cannot stay in step unseen."""
 
@@ -77,17 +79,18 @@ class Heartbeat:
     async def run(self) -> None:
         """Beat until cancelled. A broker that does not answer changes nothing: what was last known counts."""
         while True:
-            if self._role() is Role.ACTIVE:
-                try:
-                    await self._beat()
-                except ConflictError:
-                    _LOG.info("somebody else beats for %s", self._cluster_id)
-                except APIError as error:
-                    self._unheard = self._unheard or error.code in _REFUSED
-                    _LOG.warning("%s", error)
-                self._tell()
-            else:
+            if self._role() is not Role.ACTIVE:
                 self._own, self._others = None, Heartbeats()
+                await asyncio.sleep(_LOOK)
+                continue
+            try:
+                await self._beat()
+            except ConflictError:
+                _LOG.info("somebody else beats for %s", self._cluster_id)
+            except APIError as error:
+                self._unheard = self._unheard or error.code in _REFUSED
+                _LOG.warning("%s", error)
+            self._tell()
             pause = interval(len(self.lives))
             await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret
 
