@@ -20,6 +20,11 @@ class Protocol(enum.Enum):
     UDP = "udp"
     TCP = "tcp"
     ICMP = "icmp"
+    SCTP = "sctp"
+
+
+ORDINARY = (Protocol.UDP, Protocol.TCP, Protocol.ICMP)
+"""What every kernel and every network plugin carries."""
 
 
 class Outcome(enum.Enum):
@@ -60,7 +65,8 @@ class Probe:
     """Destination port; 0 for ICMP."""
     protocol: Protocol = Protocol.UDP
     size: int = 64
-    """Payload in bytes, each way: 24 (the probe's head, ``probes.wire``) to 65507 for datagrams, 16 MiB for TCP.
+    """Payload in bytes, each way: 24 (the probe's head, ``probes.wire``) to 65507 for datagrams, 65000 for SCTP, 16 MiB
+    for TCP.
     An answer is longer than its query where a short one has no room for what the server has to say."""
     timeout: float = 1.0
     """Seconds until ``TIMEOUT``."""

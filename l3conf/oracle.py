@@ -171,8 +171,8 @@ def _between(client: ClusterSpec, server: ClusterSpec, family: IPFamily, seen_as
         if origin != target:
             seen = SeenAs.ANYONE if seen_as and protocol is Protocol.ICMP else seen_as
             cells[Cell(origin, target, Via.POD, family, protocol)] = Expectation(seen is not None, seen)
-        # A ClusterIP answers no ICMP: kube-proxy translates ports only.
-        if protocol is not Protocol.ICMP:
+        # A ClusterIP answers no ICMP: kube-proxy translates ports only; the suite's Services have none of SCTP.
+        if protocol in {Protocol.TCP, Protocol.UDP}:
             seen = SeenAs.ANYONE if origin == target else seen_as
             cells[Cell(origin, target, Via.SERVICE, family, protocol)] = Expectation(seen is not None, seen)
     return cells

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l3conf.expectations import Pod, Service, Stream, every, icmp, tcp, udp
+from l3conf.expectations import Pod, Service, Stream, every, icmp, sctp, tcp, udp
 from l3conf.expectations.filters import Filter, addresses_of, carrying, payload_of, without_checksum
 from l3conf.labs.base import Capability
 from l3conf.model.faults import AddressChange, NATRebinding, NATReboot, NodeAddressChange
@@ -42,6 +42,7 @@ __all__ = [
     "needs",
     "payload_of",
     "sample",
+    "sctp",
     "tcp",
     "udp",
     "undescribed",

@@ -5,6 +5,6 @@ Must not hold how packets are sent (``l3conf.probes``) nor who must reach whom (
 
 from l3conf.expectations.places import Node, Outsider, Pod, Service
 from l3conf.expectations.streams import Stream
-from l3conf.expectations.traffic import Traffic, every, icmp, tcp, udp
+from l3conf.expectations.traffic import Traffic, every, icmp, sctp, tcp, udp
 
-__all__ = ["Node", "Outsider", "Pod", "Service", "Stream", "Traffic", "every", "icmp", "tcp", "udp"]
+__all__ = ["Node", "Outsider", "Pod", "Service", "Stream", "Traffic", "every", "icmp", "sctp", "tcp", "udp"]

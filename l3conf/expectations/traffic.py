@@ -182,6 +182,11 @@ def icmp(client: Client, server: Server, **shape: Any) -> Traffic:  # noqa: ANN4
     return Traffic((Flow(client=client, server=server, protocol=Protocol.ICMP, **shape),))
 
 
+def sctp(client: Client, server: Server, **shape: Any) -> Traffic:  # noqa: ANN401 - likewise
+    """Return SCTP traffic: an association, one message and its echo."""
+    return Traffic((Flow(client=client, server=server, protocol=Protocol.SCTP, **shape),))
+
+
 def every(traffic: Iterable[Traffic]) -> Traffic:
     """Return many flows as one: sent together, judged together."""
     return Traffic(tuple(flow for one in traffic for flow in one.flows))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf import oracle
-from l3conf.expectations.flow import Flow
+from l3conf.expectations.flow import Flow, describe
 from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
-from l3conf.observation import Protocol
+from l3conf.observation import ORDINARY, Outcome, Protocol
 from l3conf.plugin import (
     cables,
     clones,
@@ -405,6 +405,28 @@ class Lab(FurnishedLab):
 
     # What carries packets between clusters.
 
+    def must_be_carried_locally(self, protocol: Protocol, family: IPFamily) -> None:
+        """Skip the test unless pods reach the pods of other nodes of their own cluster over a protocol.
+
+        What kernel and network plugin do not carry inside a cluster no implementation can carry between clusters.
+        """
+        flows = [
+            Flow(client=a, server=b, protocol=protocol, family=family)
+            for a in self.pods.having(family)
+            for b in self.pods.having(family)
+            if a.site.cluster == b.site.cluster and a.site.node != b.site.node
+        ]
+
+        def look() -> str | Pending:
+            seen = self.harness.send([flow.probe(self.harness.budgets.get("T_probe")) for flow in flows])
+            lost = [describe(one) for one in seen if one.outcome is not Outcome.DELIVERED]
+            return Pending(f"{len(lost)} of {len(seen)}: {lost[0]}") if lost else "carried"
+
+        try:
+            self.harness.wait(f"{protocol.value} passes inside every cluster", look, "T_baseline")
+        except DeadlineMissedError as missed:
+            pytest.skip(f"{protocol.value} does not pass between pods of one cluster: {missed}")
+
     @contextmanager
     def without_cables(self) -> Iterator[None]:
         """Hold down every link of gateway nodes that came with the implementation, while the context is open.
@@ -556,7 +578,7 @@ class Lab(FurnishedLab):
         If that never comes, but some packets cross between all of them, the lab is good enough to ask the rows
         what exactly is missing. If nothing crosses between two members, no row has anything to say.
         """
-        table = oracle.whoever_asks(oracle.across_clusters(self.expected(), oracle.Via.POD, *Protocol))
+        table = oracle.whoever_asks(oracle.across_clusters(self.expected(), oracle.Via.POD, *ORDINARY))
         wanted = {(cell.client.cluster, cell.server.cluster) for cell, want in table.items() if want.reachable}
         if not wanted:
             pytest.skip("this topology has no clusters that the implementation has to connect")

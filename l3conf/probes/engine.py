@@ -97,7 +97,7 @@ class Engine:
         nonces = os.urandom(wire.NONCE_SIZE * len(probes))
         for index, probe in enumerate(probes):
             nonce = nonces[index * wire.NONCE_SIZE : (index + 1) * wire.NONCE_SIZE]
-            queue = self._streams if probe.protocol is Protocol.TCP else self._datagrams
+            queue = self._streams if _is_stream(probe) else self._datagrams
             queue.append(Flight(probe, nonce, batch, index))
 
     def sightings(self, place: str, nonces: Sequence[str]) -> list[Sighting]:
@@ -230,6 +230,10 @@ def run_all(engine: Engine, probes: Sequence[Probe]) -> list[Observation]:
     while not results:
         engine.step()
     return list(chain.from_iterable(results))
+
+
+def _is_stream(probe: Probe) -> bool:
+    return probe.protocol is Protocol.TCP or (probe.protocol is Protocol.SCTP and sockets.has_sctp())
 
 
 def _no_socket(error: OSError) -> PacketError:

@@ -8,7 +8,7 @@ import typing
 from typing import TYPE_CHECKING
 
 from l3conf.observation import Observation, Outcome, Probe, Protocol
-from l3conf.probes import wire
+from l3conf.probes import sctp, wire
 from l3conf.probes.icmp_errors import PacketError
 from l3conf.probes.sockets import options_of
 
@@ -177,7 +177,8 @@ def flaw_of(probe: Probe, places: Container[str]) -> str:
 def _size_flaw(probe: Probe) -> str:
     if not wire.MIN_SIZE <= probe.size <= wire.MAX_SIZE:
         return f"size {probe.size} is not within {wire.MIN_SIZE}..{wire.MAX_SIZE}"
-    if probe.protocol is not Protocol.TCP and probe.size > options_of(probe.destination).largest_udp:
+    largest = sctp.LARGEST if probe.protocol is Protocol.SCTP else options_of(probe.destination).largest_udp
+    if probe.protocol is not Protocol.TCP and probe.size > largest:
         return f"size {probe.size} does not fit a datagram"
     if probe.write_size is not None and probe.write_size < 1:
         return f"write size {probe.write_size} is not positive"

@@ -9,6 +9,7 @@ from l3conf.emulator.kernel.namespaces import CLONE_NEWNET, NetworkNamespace, se
 from l3conf.observation import Probe, Protocol
 from l3conf.probes import sockets
 from l3conf.probes.datagrams import DatagramClient, EchoClient, UdpClient
+from l3conf.probes.sctp_sockets import SctpClient
 from l3conf.probes.server import Server
 from l3conf.probes.sightings import SightingLog
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from l3conf.probes.numbered import ArrivalLog
     from l3conf.probes.poller import Poller
     from l3conf.probes.sockets import FamilyOptions
+
+
+_MAKERS = {
+    Protocol.UDP: sockets.udp_client,
+    Protocol.ICMP: sockets.echo_client,
+    Protocol.SCTP: sockets.raw_sctp,
+}
 
 
 class Entrance:
@@ -79,7 +87,7 @@ class Place:
         self.serving = True
 
     def client(self, probe: Probe, options: FamilyOptions) -> DatagramClient:
-        """Return the socket that carries a UDP or ICMP probe; one of its own if the probe sets socket options.
+        """Return the socket that carries a UDP, ICMP or SCTP probe; one of its own if the probe sets socket options.
 
         Options are the socket's, not the packet's, and an error that quotes little is then still about that probe.
         """
@@ -92,9 +100,10 @@ class Place:
         return client
 
     def stream(self, probe: Probe, options: FamilyOptions) -> socket.socket:
-        """Return a new TCP socket."""
+        """Return a new socket for a connection, TCP or SCTP."""
+        make = sockets.tcp_client if probe.protocol is Protocol.TCP else sockets.sctp_client
         with self.entered():
-            return sockets.tcp_client(options, probe.ttl)
+            return make(options, probe.ttl)
 
     def numbered(self, options: FamilyOptions) -> socket.socket:
         """Return a new UDP socket for one numbered flow: a source port of its own."""
@@ -135,7 +144,7 @@ class Place:
         yield
 
     def _make_client(self, protocol: Protocol, options: FamilyOptions, special: Probe | None) -> DatagramClient:
-        make = sockets.udp_client if protocol is Protocol.UDP else sockets.echo_client
+        make = _MAKERS[protocol]
         with self.entered():
             if special is None:
                 sock = make(options)
@@ -145,4 +154,5 @@ class Place:
             sock.setsockopt(options.level, options.traffic_class, special.traffic_class)
         if protocol is Protocol.UDP:
             return UdpClient(self._flights, self._poller, sock, shared=special is None)
-        return EchoClient(self._flights, self._poller, options, sock, shared=special is None)
+        wrap = EchoClient if protocol is Protocol.ICMP else SctpClient
+        return wrap(self._flights, self._poller, options, sock, shared=special is None)

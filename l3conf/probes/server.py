@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from l3conf.observation import Protocol
 from l3conf.probes import packets, sockets, wire
 from l3conf.probes.poller import READ, WRITE
+from l3conf.probes.sctp_sockets import SctpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,12 +74,21 @@ class Server:
                 return
             raise
         self._poller.register(udp.fileno(), READ, self._datagrams(udp, options))
-        self._poller.register(tcp.fileno(), READ, lambda _: self._accept(tcp))
+        self._poller.register(tcp.fileno(), READ, lambda _: self._accept(tcp, Protocol.TCP))
         try:
+            self._open_sctp(options)
             echo = self._add(sockets.echo_watcher(options))
         except PermissionError:
-            return  # the kernel still answers; only sightings of ICMP are missing
+            return  # the kernel still answers echo requests; sightings of ICMP are missing, and SCTP without sockets
         self._poller.register(echo.fileno(), READ, lambda _: self._watch(echo, options))
+
+    def _open_sctp(self, options: FamilyOptions) -> None:
+        if sockets.has_sctp():
+            listener = self._add(sockets.sctp_server(options))
+            self._poller.register(listener.fileno(), READ, lambda _: self._accept(listener, Protocol.SCTP))
+        else:
+            raw = self._add(sockets.raw_sctp(options))
+            self._poller.register(raw.fileno(), READ, SctpServer(self._name, self._log, options, raw).ready)
 
     def _add(self, sock: socket.socket) -> socket.socket:
         self._sockets.append(sock)
@@ -129,15 +139,16 @@ class Server:
             if query is not None:
                 self._log.record(query.nonce, source[0], Protocol.ICMP)
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, protocol: Protocol) -> None:
         for _ in range(_READS_PER_TURN):
             try:
                 sock, source = listener.accept()
             except OSError:
                 return
             sock.setblocking(False)  # noqa: FBT003 - the socket module's signature
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, source, self._name, self._poller, self._log, self._connections)
+            if protocol is Protocol.TCP:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(sock, source, self._name, self._poller, self._log, self._connections, protocol)
             self._connections[connection] = None
             self._close_stale()
 
@@ -158,6 +169,7 @@ class Connection:
         "_name",
         "_others",
         "_poller",
+        "_protocol",
         "_query",
         "_seen",
         "_socket",
@@ -174,7 +186,9 @@ class Connection:
         poller: Poller,
         log: SightingLog,
         others: dict[Connection, None],
+        protocol: Protocol,
     ) -> None:
+        self._protocol = protocol
         self._socket = sock
         self._source = source
         self._name = name
@@ -218,7 +232,7 @@ class Connection:
             return
         if not self._seen:
             self._seen = True
-            self._log.record(bytes(self._query[8 : 8 + wire.NONCE_SIZE]), self._source[0], Protocol.TCP)
+            self._log.record(bytes(self._query[8 : 8 + wire.NONCE_SIZE]), self._source[0], self._protocol)
         if len(self._query) >= size:
             self._respond(size)
 

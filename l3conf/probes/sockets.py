@@ -5,6 +5,7 @@ Python 3.11 does not name most of these options; the numbers are those of linux/
 
 from __future__ import annotations
 
+import functools
 import socket
 import struct
 from contextlib import suppress
@@ -23,6 +24,7 @@ _SO_SNDBUFFORCE = 32
 RXQ_OVFL = 40
 """SO_RXQ_OVFL: a control message with how many datagrams the socket has dropped, once there are any (socket(7))."""
 _SOL_RAW = 255
+_SCTP_NODELAY = 3
 _BUFFER = 4 << 20
 """Bytes of socket buffer asked for: a burst must never be lost in the harness itself."""
 _BACKLOG = 4096
@@ -127,6 +129,40 @@ def tcp_client(options: FamilyOptions, ttl: int | None) -> socket.socket:
     return sock
 
 
+@functools.cache
+def has_sctp() -> bool:
+    """Say whether the kernel has SCTP sockets; asking for one loads its module where that is allowed."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
+    except OSError:
+        return False
+    return True
+
+
+def sctp_server(options: FamilyOptions, port: int = PORT) -> socket.socket:
+    """Open a listening SCTP socket on every address of the current namespace, one association a connection."""
+    sock = _bound(options, socket.SOCK_STREAM, port, socket.IPPROTO_SCTP)
+    sock.listen(_BACKLOG)
+    return sock
+
+
+def sctp_client(options: FamilyOptions, ttl: int | None) -> socket.socket:
+    """Open an unconnected SCTP socket that sends every write at once and queues ICMP errors."""
+    sock = socket.socket(options.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, socket.IPPROTO_SCTP)
+    sock.setsockopt(socket.IPPROTO_SCTP, _SCTP_NODELAY, 1)
+    sock.setsockopt(options.level, options.receive_errors, 1)
+    if ttl is not None:
+        sock.setsockopt(options.level, options.ttl, ttl)
+    return sock
+
+
+def raw_sctp(options: FamilyOptions, *, ttl: int | None = None, dont_fragment: bool = False) -> socket.socket:
+    """Open a raw socket that sends and sees SCTP packets. ``PermissionError`` without CAP_NET_RAW."""
+    sock = socket.socket(options.family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_SCTP)
+    _prepare_client(sock, options, ttl, dont_fragment=dont_fragment)
+    return sock
+
+
 def udp_client(options: FamilyOptions, *, ttl: int | None = None, dont_fragment: bool = False) -> socket.socket:
     """Open an unbound UDP socket that queues ICMP errors."""
     sock = socket.socket(options.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -174,8 +210,8 @@ def link_address(device: str, destination: IPAddress) -> tuple[str, int]:
     return device, _ETHERTYPES[destination.version]
 
 
-def _bound(options: FamilyOptions, kind: int, port: int) -> socket.socket:
-    sock = socket.socket(options.family, kind | socket.SOCK_NONBLOCK)
+def _bound(options: FamilyOptions, kind: int, port: int, protocol: int = 0) -> socket.socket:
+    sock = socket.socket(options.family, kind | socket.SOCK_NONBLOCK, protocol)
     try:
         if kind == socket.SOCK_STREAM:
             # Connections in TIME_WAIT must not keep a restarted server from its port; for UDP it would allow theft.

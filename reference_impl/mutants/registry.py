@@ -65,6 +65,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "ipv4-only": Mutant(kernel=families.route_ipv4_only),
     "udp-only": Mutant(kernel=data_plane.drop_in_tunnels("meta l4proto tcp")),
     "tcp-only": Mutant(kernel=data_plane.drop_in_tunnels("meta l4proto udp")),
+    "sctp-forgotten": Mutant(kernel=data_plane.drop_in_tunnels("meta l4proto sctp")),
     "one-way": Mutant(kernel=data_plane.drop_new_from_cable),
     "services-not-routed": Mutant(kernel=data_plane.forget_services),
     "backends-on-gateway-only": Mutant(kernel=data_plane.drop_service_traffic_to_workers),
