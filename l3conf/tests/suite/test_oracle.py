@@ -113,8 +113,8 @@ def test_the_table_of_two_members_has_every_cell_once() -> None:
     table = expected(Topology(name="t", clusters=(cluster(0), cluster(1))), joined=NAMES)
     pods = across_clusters(table, Via.POD, *Protocol)
     services = across_clusters(table, Via.SERVICE, *Protocol)
-    # 2 directions, 2 x 2 placements; three protocols to pods, two to Services.
-    assert (len(pods), len(services)) == (2 * 4 * 3, 2 * 4 * 2)
+    # 2 directions, 2 x 2 placements; four protocols to pods, two to Services.
+    assert (len(pods), len(services)) == (2 * 4 * 4, 2 * 4 * 2)
     assert {want.seen_as for cell, want in pods.items() if cell.protocol is Protocol.ICMP} == {SeenAs.ANYONE}
     assert {want.seen_as for cell, want in pods.items() if cell.protocol is not Protocol.ICMP} == {SeenAs.ITSELF}
     assert {want.seen_as for want in services.values()} == {SeenAs.ITSELF}

@@ -113,6 +113,7 @@ WRITES = (
 def _differs(mutant: Mutant) -> bool:
     """Say whether a mutant changes anything of what agents decide."""
     mutant.status(CONNECTED)
+    mutant.ways(PEERS, CLAIMED)
     return (
         mutant.report_time(1) != 1
         or any(mutant.kernel(plan) != plan for _ in range(5) for plan in _kernel_plans())
