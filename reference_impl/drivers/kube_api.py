@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _SOCKET_OPTIONS = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 8000),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 2),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4000),
 )
-"""A connection whose other end is out of reach is given up after 8 s. A watch may say nothing for minutes, and one from
+"""A connection whose other end is out of reach is given up after 4 s. A watch may say nothing for minutes, and one from
 an address that the node no longer has never says anything again (RFC 1122 section 4.2.3.6, RFC 5482)."""
 _NOT_FOUND = 404
 _CONFLICT = 409
