@@ -98,8 +98,11 @@ class CableDriver(Protocol):
     def identity(self, peer: Endpoint) -> str:
         """Return by what the tunnel tells a peer from others (its key); "" where addresses do that."""
 
+    def excludes(self, peer: Endpoint) -> str:
+        """Say why a well-formed Endpoint of this backend is of a kind that this driver does not speak to; else ""."""
+
     def objection(self, peer: Endpoint) -> str:
-        """Say why there can be no cable to an Endpoint of this backend; "" if there can. Never raises."""
+        """Say what is wrong with an Endpoint of this backend, so that there can be no cable; else "". Never raises."""
 
     def at_port(self, port: int) -> Self:
         """Return the same driver with cables that arrive on another port; itself where that cannot be chosen."""
@@ -131,6 +134,10 @@ class VXLANCables:
     def identity(self, peer: Endpoint) -> str:
         """Peers are told apart by the hardware address that follows from their private one."""
         return str(peer.private_ip)
+
+    def excludes(self, peer: Endpoint) -> str:  # noqa: ARG002 - the protocol's signature
+        """Addresses are all that is needed, and every Endpoint has them."""
+        return ""
 
     def objection(self, peer: Endpoint) -> str:  # noqa: ARG002 - likewise
         """Any Endpoint will do."""

@@ -73,7 +73,9 @@ class DriverSet:
             return ""
         theirs = " or ".join(repr(name) for name in _offer(peer))
         ours = " or ".join(repr(driver.backend) for driver in self.drivers)
-        return f"cable driver {theirs} there, {ours} here"
+        excluded = (driver.excludes(peer) for driver in self.drivers if driver.backend in _offer(peer))
+        why = next((text for text in excluded if text), "")
+        return f"cable driver {theirs} there, {ours} here{why and f': {why}'}"
 
     def identity(self, peer: Endpoint) -> str:
         """Return by what the pair's driver tells the peer from others."""
@@ -108,7 +110,7 @@ class DriverSet:
         ranked = [
             (rank + theirs[driver.backend], driver.backend, driver)
             for rank, driver in enumerate(self.drivers)
-            if driver.backend in theirs
+            if driver.backend in theirs and not driver.excludes(peer)
         ]
         return min(ranked, key=lambda item: item[:2])[2] if ranked else None
 

@@ -56,6 +56,14 @@ class IPsecCables:
         """Return the peer's public key."""
         return peer.parameter(PUBLIC_KEY)
 
+    def excludes(self, peer: Endpoint) -> str:
+        """Say so of an Endpoint without a key.
+
+        It is not malformed: implementations with one pre-shared key for all publish none. They are not spoken to, for
+        with such a secret every member could pass for every other one (docs/adr/0010).
+        """
+        return "" if self.identity(peer) else f"it publishes no {PUBLIC_KEY}, and one secret for all is not used here"
+
     def objection(self, peer: Endpoint) -> str:
         """Object to an Endpoint without a readable key."""
         return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no X25519 key"

@@ -57,6 +57,10 @@ class WireGuardCables:
         """Return the peer's public key."""
         return peer.parameter(PUBLIC_KEY)
 
+    def excludes(self, peer: Endpoint) -> str:  # noqa: ARG002 - the protocol's signature
+        """Every WireGuard peer has a key: an Endpoint without one is malformed, of whatever implementation."""
+        return ""
+
     def objection(self, peer: Endpoint) -> str:
         """Object to an Endpoint without a readable key."""
         return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no WireGuard key"

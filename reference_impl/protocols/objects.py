@@ -20,6 +20,8 @@ Object: TypeAlias = dict[str, Any]
 """A Kubernetes object as JSON."""
 _HIGHEST_PORT = 65535
 _PORT = "udp-port"
+_LONGEST_QUOTED = 64
+"""Characters of a wrong value that an error repeats."""
 _BROADCAST = IPv4Address("255.255.255.255")
 DISCOVERY_PORT = "natt-discovery-port"
 PREFERRED_SERVER = "preferred-server"
@@ -124,8 +126,7 @@ class Endpoint:
 
 def discovery_port(endpoint: Endpoint) -> int:
     """Return the UDP port at which a peer answers NAT discovery; 0 if it says none, or none that is one."""
-    text = endpoint.parameter(DISCOVERY_PORT)
-    return int(text) if text.isascii() and text.isdecimal() and int(text) <= _HIGHEST_PORT else 0
+    return _port_number(endpoint.parameter(DISCOVERY_PORT)) or 0
 
 
 def cable_name(cluster_id: str, private_ip: IPAddress) -> str:
@@ -209,8 +210,8 @@ def parse_endpoint(obj: Mapping[str, Any]) -> Endpoint:
     )
 
 
-def _mapping(obj: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = obj.get(key)
+def _mapping(obj: object, key: str) -> Mapping[str, Any]:
+    value = obj.get(key) if isinstance(obj, Mapping) else None
     if not isinstance(value, Mapping):
         raise MalformedObjectError(f"{key} is not an object")
     return value
@@ -262,6 +263,8 @@ def _addresses(spec: Mapping[str, Any], singular: str, plural: str) -> tuple[IPA
     except ValueError as error:
         raise MalformedObjectError(f"{singular}: {error}") from None
     for address in found:
+        if getattr(address, "scope_id", None):
+            raise MalformedObjectError(f"{singular}: {address} has a zone, which means nothing elsewhere")
         if address.is_multicast or address.is_unspecified or address.is_loopback or address == _BROADCAST:
             raise MalformedObjectError(f"{singular}: {address} is no host that could be reached")
     if len({address.version for address in found}) < len(found):
@@ -271,9 +274,17 @@ def _addresses(spec: Mapping[str, Any], singular: str, plural: str) -> tuple[IPA
 
 def _port(config: object) -> int:
     text = str(config.get(_PORT) or "4500") if isinstance(config, Mapping) else "4500"
-    if not text.isdecimal() or not 1 <= int(text) <= _HIGHEST_PORT:
-        raise MalformedObjectError(f"backend_config.udp-port: {text!r} is not a port")
-    return int(text)
+    port = _port_number(text)
+    if port is None:
+        raise MalformedObjectError(f"backend_config.udp-port: {text[:_LONGEST_QUOTED]!r} is not a port")
+    return port
+
+
+def _port_number(text: str) -> int | None:
+    """Return a port as decimal digits have it. Not ``int`` of any text: it raises for more than 4300 digits."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_HIGHEST_PORT))):
+        return None
+    return int(text) if 1 <= int(text) <= _HIGHEST_PORT else None
 
 
 def _parameters(config: object) -> frozenset[tuple[str, str]]:

@@ -44,6 +44,9 @@ class ThirdPartyCables:
     def identity(self, peer: Endpoint) -> str:  # noqa: ARG002 - the protocol's signature
         return ""
 
+    def excludes(self, peer: Endpoint) -> str:  # noqa: ARG002 - likewise
+        return ""
+
     def objection(self, peer: Endpoint) -> str:  # noqa: ARG002 - likewise
         return ""
 

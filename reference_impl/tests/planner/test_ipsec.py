@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.names import IPSEC_DEVICE, IPSEC_LARGEST, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
-from reference_impl.planner.cable import GatewayFacts, plan_cables
+from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.ipsec import IPsecCables, sub_tunnels_down
@@ -103,8 +104,24 @@ def test_a_peer_that_leaves_is_removed_after_its_routes() -> None:
     assert kernel.observe().state == KernelState()
 
 
+def test_an_endpoint_of_an_implementation_with_one_secret_for_all_is_no_malformed_one() -> None:
+    keyless = peer(2, parameters=frozenset())
+    for drivers, backend in (((IPsecCables(key(1)),), ""), ((IPsecCables(key(1)), VXLANCables(port=4502)), "vxlan")):
+        offered = replace(keyless, parameters=frozenset({("cable-drivers", "libreswan:4500,vxlan:4502")}))
+        membership = plan_membership(OWN, [], [], [offered], drivers=DriverSet(drivers))
+        if backend:
+            (connected,) = membership.peers
+            ((driver, _),) = DriverSet(drivers).shares([connected])
+            assert driver.backend == backend
+        else:
+            (refusal,) = membership.refusals
+            assert refusal.reason == "DriverMismatch"
+            assert "publicKey" in refusal.message
+            assert set(keyless.subnets) <= set(membership.known)
+
+
 def test_an_endpoint_without_a_usable_key_is_refused_with_the_field_s_name() -> None:
-    for text in ("", "x", key(0)):
+    for text in ("x", key(0)):
         membership = plan_membership(
             OWN,
             [],
