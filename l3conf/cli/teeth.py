@@ -117,7 +117,7 @@ def _print_matrix(matrix: Matrix, seconds: float) -> None:
 
     console = Console(highlight=False)
     table = Table("mutant", "row", "", "what is broken", title="kill matrix")
-    colours = {"killed": "green", "survived": "red", "wrong verdict": "magenta"}
+    colours = {"killed": "green", "survived": "red", "wrong verdict": "magenta", "untestable here": "yellow"}
     for mutant in matrix.mutants:
         for row in mutant.kills:
             word = matrix.bites[mutant.name, row].value
@@ -126,4 +126,6 @@ def _print_matrix(matrix: Matrix, seconds: float) -> None:
     for finding in matrix.findings:
         console.print(f"  {finding}", style="red", markup=False)
     killed = sum(bite.value == "killed" for bite in matrix.bites.values())
-    console.print(f"{killed} of {len(matrix.bites)} killed, {len(matrix.findings)} findings, {seconds:.0f} s")
+    beyond = sum(bite.value == "untestable here" for bite in matrix.bites.values())
+    said = f"{killed} of {len(matrix.bites)} killed{f', {beyond} untestable here' if beyond else ''}"
+    console.print(f"{said}, {len(matrix.findings)} findings, {seconds:.0f} s")

@@ -27,6 +27,8 @@ class Bite(enum.Enum):
     """The row passed: it does not notice."""
     WRONG = "wrong verdict"
     """Neither pass nor fail: the lab broke, or the row was not judged, so nothing was noticed."""
+    UNTESTABLE = "untestable here"
+    """A prerequisite of the row is missing on this machine, with and without the switch: nothing could be noticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +63,18 @@ class Matrix:
         return [
             f"without any switch {row} was {verdict.value}: {self.control.messages.get(row, '')}"
             for row, verdict in sorted(self.control.verdicts.items())
-            if verdict is not Verdict.PASS
+            if verdict is not Verdict.PASS and not self._beyond_this_machine(row)
         ]
+
+    def _beyond_this_machine(self, row: str) -> bool:
+        """Say whether a row is untestable with every mutant as well as without."""
+        return {bite for (_, tried), bite in self.bites.items() if tried == row} == {Bite.UNTESTABLE}
 
     def _mutant_findings(self) -> list[str]:
         return [
             f"{mutant} {bite.value} at {row}: {self.results[mutant].messages.get(row, '')}".rstrip(": ")
             for (mutant, row), bite in self.bites.items()
-            if bite is not Bite.KILLED
+            if bite not in {Bite.KILLED, Bite.UNTESTABLE}
         ]
 
     def _null_findings(self) -> list[str]:
@@ -102,12 +108,15 @@ class Matrix:
 def doubtful(mutants: Iterable[Mutant], results: Sequence[TrialResult]) -> dict[str, tuple[str, ...]]:
     """Return, by trial, the rows that gave another verdict than the trial is there to show.
 
+    A prerequisite that is missing is missing the second time, too.
     Null implementations are not among them: what they passed, they passed.
     """
     kills = {mutant.name for mutant in mutants}
     wanted = {result.name: Verdict.FAIL if result.name in kills else Verdict.PASS for result in results}
     found = {
-        result.name: tuple(row for row, verdict in result.verdicts.items() if verdict is not wanted[result.name])
+        result.name: tuple(
+            row for row, verdict in result.verdicts.items() if verdict not in {wanted[result.name], Verdict.UNTESTABLE}
+        )
         for result in results
         if result.name in kills or _is_control(result)
     }
@@ -145,7 +154,7 @@ def judge(
     return Matrix(
         mutants=tuple(mutants),
         bites={
-            (mutant.name, row): bite_of(by_name[mutant.name].verdicts.get(row, Verdict.NOT_RUN))
+            (mutant.name, row): bite_of(by_name[mutant.name].verdicts.get(row, Verdict.NOT_RUN), verdicts.get(row))
             for mutant in mutants
             for row in mutant.kills
         },
@@ -168,8 +177,10 @@ def _joined(controls: Sequence[TrialResult]) -> TrialResult:
     return TrialResult(name=CONTROL, verdicts=verdicts, messages=messages, seconds=seconds)
 
 
-def bite_of(verdict: Verdict) -> Bite:
-    """Return what a row's verdict on a mutant means for the row."""
+def bite_of(verdict: Verdict, control: Verdict | None = None) -> Bite:
+    """Return what a row's verdict on a mutant means for the row, beside its verdict without any switch."""
+    if verdict is control is Verdict.UNTESTABLE:
+        return Bite.UNTESTABLE
     return {Verdict.FAIL: Bite.KILLED, Verdict.PASS: Bite.SURVIVED}.get(verdict, Bite.WRONG)
 
 

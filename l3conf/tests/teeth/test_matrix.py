@@ -87,3 +87,17 @@ def test_a_second_look_counts_for_its_rows_alone() -> None:
     assert seen.messages == {"L3-F1": "", "L3-F5": "late"}
     still_wrong = corrected(first, result("m", "late again", F1=Verdict.ERROR))
     assert matrix(SOUND, still_wrong).findings == ["m wrong verdict at L3-F1: late again"]
+
+
+def test_what_cannot_be_tested_here_with_or_without_a_switch_is_no_finding_and_no_kill() -> None:
+    control = result(CONTROL, "no SCTP", F1=Verdict.UNTESTABLE, F5=Verdict.PASS)
+    judged = matrix(control, result("m", F1=Verdict.UNTESTABLE, F5=Verdict.FAIL))
+    assert (judged.findings, judged.bites["m", "L3-F1"]) == ([], Bite.UNTESTABLE)
+    assert doubtful([MUTANT], [control]) == {}
+
+
+def test_a_kill_beside_an_untestable_control_is_a_finding_as_is_the_reverse() -> None:
+    untestable = result(CONTROL, "no SCTP", F1=Verdict.UNTESTABLE, F5=Verdict.PASS)
+    killed = result("m", F1=Verdict.FAIL, F5=Verdict.FAIL)
+    assert matrix(untestable, killed).findings == ["without any switch L3-F1 was untestable: no SCTP"]
+    assert matrix(SOUND, result("m", F1=Verdict.UNTESTABLE, F5=Verdict.FAIL)).findings == ["m wrong verdict at L3-F1"]
