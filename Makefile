@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/report
 
-.PHONY: help setup packages witnesses certify test lint types layers unit bite teeth bench soak clean
+.PHONY: help setup packages witnesses certify test lint types layers unit bite teeth bench soak vm clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,13 @@ bench: setup  ## Benchmarks as JSON
 soak: setup  ## Agents killed a hundred times under traffic, as JSON
 	@$(BIN)/l3conf bench kills --json
 	@$(BIN)/l3conf bench kills --impl reference_impl/impl-wireguard.yaml --json
+
+VM_ROWS := L3-F1 L3-F5 L3-F8 L3-B5 L3-E1 L3-E2 L3-I1
+vm: setup  ## Kernel WireGuard and ESP, on the distribution's kernel in a virtual machine (an hour without KVM)
+	@./.ci/debian-packages vm
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,vm]'
+	@for driver in wireguard ipsec; do \
+	  $(BIN)/l3conf vm -o out/vm-$$driver -- run $(VM_ROWS) --impl reference_impl/impl-$$driver.yaml --stretch 10 || exit; done
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

@@ -35,6 +35,7 @@ DEFAULT_WORKERS = 2
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology (never CONFORMANT).")
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
+@click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
 @click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def certify(
@@ -44,6 +45,7 @@ def certify(
     seed: int | None,
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
+    stretch: float,
     workers: int,
     *,
     as_json: bool,
@@ -53,7 +55,7 @@ def certify(
     Exit codes: 0 CONFORMANT, 1 NON-CONFORMANT, 2 INCOMPLETE, 3 usage.
     """
     from l3conf.plugin.process import Selection  # noqa: PLC0415 - `l3conf --help` needs none of this
-    from l3conf.spec.budgets import parse_override  # noqa: PLC0415
+    from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
 
     selection = Selection(
         implementation=implementation,
@@ -61,7 +63,7 @@ def certify(
         output=output,
         seed=seed,
         topologies=topologies,
-        budgets=dict(parse_override(text) for text in budgets),
+        budgets=chosen_overrides(stretch, budgets),
         workers=workers,
     )
     preflight(selection)

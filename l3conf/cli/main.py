@@ -45,6 +45,7 @@ COMMANDS = {
     "diff": _Entry("l3conf.cli.diff:diff", "Compare two reports."),
     "lab": _Entry("l3conf.cli.lab:lab", "Bring a lab up, look into it, disturb it, take it down."),
     "teeth": _Entry("l3conf.cli.teeth:teeth", "Show that the suite catches every mutant."),
+    "vm": _Entry("l3conf.cli.vm:vm", "Run a command in a virtual machine with a distribution's kernel."),
     "bench": _Entry("l3conf.cli.bench:bench", "Measure labs and probes."),
 }
 """In the order of ``l3conf --help``: the common way first."""

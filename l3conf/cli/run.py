@@ -24,6 +24,7 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology.")
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
+@click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
 @click.option("--hold", is_flag=True, help="Keep the lab until Enter or Ctrl-C, and say how to look into it.")
 def run(
     rows: tuple[str, ...],
@@ -33,6 +34,7 @@ def run(
     seed: int | None,
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
+    stretch: float,
     *,
     hold: bool,
 ) -> int:
@@ -42,7 +44,7 @@ def run(
     """
     from l3conf.cli.certify import preflight  # noqa: PLC0415 - `l3conf --help` needs none of this
     from l3conf.plugin.process import Selection, started  # noqa: PLC0415
-    from l3conf.spec.budgets import parse_override  # noqa: PLC0415
+    from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
     from l3conf.spec.scenario_index import scenario_tests  # noqa: PLC0415
 
@@ -53,7 +55,7 @@ def run(
         seed=seed,
         rows=tuple(find_requirement(row).id for row in rows),
         topologies=topologies,
-        budgets=dict(parse_override(text) for text in budgets),
+        budgets=chosen_overrides(stretch, budgets),
     )
     preflight(selection)
     for row in [row for row in selection.rows if row not in scenario_tests()]:

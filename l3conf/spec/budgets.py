@@ -12,7 +12,7 @@ from l3conf.spec.package_data import load_package_yaml
 from l3conf.spec.problems import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,20 @@ class Budgets:
         merged = {**self.overrides, **overrides}
         return replace(self, overrides={name: s for name, s in merged.items() if s != self.table[name].seconds})
 
+    def stretched(self, factor: float) -> Mapping[str, float]:
+        """Return overrides for a machine that is slower by a factor: all deadlines and outages, and no window.
+
+        Except for W_silence, which lasts as long as an answer may take: a slow answer must not pass for silence.
+        ``UserError`` for a factor below 1.
+        """
+        if not math.isfinite(factor) or factor < 1:
+            raise UserError(f"{factor} is no factor", where="--stretch", remedy="give 1 or more")
+        return {
+            name: budget.seconds * factor
+            for name, budget in self.table.items()
+            if factor > 1 and (not name.startswith("W_") or name == "W_silence")
+        }
+
     @property
     def loosened(self) -> tuple[str, ...]:
         """Names, in order, of overrides that ask less than the default: with one of these nothing is CONFORMANT."""
@@ -80,6 +94,11 @@ def parse_override(text: str) -> tuple[str, float]:
     except ValueError:
         pass
     raise UserError(f"{text!r} is no override", where="--budget", remedy="write NAME=SECONDS, e.g. T_detect=5")
+
+
+def chosen_overrides(stretch: float, texts: Iterable[str]) -> dict[str, float]:
+    """Return the overrides of a command line: ``--stretch``, and what ``--budget`` says above it."""
+    return {**Budgets.default().stretched(stretch), **dict(parse_override(text) for text in texts)}
 
 
 @functools.cache

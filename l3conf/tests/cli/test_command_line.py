@@ -118,6 +118,10 @@ def test_a_users_mistake_is_told_without_a_traceback(
         (["explain"], "Missing argument"),
         (["explain", "L3-F99"], "error: there is no requirement 'L3-F99' (section F has L3-F1 to L3-F15)"),
         (["verify", "/nonexistent"], "report.json: cannot be read: No such file or directory (give the folder"),
+        (["vm"], "Missing argument"),
+        (["vm", "--kernel", "mine", "--", "true"], "error: --kernel: 'mine' is neither a path nor a kernel package"),
+        (["vm", "--memory", "5", "--", "true"], "5 is not in the range"),
+        (["run", "L3-F5", "--stretch", "0.5"], "error: --stretch: 0.5 is no factor (give 1 or more)"),
     ],
 )
 def test_usage_errors_exit_with_3_and_a_remedy(arguments: list[str], message: str) -> None:

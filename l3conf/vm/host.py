@@ -1,0 +1,48 @@
+"""What this host has for a virtual machine: programs, virtme-ng, hardware support."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import platform
+import shutil
+from pathlib import Path
+
+from l3conf.vm.preflight import Found, needed_programs
+
+_SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
+_KVM_CREATE_VM = 0xAE01
+"""linux/kvm.h"""
+
+
+def look(*, fetches: bool) -> Found:
+    """Return what is here of what is needed."""
+    machine = platform.machine()
+    names = needed_programs(machine, fetches=fetches)
+    return Found(
+        machine=machine,
+        programs=frozenset(name for name in names if shutil.which(name, path=_SEARCH)),
+        virtme=importlib.util.find_spec("virtme") is not None,
+        fetches=fetches,
+    )
+
+
+def kvm_works(device: Path = Path("/dev/kvm")) -> bool:
+    """Say whether the processor can run a guest: the device may be there without any hardware behind it."""
+    try:
+        descriptor = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        os.close(fcntl.ioctl(descriptor, _KVM_CREATE_VM, 0))
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def search_path() -> str:
+    """Return where programs are looked for: the caller's places and those of administrators."""
+    return _SEARCH

@@ -1,0 +1,124 @@
+"""What a machine is made of, and the words that start it. Pure: no clock, no file, no process.
+
+::
+
+    this process ── setpriv ── unshare ── virtme-run ── qemu ── kernel ── start script ── COMMAND
+                    (dies with us)  (its pid namespace dies with it)
+
+The guest sees this machine's file system read-only, its system directories under overlays that are forgotten, and
+writes to two folders of the host: the one for results, and a scratch folder through which it tells how it ended.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from l3conf.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+GUEST_SCRATCH = "/run/l3conf-vm"
+"""Where the guest has the scratch folder."""
+START, BOOTED, ENDED = "start", "booted", "exit-code"
+"""Files in it: the script, one that it makes when the kernel is up, one with the command's exit code."""
+_OVERLAYS = ("/etc", "/lib", "/home", "/opt", "/root", "/srv", "/usr", "/var", "/tmp")  # noqa: S108 - mount points
+"""What programs may write to inside and nobody finds afterwards."""
+_OPEN_FILES = 65536
+"""A lab holds its namespaces by file descriptors."""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_UNSPEAKABLE = "\"'`=, \n"
+"""Characters that mean something to the kernel's command line or to QEMU."""
+_MODULES = ("wireguard", "esp4", "esp6", "xfrm_interface", "xfrm_user", "sctp", "sch_netem")
+"""Loaded before the command, so that its first use of each is not slower than the next. None of them has to exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineRequest:
+    """A machine and the command in it."""
+
+    kernel: Path
+    """The image; its modules lie in ``lib/modules`` below a folder above it."""
+    command: tuple[str, ...]
+    directory: Path
+    """Where the command runs; what it writes there is forgotten."""
+    scratch: Path
+    output: Path | None = None
+    """The one folder of the host that the command may write to."""
+    memory: int = 3072
+    """MiB."""
+    cpus: int = 2
+    kvm: bool = False
+    """Whether the processor runs the guest itself; otherwise QEMU emulates it, about ten times slower."""
+    console: bool = False
+    """Show what the kernel says."""
+
+
+def own_command(words: Sequence[str], commands: Sequence[str], output: Path | None) -> tuple[str, ...]:
+    """Return the command line inside: words that begin with a command of ``l3conf`` are for ``l3conf``.
+
+    Those that write a report get the folder for results, unless they name one.
+    """
+    if words[0] not in commands:
+        return tuple(words)
+    own = (sys.executable, "-m", "l3conf", *words)
+    named = any(word == "-o" or word.startswith("--output") for word in words)
+    if output is not None and words[0] in ("certify", "run") and not named:
+        return (*own, "--output", str(output))
+    return own
+
+
+def check_paths(request: MachineRequest) -> None:
+    """Refuse paths that would not survive a kernel's command line: ``UserError``."""
+    paths = {"the working directory": request.directory, "--output": request.output, "--kernel": request.kernel}
+    for where, path in paths.items():
+        if any(letter in str(path or "") for letter in _UNSPEAKABLE):
+            raise UserError(f"{str(path)!r} has a character that a machine cannot be told", where=where)
+
+
+def start_script(request: MachineRequest) -> str:
+    """Return the first script in the guest."""
+    return "\n".join(
+        [
+            f"export PATH={shlex.quote(f'{sys.prefix}/bin:{_PATH}')} HOME=/root LANG=C.UTF-8",
+            f"echo > {GUEST_SCRATCH}/{BOOTED}",
+            f"ulimit -n {_OPEN_FILES}",
+            *(f"modprobe -q {module}" for module in _MODULES),
+            f"cd {shlex.quote(str(request.directory))} && {shlex.join(request.command)}",
+            f"echo $? > {GUEST_SCRATCH}/{ENDED}.new && mv {GUEST_SCRATCH}/{ENDED}.new {GUEST_SCRATCH}/{ENDED}",
+            "",
+        ]
+    )
+
+
+def machine_command(request: MachineRequest, *, root: bool) -> list[str]:
+    """Return the whole command line. ``root``: whether the caller may make namespaces without a user namespace."""
+    user = () if root else ("--user", "--map-root-user")
+    virtme = "import sys; from virtme.commands.run import main; sys.exit(main())"
+    writable = [f"--rwdir={GUEST_SCRATCH}={request.scratch}"]
+    if request.output is not None:
+        writable.append(f"--rwdir={request.output}={request.output}")
+    return [
+        *("setpriv", "--pdeathsig", "KILL"),
+        *("unshare", *user, "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
+        *(sys.executable, "-c", virtme),
+        *("--kimg", str(request.kernel), "--mods", "auto"),
+        *("--memory", f"{request.memory}M", "--cpus", str(request.cpus)),
+        *(() if request.kvm else ("--disable-kvm", "--disable-microvm")),
+        *(f"--overlay-rwdir={directory}" for directory in overlays(request)),
+        *writable,
+        *(("--show-boot-console",) if request.console else ()),
+        *("--script-sh", f"sh {GUEST_SCRATCH}/{START}"),
+    ]
+
+
+def overlays(request: MachineRequest) -> tuple[str, ...]:
+    """Return the folders that get an overlay: those of the system, and the command's own unless it lies in one."""
+    own = str(request.directory)
+    if own == "/" or any(own == system or own.startswith(f"{system}/") for system in _OVERLAYS):
+        return _OVERLAYS
+    return (*_OVERLAYS, own)
