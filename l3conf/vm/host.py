@@ -28,9 +28,15 @@ def look(*, fetches: bool) -> Found:
     )
 
 
-def kvm_works(device: Path = Path("/dev/kvm")) -> bool:
-    """Say whether the processor can run a guest: the device may be there without any hardware behind it."""
+def kvm_works(device: Path = Path("/dev/kvm"), processor: Path = Path("/proc/cpuinfo")) -> bool:
+    """Say whether the processor can run a guest.
+
+    The device may be there without hardware behind it, and even make machines (kvm_pvm): those run kernels of their own
+    kind alone. So x86 must show that it has VT-x or AMD-V.
+    """
     try:
+        if platform.machine() == "x86_64" and not {"vmx", "svm"} & {*processor.read_text().split()}:
+            return False
         descriptor = os.open(device, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False

@@ -20,7 +20,6 @@ from l3conf.vm.machine import (
     MachineRequest,
     check_paths,
     machine_command,
-    overlays,
     own_command,
     start_script,
 )
@@ -46,18 +45,32 @@ def test_the_machine_dies_with_this_process_and_takes_everything_along() -> None
     assert "--user" in machine_command(REQUEST, root=False)
 
 
+def shared_folders(request: MachineRequest) -> list[dict[str, str]]:
+    """Return what QEMU is told of each folder of the host."""
+    words = machine_command(request, root=True)
+    told = [words[place + 1] for place, word in enumerate(words) if word == "-fsdev"]
+    return [dict(item.partition("=")[::2] for item in text.split(",")) for text in told]
+
+
 def test_the_guest_writes_to_the_folder_for_results_and_to_scratch_alone() -> None:
-    assert words_after("--rwdir", machine_command(REQUEST, root=True)) == ["/run/l3conf-vm=/scratch"]
     with_results = replace(REQUEST, output=Path("/work/tree/out"))
-    assert words_after("--rwdir", machine_command(with_results, root=True))[1:] == ["/work/tree/out=/work/tree/out"]
-    assert "--rw" not in machine_command(with_results, root=True)
+    for request, writable in ((REQUEST, []), (with_results, ["/work/tree/out"])):
+        folders = shared_folders(request)
+        assert [folder["path"] for folder in folders if "readonly" not in folder] == writable
+        assert folders[0]["path"] == "/"
+        assert words_after("--rwdir", machine_command(request, root=True)) == ["/run/l3conf-vm=/scratch"]
+        assert "--rw" not in machine_command(request, root=True)
 
 
-@pytest.mark.parametrize(
-    ("directory", "own"), [("/work/tree", ("/work/tree",)), ("/home/me/tree", ()), ("/var/x", ()), ("/", ())]
-)
-def test_the_command_s_own_folder_has_an_overlay(directory: str, own: tuple[str, ...]) -> None:
-    assert overlays(replace(REQUEST, directory=Path(directory)))[len(machine._OVERLAYS) :] == own
+def test_results_are_mounted_above_the_command_s_own_folder() -> None:
+    lines = start_script(replace(REQUEST, output=Path("/work/tree/out"))).splitlines()
+    overlay = next(place for place, line in enumerate(lines) if "mount -t overlay" in line)
+    results = next(place for place, line in enumerate(lines) if line.endswith(" /work/tree/out") and "9p" in line)
+    assert overlay < results
+
+
+def test_the_root_itself_gets_no_overlay() -> None:
+    assert "overlay" not in start_script(replace(REQUEST, directory=Path("/")))
 
 
 def test_without_hardware_support_the_machine_is_not_told_to_use_it() -> None:
@@ -78,7 +91,8 @@ def test_a_report_goes_to_the_folder_for_results_unless_one_is_named(words: tupl
 
 def run_here(request: MachineRequest, scratch: Path) -> None:
     """Run the start script on this host, in a folder that stands for the guest's."""
-    script = start_script(request).replace(machine.GUEST_SCRATCH, str(scratch)).replace("modprobe", ": modprobe")
+    script = start_script(request).replace(machine.GUEST_SCRATCH, str(scratch))
+    script = "\n".join(line for line in script.splitlines() if not line.startswith(("mount", "mkdir", "modprobe")))
     subprocess.run(["/bin/sh"], input=script, text=True, check=True, timeout=60)
 
 
