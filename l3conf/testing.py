@@ -5,7 +5,7 @@ from __future__ import annotations
 from l3conf.expectations import Pod, Service, Stream, every, icmp, sctp, tcp, udp
 from l3conf.expectations.filters import Filter, addresses_of, carrying, payload_of, without_checksum
 from l3conf.labs.base import Capability
-from l3conf.model.faults import AddressChange, NATRebinding, NATReboot, NodeAddressChange
+from l3conf.model.faults import AddressChange, Delay, NATRebinding, NATReboot, NodeAddressChange
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
 from l3conf.oracle import SeenAs, Via, across_clusters, whoever_asks
@@ -21,6 +21,7 @@ __all__ = [
     "BadValue",
     "Budgets",
     "Capability",
+    "Delay",
     "Filter",
     "IPFamily",
     "Lab",

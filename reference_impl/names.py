@@ -75,6 +75,7 @@ FLOOR_METRIC: Final = 1000
 
 NODE_TABLE: Final = "submariner"
 CABLE_TABLE: Final = "submariner-cable"
+TRAFFIC_TABLE: Final = "submariner-traffic"
 """nftables tables, family inet."""
 
 VXLAN_BACKEND: Final = "vxlan"

@@ -13,6 +13,7 @@ from reference_impl.state import (
     IPsecLink,
     IPsecPeer,
     Link,
+    Meters,
     Neighbour,
     Passage,
     Route,
@@ -23,7 +24,17 @@ from reference_impl.state import (
 )
 
 Item: TypeAlias = (
-    AnyLink | HostAddress | WireGuardPeer | IPsecPeer | Neighbour | ForwardingEntry | Route | Rule | Ruleset | Passage
+    AnyLink
+    | HostAddress
+    | WireGuardPeer
+    | IPsecPeer
+    | Neighbour
+    | ForwardingEntry
+    | Route
+    | Rule
+    | Ruleset
+    | Passage
+    | Meters
 )
 
 
@@ -47,7 +58,7 @@ class Operation:
         return f"{self.verb.value} {_describe(self.item)}"
 
 
-def _describe(item: Item) -> str:  # noqa: C901, PLR0911 - one for each kind
+def _describe(item: Item) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each kind
     """Return an item as ``ip`` and ``bridge`` would write it, for logs and errors."""
     match item:
         case Link():
@@ -77,6 +88,8 @@ def _describe(item: Item) -> str:  # noqa: C901, PLR0911 - one for each kind
             return f"rule {item.direction.value} {item.prefix}"
         case Ruleset():
             return f"table inet {item.table}"
+        case Meters():
+            return f"counters inet {item.table} of {','.join(sorted(meter.peer for meter in item.meters)) or 'nobody'}"
         case Passage():
             guard = item.guard
             return f"rule {guard.family} {guard.table} {guard.chain} {item.side.value} {item.device} accept"

@@ -185,6 +185,51 @@ class Ruleset:
     chains: tuple[Chain, ...] = ()
 
 
+class Flow(enum.Enum):
+    """Which way packets go, as this cluster sees it."""
+
+    RECEIVED = "rx"
+    SENT = "tx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """A peer whose packets are counted."""
+
+    peer: str
+    """Cluster id."""
+    prefixes: frozenset[IPNetwork]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A UDP port of this node that only some addresses should send to."""
+
+    port: int
+    peers: frozenset[IPAddress]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meters:
+    """One nftables table of family inet with two counters a peer, one for each ``Flow``."""
+
+    table: str
+    devices: frozenset[str] = frozenset()
+    """Devices that cables come out of: packets are counted there."""
+    meters: frozenset[Meter] = frozenset()
+    doors: frozenset[Door] = frozenset()
+    """Where packets of strangers are counted as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What has passed since a counter was made."""
+
+    packets: int = 0
+    octets: int = 0
+    """Bytes of IP, headers included, without what a cable adds."""
+
+
 AnyLink: TypeAlias = Link | WireGuardLink | IPsecLink
 
 
@@ -228,6 +273,7 @@ class KernelState:
     rules: frozenset[Rule] = frozenset()
     ruleset: Ruleset | None = None
     passages: frozenset[Passage] = frozenset()
+    meters: Meters | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +288,8 @@ class Ownership:
     """Its nftables table."""
     passages: bool = False
     """Whether it has rules in tables of others; their comments begin with its table's name."""
+    meters: str = ""
+    """Its nftables table of counters; "" if it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,3 +319,5 @@ class Observed:
     """Sub-tunnels that are up."""
     located: frozenset[tuple[str, IPAddress, int]] = frozenset()
     """Of those peers: public key, and address and port that the kernel sends to."""
+    meters_mark: str = ""
+    """Which meters were loaded (``meter_script.mark``). Of ``meters`` above only the table's name is filled in."""

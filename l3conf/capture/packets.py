@@ -26,6 +26,8 @@ _UDP_HEADER = 8
 _UDP_CHECKSUM = 6
 _TCP_CHECKSUM = 16
 _OFFSET_MASK = 0x1FFF
+_FRAGMENT_MASK = 0x2000 | _OFFSET_MASK
+"""More fragments, or an offset."""
 _EXTENSIONS = frozenset({0, 43, 60})
 """IPv6 hop-by-hop options, routing and destination options (RFC 8200): same shape, length in units of 8 octets."""
 _FRAGMENT = 44
@@ -52,6 +54,13 @@ class Packet:
     """What follows the UDP header; of other protocols, what follows the IP header."""
     data: bytes
     """From the IP header on."""
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether it is a part of a larger one: more follow, or it follows others (RFC 791, RFC 8200 section 4.5)."""
+        if self.data[0] >> 4 == 4:  # noqa: PLR2004 - the IP version number
+            return bool(int.from_bytes(self.data[6:8], "big") & _FRAGMENT_MASK)
+        return self.data[6] == _FRAGMENT or any(kind == _FRAGMENT for kind, *_ in _extensions(self.data, self.data[6]))
 
     def __str__(self) -> str:
         """Return the packet as a message names it."""

@@ -35,6 +35,7 @@ from l3conf.plugin.gateways import CONNECTED, connections, status_in
 from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.member_account import confidential, open_account
+from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.phantoms import Phantoms
 from l3conf.plugin.silence import watch_restart, watch_silence
@@ -243,6 +244,11 @@ class Lab(FurnishedLab):
             return Pending(f"{len(found)} found:\n  {listed}{more}") if found else what
 
         self.harness.wait(what, condition, within, started=since)
+
+    @property
+    def reports(self) -> Observability:
+        """What gateways report of round trips, paths and counts, beside what is seen of them."""
+        return Observability(self)
 
     # What members know of each other.
 

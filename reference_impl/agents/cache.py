@@ -34,6 +34,8 @@ class Cache:
         self._namespace = namespace
         self._changed = changed
         self._items: dict[str, Object] = {}
+        self.problem = ""
+        """Why the API cannot be read now; "" while it can."""
         self.synced = asyncio.Event()
         """Set once everything was listed: before that, absence means nothing."""
 
@@ -50,17 +52,26 @@ class Cache:
         """List and watch until cancelled."""
         delay = FIRST_RETRY
         while True:
+            listed = False
             try:
                 async with asyncio.timeout(RELIST):
                     version = await self._list()
-                    delay = FIRST_RETRY
+                    listed, delay = True, FIRST_RETRY
+                    self._tell("")
                     await self._watch(version)
             except TimeoutError:
-                continue
+                self._tell("" if listed else f"no answer within {RELIST:g} s")
             except APIError as error:
+                self._tell("" if listed else str(error))
                 _LOG.warning("%s, trying again in %.1f s", error, delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_RETRY)
+
+    def _tell(self, problem: str) -> None:
+        """Remember what is wrong, and wake whoever reports it. A watch that broke is no problem: a list follows."""
+        if problem != self.problem:
+            self.problem = problem
+            self._changed()
 
     async def _list(self) -> str:
         items, version = await self._api.list(self._resource, self._namespace)

@@ -43,6 +43,11 @@ class Exchange:
         self._mutant = mutant
         self._broker = {kind: Cache(apis[Side.BROKER], kind, access.namespace, changed) for kind in KINDS}
 
+    @property
+    def problem(self) -> str:
+        """Why the broker cannot be read now; "" while it can."""
+        return next((f"broker: {cache.problem}" for cache in self._broker.values() if cache.problem), "")
+
     async def run(self) -> None:
         """Keep the broker's side in view until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -10,6 +10,7 @@ from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.candidate import Candidate
 from reference_impl.agents.discovery import Discovery
+from reference_impl.agents.doubts import Doubts
 from reference_impl.agents.exchange import Exchange
 from reference_impl.agents.findings import Findings
 from reference_impl.agents.gateway_words import GatewayWords
@@ -31,11 +32,12 @@ from reference_impl.names import (
     GATEWAY_PROTOCOL,
     IPSEC_BACKEND,
     IPSEC_DEVICE,
+    TRAFFIC_TABLE,
     WIREGUARD_BACKEND,
     WIREGUARD_DEVICE,
 )
 from reference_impl.planner.addresses import host_addresses
-from reference_impl.planner.cable import GatewayFacts, plan_cables
+from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking
 from reference_impl.planner.isolation import plan_isolated
@@ -62,7 +64,10 @@ if TYPE_CHECKING:
     from reference_impl.state import Observed
 
 OWNERSHIP = Ownership(
-    protocol=GATEWAY_PROTOCOL, devices=(CABLE_DEVICE, WIREGUARD_DEVICE, IPSEC_DEVICE), table=CABLE_TABLE
+    protocol=GATEWAY_PROTOCOL,
+    devices=(CABLE_DEVICE, WIREGUARD_DEVICE, IPSEC_DEVICE),
+    table=CABLE_TABLE,
+    meters=TRAFFIC_TABLE,
 )
 """Devices of all built-in cable drivers: one that was used before is taken down."""
 SOON = 0.2
@@ -108,12 +113,13 @@ class GatewayAgent:
         self._public = PublicAddressWatch(wake)
         self._relaying = Relaying() if settings.relay and settings.drivers == (WIREGUARD_BACKEND,) else None
         self._health = HealthChecker(echo, wake)
+        self._doubts = Doubts(self._hand.counts)
         self._candidate = Candidate(member, settings.node, settings.namespace, wake_both)
         self._nodes = Cache(member, Resource.NODE, "", wake)
         self._objects = {
             kind: Cache(member, kind, settings.namespace, wake_both) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
         }
-        self._words = GatewayWords(member, self._objects[Resource.CLUSTER], settings, mutant)
+        self._words = GatewayWords(member, self._objects[Resource.CLUSTER], settings, self._hand.counts, mutant)
         self._publication = Publication(member, settings, self._objects)
         self._heartbeat = Heartbeat(
             settings.cluster.cluster_id,
@@ -203,14 +209,16 @@ class GatewayAgent:
         plan, unplanned = plan_isolated(peers, lambda some: plan_cables(replace(facts, peers=some), drivers))
         membership = replace(membership, refusals=(*membership.refusals, *unplanned))
         failure = await self._hand.converge(plan, observed)
-        self._health.watch(relayed(shown, relays), self._settings.cluster.versions)
+        carrying = tuple(drivers.chosen(peer) for peer in relayed(shown, relays))
+        self._health.watch(carrying, self._settings.cluster.versions)
         await self._publication.publish(local)
-        down = lacking(plan.ike_peers, observed.sub_tunnels)
         here = next(node for node in nodes if node.name == local.hostname)
         found = Findings(
             failure=failure,
             notices=self._notices(here),
-            lacking=down,
+            lacking=lacking(plan.ike_peers, observed.sub_tunnels),
+            mtus=carried(plan, peers, observed.state.links),
+            **await self._doubts.look(local, drivers, self._health.reports()),
             impostors=self._discovery.impostors if self._discovery is not None else {},
             forgeries=(*self._exchange.forgeries, *self._heartbeat.conflicts),
             lives=self._heartbeat.lives,
@@ -249,7 +257,7 @@ class GatewayAgent:
 
     def _notices(self, here: Node) -> tuple[str, ...]:
         discovery = self._discovery.problem if self._discovery is not None else ""
-        return tuple(filter(None, (*here.gateway.problems, self._public.problem, discovery)))
+        return tuple(filter(None, (*here.gateway.problems, self._public.problem, discovery, self._exchange.problem)))
 
     def _endpoint(self, here: Node, drivers: DriverSet, observed: Observed) -> Endpoint:
         cluster, said = self._settings.cluster, here.gateway

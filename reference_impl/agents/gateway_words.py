@@ -15,6 +15,7 @@ from reference_impl.version import VERSION
 if TYPE_CHECKING:
     from reference_impl.agents.cache import Cache
     from reference_impl.agents.findings import Findings
+    from reference_impl.agents.metrics import Counting
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import API
     from reference_impl.mutants import Mutant
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 class GatewayWords:
     """The words of one gateway agent. Readers get the same from all of them: they are made from one look."""
 
-    def __init__(self, member: API, clusters: Cache, settings: Settings, mutant: Mutant) -> None:
-        self._metrics = Metrics()
+    def __init__(self, member: API, clusters: Cache, settings: Settings, counts: Counting, mutant: Mutant) -> None:
+        self._metrics = Metrics(counts, alter=mutant.metrics)
         self._reporter = Reporter(member, Resource.GATEWAY, settings.node, settings.namespace, mutant)
         self._conditions = MemberConditions(member, clusters, settings.namespace, mutant)
         self._events = ConnectionEvents(member, settings.node, settings.namespace)

@@ -12,11 +12,11 @@ from reference_impl.drivers.kernel import KernelError
 from reference_impl.planner.diff import diff
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
-    from reference_impl.state import KernelState, Observed
+    from reference_impl.state import Count, KernelState, Observed
 
 _LOG = logging.getLogger(__name__)
 SETTLE = 0.005
@@ -85,6 +85,14 @@ class KernelHand:
         for failure in failures:
             _LOG.error("%s", failure)
         return "; ".join(str(failure) for failure in failures)
+
+    async def counts(self) -> Mapping[str, Count]:
+        """Read what has passed through cables; nothing if the kernel does not tell."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._kernel.counts)
+        except KernelError as error:
+            _LOG.warning("%s", error)
+            return {}
 
     def close(self) -> None:
         """Let go of the kernel; what was programmed stays."""

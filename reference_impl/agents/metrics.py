@@ -1,7 +1,7 @@
 """Serves ``/metrics`` on the node's own address.
 
 Decision: one page of text needs no library. ``prometheus_client`` would bring its registry, threads and WSGI into a
-process whose memory is bounded, to print three metrics that the status holds already.
+process whose memory is bounded, to print a few metrics that the agent holds already.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from reference_impl.names import METRICS_PORT
 from reference_impl.planner.metrics import CONTENT_TYPE, connection_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from reference_impl.planner.status import PeerReport
     from reference_impl.protocols.objects import Endpoint
+    from reference_impl.state import Count
 
+Counting: TypeAlias = "Callable[[], Awaitable[Mapping[str, Count]]]"
+"""Reads what has passed through cables, by name of the counter."""
 _LOG = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds that a client may take to ask."""
@@ -29,9 +32,21 @@ _LONGEST_REQUEST = 8192
 class Metrics:
     """The last known state, for whoever asks."""
 
-    def __init__(self, port: int = METRICS_PORT) -> None:
+    def __init__(
+        self,
+        count: Counting,
+        *,
+        port: int = METRICS_PORT,
+        alter: Callable[[str], str] = str,
+    ) -> None:
+        """``count`` reads what has passed through cables, each time that somebody asks: nobody else needs it.
+
+        ``alter`` takes the page and returns what is shown of it: a mutant's hand.
+        """
+        self._count = count
         self._port = port
-        self._text = ""
+        self._alter = alter
+        self._shown: tuple[Endpoint, tuple[PeerReport, ...]] | None = None
         self._server: asyncio.Server | None = None
         self._tried = False
 
@@ -42,7 +57,7 @@ class Metrics:
 
     async def show(self, local: Endpoint, peers: Iterable[PeerReport]) -> None:
         """Show this from now on. The first call begins to listen; a port that is taken is logged, once."""
-        self._text = connection_metrics(local, peers)
+        self._shown = local, tuple(peers)
         if self._tried:
             return
         self._tried = True
@@ -65,14 +80,20 @@ class Metrics:
             with suppress(TimeoutError, ValueError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 async with asyncio.timeout(PATIENCE):
                     request = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(self._answer(request.split(b" ", 2)[:2]))
+                    writer.write(await self._answer(request.split(b" ", 2)[:2]))
                     await writer.drain()
         finally:
             writer.close()
 
-    def _answer(self, asked: list[bytes]) -> bytes:
+    async def _page(self) -> str:
+        if self._shown is None:
+            return ""
+        counts = await self._count()
+        return self._alter(connection_metrics(*self._shown, counts))
+
+    async def _answer(self, asked: list[bytes]) -> bytes:
         found = asked == [b"GET", b"/metrics"]
-        body = self._text.encode() if found else b"only GET /metrics is here\n"
+        body = (await self._page()).encode() if found else b"only GET /metrics is here\n"
         status = "200 OK" if found else "404 Not Found"
         kind = CONTENT_TYPE if found else "text/plain; charset=utf-8"
         head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

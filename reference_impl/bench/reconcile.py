@@ -41,12 +41,12 @@ from reference_impl.protocols.objects import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from reference_impl.drivers.api import Object
     from reference_impl.drivers.kernel import Kernel, KernelError
     from reference_impl.operations import Operation
-    from reference_impl.state import Observed
+    from reference_impl.state import Count, Observed
 
 MEMBERS = 10
 STEPS = 20
@@ -98,6 +98,10 @@ class CountingKernel:
         self.written += len(steps)
         self.failures += [str(failure) for failure in failures]
         return failures
+
+    def counts(self) -> Mapping[str, Count]:
+        """Read what has passed."""
+        return self.kernel.counts()
 
     def close(self) -> None:
         """Close the kernel."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.meter_script import mark
 from reference_impl.nft_script import digest
 from reference_impl.operations import Operation, Verb
 from reference_impl.state import (
@@ -17,6 +18,7 @@ from reference_impl.state import (
     IPsecPeer,
     KernelState,
     Link,
+    Meters,
     Neighbour,
     Observed,
     Passage,
@@ -30,10 +32,10 @@ from reference_impl.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping
 
     from reference_impl.operations import Item
-    from reference_impl.state import IPAddress
+    from reference_impl.state import Count, IPAddress
 
 
 class FakeKernel:
@@ -48,6 +50,8 @@ class FakeKernel:
         """Public keys of WireGuard peers that are heard from, from wherever."""
         self.sub_tunnels_down: set[SubTunnel] = set()
         """Sub-tunnels that do not come up, whatever is set."""
+        self.passed: dict[str, Count] = {}
+        """What its counters show, by name."""
         self.located: dict[str, tuple[IPAddress, int]] = {}
         """Where those of them are sent to that have moved since they were set."""
         self.without: tuple[type, ...] = ()
@@ -61,6 +65,7 @@ class FakeKernel:
         """Return everything that was set and not removed."""
         items = self._items.values()
         ruleset = next((item for item in items if isinstance(item, Ruleset)), None)
+        meters = next((item for item in items if isinstance(item, Meters)), None)
         return Observed(
             state=KernelState(
                 host_addresses=frozenset(item for item in items if isinstance(item, HostAddress)),
@@ -73,14 +78,20 @@ class FakeKernel:
                 rules=frozenset(item for item in items if isinstance(item, Rule)),
                 ruleset=None if ruleset is None else replace(ruleset, sets=(), chains=()),
                 passages=frozenset(item for item in items if isinstance(item, Passage)),
+                meters=None if meters is None else Meters(table=meters.table),
             ),
             ruleset_digest="" if ruleset is None else digest(ruleset),
             addresses=self.addresses,
             guards=self.guards,
             roaming=frozenset(self.heard_from),
             sub_tunnels=frozenset(self._sub_tunnels()) - self.sub_tunnels_down,
+            meters_mark="" if meters is None else mark(meters),
             located=frozenset((key, *self.located[key]) for key in self.heard_from if key in self.located),
         )
+
+    def counts(self) -> Mapping[str, Count]:
+        """Return what its counters show."""
+        return dict(self.passed)
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
         """Carry out the steps; return those that a kernel would refuse."""
@@ -145,7 +156,7 @@ def _key(item: Item) -> Hashable:  # noqa: PLR0911 - one for each kind
             return "entry", item.device, item.mac
         case Route():
             return "route", item.destination, item.metric
-        case Ruleset():
-            return "ruleset", item.table
+        case Ruleset() | Meters():
+            return type(item), item.table
         case Rule():
             return "rule", item.direction, item.prefix

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from reference_impl.operations import Operation
-    from reference_impl.state import Observed
+    from reference_impl.state import Count, Observed
 
 
 class KernelError(Exception):
@@ -23,6 +23,9 @@ class Kernel(Protocol):
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
         """Carry out steps in order; one that fails is returned and does not keep the others from happening."""
+
+    def counts(self) -> Mapping[str, Count]:
+        """Read what has passed through cables, by name of the counter. ``KernelError`` if that cannot be read."""
 
     def close(self) -> None:
         """Give back descriptors. What was programmed stays."""

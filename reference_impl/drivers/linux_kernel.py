@@ -21,6 +21,7 @@ from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.kernel_changes import KernelChanges
 from reference_impl.drivers.kernel_routes import ROUTE_TYPES, KernelRoutes
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
+from reference_impl.drivers.meters import MeterTable
 from reference_impl.drivers.netlink import IPRoute, NetlinkError
 from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
 from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
@@ -33,6 +34,7 @@ from reference_impl.state import (
     IPsecPeer,
     KernelState,
     Link,
+    Meters,
     Neighbour,
     Observed,
     Ownership,
@@ -46,9 +48,10 @@ from reference_impl.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from reference_impl.drivers.key_file import Key
+    from reference_impl.state import Count
 
 _NTF_SELF = 2
 _RTNH_F_ONLINK = 4
@@ -76,6 +79,7 @@ class LinuxKernel:
     def __init__(self, ownership: Ownership, key: Key | None = None) -> None:
         self._ownership = ownership
         self._nft = nftables.Table(ownership.table)
+        self._meters = MeterTable(ownership.meters) if ownership.meters else None
         self._firewalls = Firewalls(ownership.table)
         self._routes = KernelRoutes(ownership)
         self._changes = KernelChanges()
@@ -118,6 +122,10 @@ class LinuxKernel:
             located=tunnel.located,
         )
 
+    def counts(self) -> Mapping[str, Count]:
+        """Read what has passed through cables."""
+        return self._meters.counts() if self._meters else {}
+
     def _look(self) -> _Seen:
         """Read all that the kernel reports changes of, if it reported any."""
         seen, now = self._seen, time.monotonic()
@@ -126,6 +134,7 @@ class LinuxKernel:
         self._seen = None  # if this look fails, the next one must not trust an older one
         view = KernelView(self._netlink, self._ownership)
         digest = self._nft.digest()
+        mark = self._meters.mark() if self._meters else None
         guards, passages = self._firewalls.observe() if self._ownership.passages else ((), frozenset())
         observed = Observed(
             state=KernelState(
@@ -137,8 +146,10 @@ class LinuxKernel:
                 rules=self._routes.rules(),
                 ruleset=None if digest is None else Ruleset(table=self._ownership.table),
                 passages=passages,
+                meters=None if mark is None else Meters(table=self._ownership.meters),
             ),
             ruleset_digest=digest or "",
+            meters_mark=mark or "",
             addresses=tuple(view.addresses()),
             guards=guards,
         )
@@ -189,6 +200,8 @@ class LinuxKernel:
                     self._rule("del" if remove else "add", rule)
                 case Ruleset() as ruleset:
                     self._nft.remove() if remove else self._nft.load(ruleset)
+                case Meters() as meters:
+                    self._count(operation.verb, meters)
                 case Passage() as passage:
                     self._firewalls.remove(passage) if remove else self._firewalls.add(passage)
         except NetlinkError as error:
@@ -203,6 +216,11 @@ class LinuxKernel:
                 self._ipsec.step(self._netlink, verb, item)
             case _:
                 raise KernelError(f"{verb.value} {item}: no such device belongs to this agent")
+
+    def _count(self, verb: Verb, meters: Meters) -> None:
+        if self._meters is None:
+            raise KernelError(f"{verb.value} {meters}: this agent has no counters")
+        self._meters.remove() if verb is Verb.REMOVE else self._meters.load(meters)
 
     def _index(self, device: str) -> int:
         found = self._netlink.link_lookup(ifname=device)

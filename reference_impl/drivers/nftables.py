@@ -28,14 +28,14 @@ class Table:
 
     def load(self, ruleset: Ruleset) -> None:
         """Replace the table in one transaction; ``KernelError`` carries nft's message."""
-        result = _nft("-f", "-", script=render(ruleset))
+        result = run_nft("-f", "-", script=render(ruleset))
         if result.returncode:
             raise KernelError(f"nft: {result.stderr.strip()}")
         self._loaded = ""
 
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
-        _nft("-f", "-", script=f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
+        run_nft("-f", "-", script=f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
         self._loaded = ""
 
     def digest(self) -> str | None:
@@ -44,7 +44,7 @@ class Table:
         nft prints rules in a form of its own that varies by version, so a listing is only ever compared with an
         earlier listing: a foreign edit under an intact comment is noticed from the second look on.
         """
-        result = _nft("list", "table", "inet", self._name)
+        result = run_nft("list", "table", "inet", self._name)
         if result.returncode:
             if "No such file" in result.stderr:
                 return None
@@ -55,7 +55,8 @@ class Table:
         return comment.group(1) if comment and listing == self._loaded else ""
 
 
-def _nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+def run_nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``nft`` and return what came of it; ``KernelError`` if it cannot be run or hangs."""
     try:
         return subprocess.run(
             ["nft", *arguments],  # noqa: S607 - the distribution decides where nft lives

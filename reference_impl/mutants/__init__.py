@@ -45,6 +45,8 @@ class Mutant:
     """The steps that separate it from the kernel."""
     status: Callable[[Object], Object] = _same
     """A status about to be reported."""
+    metrics: Callable[[str], str] = _same
+    """The page of metrics."""
     report_time: Callable[[int], int] = _same
     """Unix seconds that a report says it was made at."""
     conditions: Callable[[list[Object]], list[Object]] = _same

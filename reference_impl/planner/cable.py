@@ -15,6 +15,7 @@ from reference_impl.names import (
     CABLE_METRIC,
     CABLE_PORT,
     CABLE_VNI,
+    TRAFFIC_TABLE,
     VXLAN_BACKEND,
     VXLAN_OVERHEAD,
 )
@@ -24,9 +25,12 @@ from reference_impl.planner.relays import Relays
 from reference_impl.planner.rulesets import Carrier, cable_ruleset
 from reference_impl.planner.ways import candidates
 from reference_impl.state import (
+    Door,
     ForwardingEntry,
     KernelState,
     Link,
+    Meter,
+    Meters,
     Neighbour,
     Route,
     RouteKind,
@@ -200,6 +204,7 @@ def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
     mtu = underlay_mtu(facts.addresses, facts.underlay) or DEFAULT_MTU
     cables = drivers.plan(facts, mtu)
     remote = tuple(subnet for peer in facts.peers for subnet in peer.subnets)
+    carriers = [_carrier(driver, peers) for driver, peers in drivers.shares(facts.peers)]
     return KernelState(
         links=cables.links,
         peers=cables.peers,
@@ -210,10 +215,34 @@ def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
         ruleset=cable_ruleset(
             local=facts.own.prefixes,
             remote=remote,
-            carriers=[_carrier(driver, peers) for driver, peers in drivers.shares(facts.peers)],
+            carriers=carriers,
             transit=tuple(_transit(facts)),
         ),
+        meters=Meters(
+            table=TRAFFIC_TABLE,
+            devices=frozenset(hop.device for hop in cables.hops.values()),
+            meters=frozenset(Meter(peer=peer.cluster_id, prefixes=frozenset(peer.subnets)) for peer in facts.peers),
+            doors=frozenset(
+                Door(port=carrier.port, peers=frozenset(carrier.peers))
+                for carrier in carriers
+                if not carrier.authenticates
+            ),
+        ),
     )
+
+
+def carried(plan: KernelState, peers: Iterable[Endpoint], found: Iterable[AnyLink]) -> Mapping[str, int]:
+    """Return, by cluster id, the largest packet in bytes that a peer's cable carries in one piece.
+
+    ``found`` is what the kernel has: a device that is only planned carries nothing yet.
+    """
+    sizes = {link.name: link.mtu for link in found}
+    devices = {route.destination: route.device for route in plan.routes if route.device}
+    return {
+        peer.cluster_id: min(fits)
+        for peer in peers
+        if (fits := [sizes[device] for subnet in peer.subnets if (device := devices.get(subnet, "")) in sizes])
+    }
 
 
 def _carrier(driver: CableDriver, peers: Iterable[Endpoint]) -> Carrier:

@@ -147,13 +147,15 @@ def _programmed(failure: str) -> Condition:
     return Condition(type=PROGRAMMED, status=TRUE, reason="Programmed", message="the kernel holds the plan")
 
 
-def _connected(peer: PeerReport) -> Condition:
+def _connected(peer: PeerReport) -> Condition:  # noqa: PLR0911 - one for each answer
     address = peer.endpoint.health_check_ip
     if address is None:
         message = "the peer offers no healthCheckIP: nothing can be confirmed"
         return Condition(type=CONNECTED, status=UNKNOWN, reason="NoHealthCheckIP", message=message)
     if peer.unauthenticated:
         return Condition(type=CONNECTED, status=FALSE, reason=AUTHENTICATION_FAILED, message=peer.impostor)
+    if peer.obstacle is not None:
+        return Condition(type=CONNECTED, status=FALSE, reason=peer.obstacle.reason, message=peer.obstacle.message)
     if peer.lacking:
         return Condition(type=CONNECTED, status=FALSE, reason="PartOfCableDown", message=peer.lacking)
     match peer.health:

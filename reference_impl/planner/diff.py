@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reference_impl.meter_script import mark
 from reference_impl.nft_script import digest
 from reference_impl.operations import Item, Operation, Verb
 from reference_impl.state import (
@@ -17,6 +18,7 @@ from reference_impl.state import (
     IPsecLink,
     IPsecPeer,
     KernelState,
+    Meters,
     Neighbour,
     Route,
     Ruleset,
@@ -45,6 +47,7 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
         *_steps(Verb.SET, desired.neighbours - left.neighbours),
         *_steps(Verb.SET, desired.forwarding - left.forwarding),
         *_ruleset_in(desired.ruleset, observed.ruleset_digest),
+        *_meters_in(desired.meters, observed.meters_mark),
         *_steps(Verb.SET, desired.passages - left.passages),
         *_steps(Verb.SET, desired.routes - left.routes),
         *_steps(Verb.SET, desired.rules - left.rules),
@@ -58,6 +61,7 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
         *_steps(Verb.REMOVE, _unwanted(left.ike_peers, desired.ike_peers)),
         *_steps(Verb.REMOVE, stale - remade),
         *_ruleset_out(desired.ruleset, observed),
+        *_meters_out(desired.meters, observed),
     )
 
 
@@ -140,3 +144,15 @@ def _ruleset_out(desired: Ruleset | None, observed: Observed) -> Sequence[Operat
     if desired is not None or observed.state.ruleset is None:
         return ()
     return (Operation(Verb.REMOVE, observed.state.ruleset),)
+
+
+def _meters_in(desired: Meters | None, loaded: str) -> Sequence[Operation]:
+    if desired is None or mark(desired) == loaded:
+        return ()
+    return (Operation(Verb.SET, desired),)
+
+
+def _meters_out(desired: Meters | None, observed: Observed) -> Sequence[Operation]:
+    if desired is not None or observed.state.meters is None:
+        return ()
+    return (Operation(Verb.REMOVE, observed.state.meters),)

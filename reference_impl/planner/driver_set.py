@@ -87,6 +87,16 @@ class DriverSet:
         common = self._common(peer)
         return common.objection(self._for(common, peer)) if common else ""
 
+    def chosen(self, peer: Endpoint) -> Endpoint:
+        """Return an Endpoint as the pair's driver reads it; as it is where there is no common one."""
+        common = self._common(peer)
+        return self._for(common, peer) if common else peer
+
+    def crosses_nat(self, peer: Endpoint) -> bool:
+        """Say whether the pair's driver takes a peer's packets from any address, as a NAT makes them come."""
+        common = self._common(peer)
+        return common is None or common.authenticates
+
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
         """Plan each driver's cables to the peers that it connects to; one without peers needs nothing."""
         plans = [driver.plan(replace(facts, peers=peers), mtu) for driver, peers in self.shares(facts.peers)]

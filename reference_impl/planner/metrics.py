@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference_impl.meter_script import counter_name
 from reference_impl.protocols.health import Health
+from reference_impl.state import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reference_impl.planner.status import PeerReport
     from reference_impl.protocols.objects import Endpoint
+    from reference_impl.state import Count
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATUSES = tuple(health.value for health in Health)
@@ -28,10 +31,14 @@ class Family:
     help: str
     samples: tuple[tuple[Mapping[str, str], float], ...]
     """Labels and value."""
+    kind: str = "gauge"
 
 
-def connection_metrics(local: Endpoint, peers: Iterable[PeerReport]) -> str:
-    """Return the exposition of all connections of a gateway; every status of a peer is there, one of them is 1."""
+def connection_metrics(local: Endpoint, peers: Iterable[PeerReport], counts: Mapping[str, Count]) -> str:
+    """Return the exposition of all connections of a gateway; every status of a peer is there, one of them is 1.
+
+    ``counts``: what has passed through the cables, by name of the counter.
+    """
     listed = sorted(peers, key=lambda peer: (peer.endpoint.cluster_id, peer.version))
     labelled = [(peer, {**_labels(local, peer.endpoint), "ip_version": str(peer.version)}) for peer in listed]
     return render(
@@ -55,19 +62,50 @@ def connection_metrics(local: Endpoint, peers: Iterable[PeerReport]) -> str:
                 help="Time since the last confirmed round trip, or since asking began.",
                 samples=tuple((labels, max(0.0, peer.silent_for)) for peer, labels in labelled),
             ),
+            *_traffic(local, listed, counts),
         ]
     )
 
 
+def traffic(clusters: Iterable[str], counts: Mapping[str, Count]) -> Mapping[str, Mapping[Flow, Count]]:
+    """Return what was exchanged with each cluster; nothing of those that are not counted yet."""
+    return {
+        cluster: {flow: counts[name] for flow, name in names.items()}
+        for cluster in clusters
+        for names in [{flow: counter_name(cluster, flow) for flow in Flow}]
+        if counts.keys() >= {*names.values()}
+    }
+
+
 def render(families: Iterable[Family]) -> str:
-    """Return metrics as gauges in the text format."""
+    """Return metrics in the text format."""
     lines = []
     for family in families:
-        lines += [f"# HELP {family.name} {_escaped(family.help)}", f"# TYPE {family.name} gauge"]
+        lines += [f"# HELP {family.name} {_escaped(family.help)}", f"# TYPE {family.name} {family.kind}"]
         for labels, value in family.samples:
             pairs = ",".join(f'{name}="{_quoted(text)}"' for name, text in labels.items())
             lines.append(f"{family.name}{{{pairs}}} {value!r}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _traffic(local: Endpoint, peers: Iterable[PeerReport], counts: Mapping[str, Count]) -> Iterable[Family]:
+    """Count by peer, all IP versions together. Octets of IP between clusters, whatever the cable adds to them."""
+    endpoints = {peer.endpoint.cluster_id: peer.endpoint for peer in peers}
+    exchanged = traffic(endpoints, counts)
+    for flow, verb in ((Flow.RECEIVED, "received from"), (Flow.SENT, "sent to")):
+        counted = [(_labels(local, endpoints[cluster]), flows[flow]) for cluster, flows in exchanged.items()]
+        yield Family(
+            name=f"submariner_gateway_{flow.value}_bytes",
+            help=f"Octets of IP {verb} a peer through the cable.",
+            samples=tuple((labels, float(count.octets)) for labels, count in counted),
+            kind="counter",
+        )
+        yield Family(
+            name=f"submariner_gateway_{flow.value}_packets",
+            help=f"IP packets {verb} a peer through the cable.",
+            samples=tuple((labels, float(count.packets)) for labels, count in counted),
+            kind="counter",
+        )
 
 
 def _labels(local: Endpoint, remote: Endpoint) -> dict[str, str]:

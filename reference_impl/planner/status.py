@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.planner.membership import Refusal
+    from reference_impl.planner.obstacles import Obstacle
     from reference_impl.protocols.health import RoundTrips
     from reference_impl.protocols.objects import Endpoint
 
@@ -33,14 +34,19 @@ class PeerReport:
     version: int = 4
     lacking: str = ""
     """What part of the cable is down although round trips are confirmed; "" if none is."""
-
+    mtu: int = 0
+    """Largest packet in bytes that the cable carries in one piece; 0 while the kernel has no such device."""
+    obstacle: Obstacle | None = None
+    """Why it will not answer by itself, where that is known."""
+    arriving: bool | None = None
+    """Whether packets of the peer arrive though it does not answer; None if that is not known."""
     impostor: str = ""
     """How it is known that whoever is at the peer's address does not have its key; "" if it is not."""
 
     @property
     def state(self) -> Health:
         """Return what may be said of the whole cable: the worst of its parts counts."""
-        if self.unauthenticated:
+        if self.unauthenticated or self.obstacle is not None:
             return Health.LOST
         return Health.CONNECTING if self.lacking and self.health is Health.CONNECTED else self.health
 
@@ -101,7 +107,10 @@ def signature(status: Mapping[str, Any]) -> object:
         status.get("statusFailure"),
         status.get("localEndpoint"),
         [(condition.type, condition.status, condition.reason) for condition in status.get("conditions") or []],
-        [(entry["status"], entry.get("usingIP"), entry.get("endpoint") or entry.get("spec")) for entry in entries],
+        [
+            (entry["status"], entry.get("usingIP"), entry.get("mtu"), entry.get("endpoint") or entry.get("spec"))
+            for entry in entries
+        ],
     )
 
 
@@ -114,6 +123,7 @@ def _connection(peer: PeerReport, failure: str) -> Object:
         "endpoint": endpoint_spec(peer.endpoint),
         "usingIP": str(peer.endpoint.tunnel_address),
         "usingNAT": peer.endpoint.tunnel_address != peer.endpoint.private_ip,
+        **({"mtu": peer.mtu} if peer.mtu else {}),
         **_latency(peer.round_trips),
     }
 
@@ -134,19 +144,28 @@ def _refused(refusal: Refusal) -> Object:
     return {"status": "error", "statusMessage": f"{refusal.reason}: {refusal.message}", "endpoint": endpoint}
 
 
-def _message(peer: PeerReport) -> str:
+def _message(peer: PeerReport) -> str:  # noqa: PLR0911 - one for each answer
     address = peer.endpoint.health_check_ip
     if address is None:
         return "the peer offers no healthCheckIP: nothing can be confirmed"
     if peer.unauthenticated:
         return f"{AUTHENTICATION_FAILED}: {peer.impostor}"
+    if peer.obstacle is not None:
+        return f"{peer.obstacle.reason}: no answer from {address} yet; {peer.obstacle.message}"
     if peer.health is Health.CONNECTED and peer.lacking:
         return f"SubTunnelDown: {peer.lacking}"
     if peer.health is Health.CONNECTED:
         return f"round trip to {address} confirmed"
     if peer.health is Health.CONNECTING:
-        return f"no answer from {address} yet"
-    return f"no answer from {address} for {peer.silent_for:.0f} s"
+        return f"no answer from {address} yet{_direction(peer)}"
+    return f"no answer from {address} for {peer.silent_for:.0f} s{_direction(peer)}"
+
+
+def _direction(peer: PeerReport) -> str:
+    """Say which direction is lost, as far as what arrives tells."""
+    if peer.arriving is None:
+        return ""
+    return ", though its packets arrive: ours are lost" if peer.arriving else ", and nothing arrives from it"
 
 
 def _by(peer: PeerReport) -> str:

@@ -93,8 +93,10 @@ def test_an_unreachable_broker_changes_nothing_and_is_caught_up_with_later() -> 
             async with running(east.gateway(0, broker, kernel, one).run()):
                 await eventually(lambda: _ha(east, 0, "active"), "east leads without a broker")
                 assert not kernel.observe().state.routes
+                await eventually(lambda: _fails(east, "broker: "), "the broker is said to be away")
                 broker.reachable = True
                 await eventually(lambda: _true(bool(kernel.observe().state.routes)), "east caught up")
+                await eventually(lambda: _fails(east, ""), "the broker is said to be back")
 
     asyncio.run(story())
 
@@ -206,6 +208,11 @@ def _cluster_object(cluster: FakeCluster) -> dict[str, object]:
 
 async def _is(actual, expected) -> bool:  # type: ignore[no-untyped-def] # noqa: ANN001
     return bool(await actual() == expected)
+
+
+async def _fails(cluster: FakeCluster, words: str) -> bool:
+    failure = str((await cluster.gateway_status())["statusFailure"])
+    return words in failure if words else not failure
 
 
 async def _true(value: bool) -> bool:  # noqa: FBT001 - a condition that was just evaluated

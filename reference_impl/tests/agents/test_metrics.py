@@ -10,12 +10,18 @@ from ipaddress import ip_address
 import pytest
 
 from reference_impl.agents.metrics import Metrics
+from reference_impl.meter_script import counter_name
 from reference_impl.planner.status import PeerReport
 from reference_impl.protocols.health import Health, RoundTrips
+from reference_impl.state import Count, Flow
 from reference_impl.tests.planner.facts import endpoint
 
 LOCAL = replace(endpoint(1), private_ip=ip_address("127.0.0.1"))
 PEER = PeerReport(endpoint=endpoint(2), health=Health.CONNECTED, silent_for=0.1, round_trips=RoundTrips())
+
+
+async def count() -> dict[str, Count]:
+    return {counter_name(PEER.endpoint.cluster_id, flow): Count(packets=3, octets=300) for flow in Flow}
 
 
 async def ask(port: int, request: bytes) -> bytes:
@@ -28,7 +34,7 @@ async def ask(port: int, request: bytes) -> bytes:
 
 def test_the_page_holds_what_was_shown_last() -> None:
     async def story() -> bytes:
-        metrics = Metrics(port=0)
+        metrics = Metrics(count, port=0)
         await metrics.show(LOCAL, ())
         await metrics.show(LOCAL, [PEER])
         try:
@@ -39,12 +45,13 @@ def test_the_page_holds_what_was_shown_last() -> None:
     answer = asyncio.run(story())
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"submariner_connections{" in answer
+    assert b"submariner_gateway_tx_packets{" in answer
 
 
 @pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\n\r\n", b"POST /metrics HTTP/1.1\r\n\r\n", b"\r\n\r\n"])
 def test_nothing_else_is_there(request_: bytes) -> None:
     async def story() -> bytes:
-        metrics = Metrics(port=0)
+        metrics = Metrics(count, port=0)
         await metrics.show(LOCAL, ())
         try:
             return await ask(metrics.port, request_)
@@ -56,7 +63,7 @@ def test_nothing_else_is_there(request_: bytes) -> None:
 
 def test_a_port_that_is_taken_is_no_reason_to_fall(caplog: pytest.LogCaptureFixture) -> None:
     async def story(port: int) -> int:
-        metrics = Metrics(port=port)
+        metrics = Metrics(count, port=port)
         await metrics.show(LOCAL, ())
         await metrics.show(LOCAL, ())
         return metrics.port

@@ -99,7 +99,20 @@ STATUS = {
     ],
     "conditions": CONDITIONS,
 }
-CONNECTED = {"connections": [{"status": "connected", "endpoint": {"cluster_id": "west"}}]}
+CONNECTED = {
+    "connections": [
+        {"status": "connected", "endpoint": {"cluster_id": "west"}, "latencyRTT": {"last": "1ms", "min": "1ms"}}
+    ]
+}
+LATER = {
+    "connections": [
+        {"status": "connected", "endpoint": {"cluster_id": "west"}, "latencyRTT": {"last": "9ms", "min": "1ms"}}
+    ]
+}
+PAGES = [
+    f'submariner_gateway_rx_bytes{{remote_cluster="west"}} {count}\nsubmariner_connections{{status="connected"}} 0.0\n'
+    for count in ("1.0", "2.0")
+]
 PEERS = (endpoint(2, public_ip=ip_address("192.0.2.11"), nat_enabled=True),)
 CLAIMED = {"c2": (ip_address("203.0.113.9"), 4490)}
 CONFIG = {"agent-version": "1", "cable-drivers": "wireguard:4501,vxlan:4502"}
@@ -122,6 +135,8 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.ways(PEERS, CLAIMED) != PEERS
         or mutant.status(STATUS) != STATUS
         or mutant.status(CONNECTED) != CONNECTED
+        or mutant.status(LATER) != LATER
+        or any(mutant.metrics(page) != page for page in PAGES)
         or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
         or mutant.received(FORGED) != FORGED

@@ -147,3 +147,11 @@ def test_the_order_of_equal_wishes_does_not_matter() -> None:
         for ours, theirs in permutations((("wireguard", "vxlan"), ("vxlan", "wireguard")))
     }
     assert len(chosen) == 1
+
+
+def test_a_peer_is_shown_with_the_driver_that_the_pair_uses() -> None:
+    ours = load_drivers(("wireguard", "vxlan"), key(1))
+    assert (ours.chosen(speaking(2, "vxlan")).backend, ours.chosen(speaking(2, "vxlan")).port) == ("vxlan", 4500)
+    both = ours.chosen(speaking(2, "vxlan", "wireguard"))
+    assert both.backend == min(("vxlan", "wireguard"))  # opposite preferences: the name decides
+    assert ours.chosen(speaking(2, "libreswan")) == speaking(2, "libreswan")

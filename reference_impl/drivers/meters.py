@@ -1,0 +1,62 @@
+"""Counters of what passes through cables, in an nftables table of their own.
+
+They are the same for every cable driver: what tunnels count themselves differs (WireGuard counts no packets, a security
+association forgets all with every new key, a VXLAN device knows no peers).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.nftables import run_nft
+from reference_impl.meter_script import MARK, render
+from reference_impl.state import Count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_impl.state import Meters
+
+
+class MeterTable:
+    """A table of family inet whose counters belong to this process."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def mark(self) -> str | None:
+        """Return the mark of what was loaded, "" if there is none; None if there is no table."""
+        found = self._counters()
+        if found is None:
+            return None
+        marks = [name for name in found if name.startswith(MARK)]
+        return marks[0] if len(marks) == 1 else ""
+
+    def counts(self) -> Mapping[str, Count]:
+        """Return what has passed, by name of the counter."""
+        return {name: count for name, count in (self._counters() or {}).items() if not name.startswith(MARK)}
+
+    def load(self, meters: Meters) -> None:
+        """Count for these peers; counters that are there go on. ``KernelError`` carries nft's message."""
+        self._run(render(meters, (self._counters() or {}).keys()))
+
+    def remove(self) -> None:
+        """Delete the table; no error if there is none."""
+        self._run(f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
+
+    def _run(self, script: str) -> None:
+        result = run_nft("-f", "-", script=script)
+        if result.returncode:
+            raise KernelError(f"nft: {result.stderr.strip()}")
+
+    def _counters(self) -> Mapping[str, Count] | None:
+        """Return all counters by name; None if there is no table."""
+        result = run_nft("-j", "list", "counters", "table", "inet", self._name)
+        if result.returncode:
+            if "No such file" in result.stderr:
+                return None
+            raise KernelError(f"nft: {result.stderr.strip()}")
+        found = [entry["counter"] for entry in json.loads(result.stdout)["nftables"] if "counter" in entry]
+        return {each["name"]: Count(packets=each["packets"], octets=each["bytes"]) for each in found}
