@@ -1,7 +1,9 @@
 """Which scenarios run, in what order, and on which worker.
 
 Scenarios that share a lab form one xdist group, so that a worker builds it once. Within a group the tests that
-disturb come after those that only look, and those that dismantle come last.
+disturb come after those that only look, and those that dismantle come last. What needs minutes but no work is begun
+when its lab is connected and asked for at the end of the run: late tests form a group of their own for the same worker,
+which builds and uses other labs meanwhile.
 """
 
 from __future__ import annotations
@@ -13,8 +15,12 @@ import pytest
 from l3conf.plugin.marks import is_asked_of, rows_of, topology_of
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
     from l3conf.plugin.options import RunOptions
 
+LATE = " (late)"
+"""End of the names of groups that come after everything else."""
 DISTURBED = "fresh_lab"
 """Fixture whose tests may cut, leave and rejoin; their lab is not the one that the others look at."""
 
@@ -40,9 +46,10 @@ def arrange(
         kept = _on_first_grounds(kept)
     if len(kept) < len(scenarios):
         config.hook.pytest_deselected(items=[item for item in scenarios if item not in kept])
-    kept.sort(key=_position)
+    late = late_tests(kept)
+    kept.sort(key=lambda item: _position(item, late))
     for item in kept:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        item.add_marker(pytest.mark.xdist_group(group_of(item, late)))
     items[:] = [item for item in items if not rows_of(item)] + kept
     return rows
 
@@ -66,7 +73,19 @@ def _function(item: pytest.Item) -> str:
     return item.nodeid.partition("[")[0]
 
 
-def group_of(item: pytest.Item) -> str:
+def late_tests(items: Iterable[pytest.Item]) -> frozenset[pytest.Item]:
+    """Return the patient tests, and those that take apart a lab which patient ones still need."""
+    scenarios = [item for item in items if rows_of(item)]
+    waiting = {lab_of(item) for item in scenarios if is_patient(item)}
+    return frozenset(item for item in scenarios if is_patient(item) or (_dismantles(item) and lab_of(item) in waiting))
+
+
+def group_of(item: pytest.Item, late: Container[pytest.Item]) -> str:
+    """Return the name of the group that a scenario is distributed with."""
+    return f"{lab_of(item)}{LATE if item in late else ''}"
+
+
+def lab_of(item: pytest.Item) -> str:
     """Return the name of the lab that a scenario runs on."""
     return lab_name(topology_of(item), disturbed=uses_disturbed_lab(item))
 
@@ -86,8 +105,11 @@ def is_patient(item: pytest.Item) -> bool:
     return item.get_closest_marker("patient") is not None
 
 
-def _position(item: pytest.Item) -> tuple[str, bool, bool, str]:
-    """Return the place in the order: by lab, dismantling last, patient before, else as requirements are numbered."""
-    dismantles = item.get_closest_marker("dismantles") is not None
+def _dismantles(item: pytest.Item) -> bool:
+    return item.get_closest_marker("dismantles") is not None
+
+
+def _position(item: pytest.Item, late: Container[pytest.Item]) -> tuple[bool, str, bool, bool, str]:
+    """Return the place in the order: late ones last; by lab, dismantling last, patient before, else by requirement."""
     row = rows_of(item)[0]
-    return group_of(item), dismantles, is_patient(item), f"{row[3]}{int(row[4:]):03d}"
+    return item in late, lab_of(item), _dismantles(item), is_patient(item), f"{row[3]}{int(row[4:]):03d}"

@@ -10,16 +10,18 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # published without types
 
+from l3conf.plugin.collection import LATE
 from l3conf.plugin.run import SCRATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping, Sequence
 
+Worker = TypeVar("Worker")
 KEY = "l3conf_groups"
 """Entry of ``workerinput``: where a worker writes its groups."""
 
@@ -49,7 +51,7 @@ class Distribution:
 
 
 class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
-    """Groups scenarios by their lab and everything else as pytest-xdist does."""
+    """Groups scenarios by their lab and everything else as pytest-xdist does. Late groups go where their lab stands."""
 
     def __init__(self, config: pytest.Config, log: Any, groups: Path) -> None:  # noqa: ANN401
         super().__init__(config, log)
@@ -60,6 +62,35 @@ class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
         if self._groups is None:
             self._groups = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
         return self._groups.get(nodeid.partition("@")[0]) or str(super()._split_scope(nodeid))
+
+    def _assign_work_unit(self, node: Any) -> None:  # noqa: ANN401 - xdist's WorkerController
+        """Give a worker its next group."""
+        chosen = next_group(list(self.workqueue), self.assigned_work, node)
+        if chosen is not None:
+            self.workqueue.move_to_end(chosen, last=False)
+            super()._assign_work_unit(node)
+
+    def _reschedule(self, node: Any) -> None:  # noqa: ANN401 - likewise
+        """Give a worker its next group in time, and let it go if there is none for it."""
+        if not node.shutting_down and next_group(list(self.workqueue), self.assigned_work, node) is None:
+            node.shutdown()
+            return
+        super()._reschedule(node)
+
+
+def next_group(waiting: Sequence[str], assigned: Mapping[Worker, Container[str]], worker: Worker) -> str | None:
+    """Return the group that a worker should have next, None if the others have all that is left. Pure.
+
+    ``waiting`` are the groups that nobody has, in their order; ``assigned`` those that each living worker has or had.
+    """
+    early = next((group for group in waiting if not group.endswith(LATE)), None)
+    if early is not None:
+        return early
+    for group in waiting:
+        lab = group.removesuffix(LATE)
+        if next((each for each, groups in assigned.items() if lab in groups), worker) == worker:
+            return group
+    return None
 
 
 def write_groups(path: Path, groups: Mapping[str, str]) -> None:

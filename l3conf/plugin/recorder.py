@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import LabGoneError
-from l3conf.plugin.collection import arrange, group_of, is_patient
+from l3conf.plugin.collection import arrange, group_of, is_patient, lab_of, late_tests
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
@@ -40,7 +40,7 @@ class Recorder:
         """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
         known = self._run.options.implementation is not None
         tests = arrange(items, self._run.options, config, self._run.claims.features if known else None)
-        self._run.patient = frozenset(group_of(item) for item in items if is_patient(item))
+        self._run.patient = frozenset(lab_of(item) for item in items if is_patient(item))
         if tests:
             self._run.emit(RunStarted(tests=tests))
             self._share_groups(config, items)
@@ -51,7 +51,8 @@ class Recorder:
         if groups_file:
             from l3conf.plugin.distribution import write_groups  # noqa: PLC0415 - needs xdist, which then is there
 
-            write_groups(Path(groups_file), {test_id(item): group_of(item) for item in items if rows_of(item)})
+            late = late_tests(items)
+            write_groups(Path(groups_file), {test_id(item): group_of(item, late) for item in items if rows_of(item)})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record a file that could not be collected: its rows would silently be missing."""

@@ -157,6 +157,28 @@ def test_scenarios_of_one_lab_stay_on_one_worker(pytester: pytest.Pytester, impl
     assert sorted(ran.values(), key=len) == [{"test_e.py::test_it"}, looked_at]
 
 
+def test_patient_tests_come_last_and_to_the_worker_that_has_their_lab(
+    pytester: pytest.Pytester, implementation: Path
+) -> None:
+    text = SCENARIO.format(body="pass")
+    patient = text.replace("def test_it():", "@pytest.mark.patient\ndef test_it():")
+    taken_apart = text.replace("def test_it():", "@pytest.mark.dismantles\ndef test_it():")
+    others = {
+        f"test_{name.replace('-', '_')}": text.replace("two-clusters", name)
+        for name in ("chain-of-three", "dual-stack", "v6-only", "twelve-clusters")
+    }
+    files = {"test_a": patient, "test_b": taken_apart, "test_c": text, "test_d": text} | others
+    run(pytester, implementation, "-n", "2", "--dist", "loadgroup", **files)
+    ran = [
+        [event.test.partition(".py")[0] for event in file.events if isinstance(event, TestFinished)]
+        for file in read_all_events(pytester.path / "out" / "events")
+    ]
+    assert sorted(name for names in ran for name in names) == sorted(files)
+    (owner,) = [names for names in ran if "test_c" in names]
+    assert owner[-2:] == ["test_a", "test_b"], "the connection is asked for before the lab is taken apart"
+    assert "test_d" in owner
+
+
 def test_a_worker_that_dies_leaves_an_error_and_no_pass(pytester: pytest.Pytester, implementation: Path) -> None:
     text = SCENARIO.format(body="import os; os._exit(9)")
     run(pytester, implementation, "-n", "1", "--dist", "loadgroup", "--max-worker-restart", "0", test_one=text)
