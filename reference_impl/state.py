@@ -318,6 +318,6 @@ class Observed:
     sub_tunnels: frozenset[SubTunnel] = frozenset()
     """Sub-tunnels that are up."""
     located: frozenset[tuple[str, IPAddress, int]] = frozenset()
-    """Of those peers: public key, and address and port that the kernel sends to."""
+    """Of peers that were heard from lately: public key, and address and port that packets for them are sent to."""
     meters_mark: str = ""
     """Which meters were loaded (``meter_script.mark``). Of ``meters`` above only the table's name is filled in."""

@@ -96,8 +96,7 @@ class GatewayAgent:
         self._settings = settings
         self._drivers = drivers
         self._key = key
-        # IPsec secrets are made of the same key, and charon would refuse the other end until both have the new one.
-        rotates = WIREGUARD_BACKEND in settings.drivers and IPSEC_BACKEND not in settings.drivers
+        rotates = not {WIREGUARD_BACKEND, IPSEC_BACKEND}.isdisjoint(settings.drivers)
         self._rotation = Rotation(key, broker, access.namespace) if isinstance(key, KeyRing) and rotates else None
         self._mutant = mutant
         self._hand = KernelHand(kernel, mutant)

@@ -20,7 +20,7 @@ from reference_impl.drivers.charon import CHARON_DIRECTORY, SOCKET, Charon
 from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec, remove_daemons_rules, tun_devices
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.names import CABLE_PORT, IPSEC_DEVICE, IPSEC_ROUTING_TABLE, IPSEC_RULE_PRIORITY
-from reference_impl.protocols.ike_caller import Caller
+from reference_impl.protocols.ike_caller import Caller, Retirement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,13 +106,16 @@ def prepare(directory: Path, *, libipsec: bool) -> None:
 
 
 async def keep_up(control: IKEControl) -> None:
-    """Call for every sub-tunnel that is down, until cancelled."""
-    caller, clock = Caller(), asyncio.get_running_loop()
+    """Call for every sub-tunnel that is down, and end SAs that have successors with newer keys, until cancelled."""
+    caller, retirement, clock = Caller(), Retirement(), asyncio.get_running_loop()
     while True:
         try:
             state = await asyncio.to_thread(control.read)
-            for name, pair in caller.due(state.connections if state else (), clock.time()):
+            connections = state.connections if state else ()
+            for name, pair in caller.due(connections, clock.time()):
                 await asyncio.to_thread(control.call, name, pair)
+            for unique in retirement.due(connections, clock.time()):
+                await asyncio.to_thread(control.end, unique)
         except KernelError as error:
             _LOG.info("%s", error)
         await asyncio.sleep(LOOK)

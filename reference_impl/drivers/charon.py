@@ -25,6 +25,7 @@ from reference_impl.protocols.ike import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reference_impl.protocols.ike import Message
     from reference_impl.state import IPsecPeer, Pair
 
 CHARON_DIRECTORY = Path("/run/charon")
@@ -51,13 +52,16 @@ class IKEControl(Protocol):
         """Return what it knows; None while there is none."""
 
     def load(self, peer: IPsecPeer, secret: bytes, interface_id: int | None) -> None:
-        """Add or change a connection. SAs that it still asks for stay, the others end."""
+        """Add or change a connection. SAs of pairs that it does not ask for end; those of earlier keys stay for now."""
 
     def unload(self, name: str) -> None:
         """Remove a connection, its secret and its SAs; no error if it is gone."""
 
     def call(self, name: str, pair: Pair) -> None:
         """Begin to make a child SA; returns at once."""
+
+    def end(self, unique: str) -> None:
+        """End an IKE SA with all its child SAs; no error if it is gone."""
 
 
 class Charon:
@@ -99,22 +103,27 @@ class Charon:
             request = {"ike": name, "child": child_name(pair), "timeout": _NO_WAITING, "init-limits": "yes"}
             list(session.initiate(request))
 
+    def end(self, unique: str) -> None:
+        """End an IKE SA."""
+        with self._session() as session:
+            self._terminate(session, _ike(unique))
+
     @staticmethod
     def _forget_secrets(session: vici.Session, name: str, keep: str = "") -> None:
         for known in (key.decode() for key in session.get_shared().get("keys", [])):
             if known.split(" ")[0] == name and known != keep:
                 session.unload_shared({"id": known})
 
-    @staticmethod
-    def _end_stale(session: vici.Session) -> None:
-        """End SAs that nothing asks for. ``force``: a peer that is gone must not be waited for."""
+    def _end_stale(self, session: vici.Session) -> None:
+        """End SAs that nothing asks for."""
         stale = stale_associations(session.list_sas(), _peers(session))
-        requests = [
-            *({"ike-id": unique, "timeout": _NO_WAITING, "force": "yes"} for unique in stale["ike"]),
-            *({"child-id": unique, "timeout": _NO_WAITING} for unique in stale["child"]),
-        ]
+        self._terminate(session, *map(_ike, stale["ike"]))
+        self._terminate(session, *({"child-id": unique, "timeout": _NO_WAITING} for unique in stale["child"]))
+
+    @staticmethod
+    def _terminate(session: vici.Session, *requests: Message) -> None:
+        """End SAs. One that ended by itself in the meantime is an error to the daemon, and none to us."""
         for request in requests:
-            # One that ended by itself in the meantime is an error to the daemon, and none to us.
             with suppress(vici.exception.CommandException):
                 list(session.terminate(request))
 
@@ -134,6 +143,11 @@ class Charon:
                 raise KernelError(f"IKE daemon: {error}") from None
             except OSError as error:
                 raise KernelError(f"IKE daemon: {error.strerror or error}") from None
+
+
+def _ike(unique: str) -> Message:
+    """Return what ends an IKE SA. ``force``: a peer that is gone must not be waited for."""
+    return {"ike-id": unique, "timeout": _NO_WAITING, "force": "yes"}
 
 
 class _NoDaemonError(KernelError):

@@ -37,6 +37,8 @@ class IPsecView:
     links: frozenset[IPsecLink] = frozenset()
     peers: frozenset[IPsecPeer] = frozenset()
     sub_tunnels: frozenset[SubTunnel] = frozenset()
+    located: frozenset[tuple[str, IPAddress, int]] = frozenset()
+    """Public key, and address and port that the daemon sends to."""
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class IPsecDevice:
             links=frozenset([link]) if link else frozenset(),
             peers=frozenset(connection.peer for connection in connections),
             sub_tunnels=sub_tunnels(connections),
+            located=frozenset((each.peer.public_key, *each.place) for each in connections if each.place),
         )
 
     def step(self, netlink: Any, verb: Verb, item: IPsecLink | IPsecPeer) -> None:  # noqa: ANN401 - pyroute2 is untyped

@@ -119,7 +119,7 @@ class LinuxKernel:
             ),
             roaming=tunnel.roaming,
             sub_tunnels=ipsec.sub_tunnels,
-            located=tunnel.located,
+            located=tunnel.located | ipsec.located,
         )
 
     def counts(self) -> Mapping[str, Count]:

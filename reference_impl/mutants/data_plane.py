@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from reference_impl.names import CABLE_DEVICE, CABLE_PORT, CABLE_TABLE, NODE_DEVICE, NODE_METRIC, NODE_TABLE
 from reference_impl.operations import Operation, Verb
-from reference_impl.state import Chain, Direction, KernelState, RouteKind, Rule, WireGuardLink
+from reference_impl.state import Chain, Direction, IPsecPeer, KernelState, RouteKind, Rule, WireGuardLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,9 +49,10 @@ def believe_peers(plan: KernelState) -> KernelState:
 
 
 def remake_on_change(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """Take a WireGuard device away before anything of it is changed."""
-    links = [step.item for step in operations if step.verb is Verb.SET and isinstance(step.item, WireGuardLink)]
-    return (*(Operation(Verb.REMOVE, link) for link in links), *operations)
+    """Take a WireGuard device, or the SAs with an IPsec peer, away before anything of it is changed."""
+    kinds = (WireGuardLink, IPsecPeer)
+    changed = [step.item for step in operations if step.verb is Verb.SET and isinstance(step.item, kinds)]
+    return (*(Operation(Verb.REMOVE, item) for item in changed), *operations)
 
 
 def forget_workers(plan: KernelState) -> KernelState:

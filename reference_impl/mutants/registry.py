@@ -37,6 +37,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "revoked-stays": Mutant(writes=leftovers.keep_ghosts),
     "revoked-comes-back": Mutant(deletions=rights.everlasting_rights),
     "rotation-remakes-device": Mutant(operations=data_plane.remake_on_change),
+    "rotation-breaks-first": Mutant(operations=data_plane.remake_on_change),
     "secrets-readable": Mutant(manifests=rights.readable_secrets),
     "endpoint-not-shared": Mutant(writes=words.withhold_endpoints),
     "always-connected": Mutant(status=words.claim_connections),

@@ -18,7 +18,7 @@ from reference_impl.state import IPsecPeer, SubTunnel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reference_impl.state import Pair
+    from reference_impl.state import IPAddress, Pair
 
 Message: TypeAlias = dict[str, Any]
 """A vici message: texts, lists and sections. Answers have bytes for texts."""
@@ -27,6 +27,8 @@ _ESP_PROPOSALS = ["aes256gcm16-x25519", "aes128gcm16-x25519", "aes256gcm16", "ae
 """AEAD only (RFC 8221, RFC 8247). The last two without a second exchange, as some other implementations have it."""
 _UP = frozenset({"INSTALLED", "REKEYING", "REKEYED"})
 _UNDER_WAY = frozenset({"CREATED", "CONNECTING", "INSTALLING"})
+_STANDING = frozenset({"ESTABLISHED", "REKEYING", "REKEYED"})
+_UNKNOWN = "%any"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,12 @@ class Connection:
     under_way: bool = False
     """Whether an IKE SA is being negotiated."""
     up: frozenset[Pair] = frozenset()
+    held: frozenset[Pair] = frozenset()
+    """Pairs that SAs of keys before these still carry."""
+    predecessors: tuple[str, ...] = ()
+    """Unique ids of those IKE SAs."""
+    place: tuple[IPAddress, int] | None = None
+    """Where the peer is, as its own messages have shown."""
 
     @property
     def down(self) -> tuple[Pair, ...]:
@@ -124,29 +132,39 @@ def parse_peers(connections: Iterable[Message], secrets: Iterable[str]) -> Mappi
 
 def parse_connections(peers: Mapping[str, IPsecPeer], associations: Iterable[Message]) -> tuple[Connection, ...]:
     """Return the state of every loaded connection, by name."""
-    under_way: set[str] = set()
-    up: dict[str, set[Pair]] = {name: set() for name in peers}
+    by_name: dict[str, list[Message]] = {name: [] for name in peers}
     for listed in associations:
         for name, association in listed.items():
-            if name not in peers:
-                continue
-            if _text(association.get("state")) in _UNDER_WAY:
-                under_way.add(name)
-            children = association.get("child-sas", {}).values()
-            up[name] |= {_pair(child) for child in children if _text(child.get("state")) in _UP}
-    return tuple(
-        Connection(peer=peer, under_way=name in under_way, up=frozenset(up[name]))
-        for name, peer in sorted(peers.items())
+            by_name.get(name, []).append(association)
+    return tuple(_connection(peer, by_name[name]) for name, peer in sorted(peers.items()))
+
+
+def _connection(peer: IPsecPeer, associations: Iterable[Message]) -> Connection:
+    listed = tuple(associations)
+    current = [each for each in listed if _is_between(each, peer)]
+    older = [each for each in listed if not _is_between(each, peer)]
+    places = [place for each in current if _text(each.get("state")) in _STANDING and (place := _place(each))]
+    return Connection(
+        peer=peer,
+        under_way=any(_text(each.get("state")) in _UNDER_WAY for each in current),
+        up=frozenset(pair for each in current for pair in _carried(each)),
+        held=frozenset(pair for each in older for pair in _carried(each)),
+        predecessors=tuple(sorted(_text(each.get("uniqueid")) for each in older)),
+        place=places[-1] if places else None,
     )
 
 
 def stale_associations(associations: Iterable[Message], peers: Mapping[str, IPsecPeer]) -> Mapping[str, list[str]]:
-    """Return what no loaded connection asks for: unique ids, ``ike`` of whole IKE SAs and ``child`` of child SAs."""
+    """Return what no loaded connection asks for: unique ids, ``ike`` of whole IKE SAs and ``child`` of child SAs.
+
+    SAs of keys that were replaced are not among them: they carry packets until their successors do
+    (``ike_caller.Retirement``).
+    """
     stale: dict[str, list[str]] = {"ike": [], "child": []}
     for listed in associations:
         for name, association in listed.items():
             peer = peers.get(name)
-            if peer is None or _text(association.get("remote-id")) not in ("", _colons(peer.public_key)):
+            if peer is None:
                 stale["ike"].append(_text(association.get("uniqueid")))
                 continue
             for child in association.get("child-sas", {}).values():
@@ -160,7 +178,7 @@ def sub_tunnels(connections: Iterable[Connection]) -> frozenset[SubTunnel]:
     return frozenset(
         SubTunnel(peer=connection.peer.name, pair=pair)
         for connection in connections
-        for pair in connection.up & connection.peer.pairs
+        for pair in (connection.up | connection.held) & connection.peer.pairs
     )
 
 
@@ -184,6 +202,24 @@ def _peer(name: str, connection: Message, own_key: str, public_key: str, port: i
 
 def _pair(child: Message) -> Pair:
     return ip_network(_text(child["local-ts"][0])), ip_network(_text(child["remote-ts"][0]))
+
+
+def _is_between(association: Message, peer: IPsecPeer) -> bool:
+    """Say whether an IKE SA is one of these two keys. Before it is authenticated, the other end has no name yet."""
+    ends = (("local-id", peer.own_key), ("remote-id", peer.public_key))
+    return all(_text(association.get(field)) in ("", _UNKNOWN, _colons(key)) for field, key in ends)
+
+
+def _carried(association: Message) -> Iterable[Pair]:
+    children = association.get("child-sas", {}).values()
+    return [_pair(child) for child in children if _text(child.get("state")) in _UP]
+
+
+def _place(association: Message) -> tuple[IPAddress, int] | None:
+    try:
+        return ip_address(_text(association["remote-host"])), int(_text(association["remote-port"]))
+    except (KeyError, ValueError):
+        return None
 
 
 def _raw(public_key: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Whom to call, and when: keeps every sub-tunnel up without a clock or a socket of its own.
+"""Whom to call, and when to let go of SAs that have successors, without a clock or a socket of its own.
 
 One end calls at once, the other only if nothing came of that for a while (it may be the only one that can reach the
 other, NAT or not). A call that fails is tried again, less and less often: the peer may not have heard of us yet.
@@ -22,6 +22,11 @@ DEFERENCE = 2.0
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 2.0
 """Seconds between two calls; each failure doubles the pause."""
+SETTLE = 1.0
+"""Seconds for which all sub-tunnels of the new keys must have been up before those of the old ones end: the other end
+has them too by then, and nothing is under way on the old ones."""
+LONGEST_REPLACEMENT = 30.0
+"""Seconds after which old keys are worth nothing, whatever became of the new ones."""
 
 
 @dataclass(slots=True)
@@ -52,3 +57,23 @@ class Caller:
                     calls.append((peer.name, pair))
         self._absent = seen
         return tuple(calls)
+
+
+@dataclass(slots=True)
+class Retirement:
+    """Remembers which connections still have SAs of keys that were replaced. Times as in ``Caller``."""
+
+    _began: dict[str, float] = field(default_factory=dict)
+    _whole: dict[str, float] = field(default_factory=dict)
+
+    def due(self, connections: Iterable[Connection], now: float) -> tuple[str, ...]:
+        """Return the unique ids of the IKE SAs to end now."""
+        replaced = {each.peer.name: each for each in connections if each.predecessors}
+        self._began = {name: self._began.get(name, now) for name in replaced}
+        self._whole = {name: self._whole.get(name, now) for name, each in replaced.items() if not each.down}
+        return tuple(
+            unique
+            for name, each in replaced.items()
+            if now - self._whole.get(name, now) >= SETTLE or now - self._began[name] >= LONGEST_REPLACEMENT
+            for unique in each.predecessors
+        )

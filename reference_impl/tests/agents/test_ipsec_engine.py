@@ -45,6 +45,8 @@ class Deaf:
 
     def call(self, name: str, pair: Pair) -> None: ...
 
+    def end(self, unique: str) -> None: ...
+
 
 def _program(directory: Path, then: str = SLEEP) -> tuple[str, Path]:
     program, log = directory / "program", directory / "log"

@@ -18,7 +18,15 @@ from reference_impl.protocols.ike import (
     stale_associations,
     sub_tunnels,
 )
-from reference_impl.protocols.ike_caller import DEFERENCE, FIRST_PAUSE, LONGEST_PAUSE, Caller
+from reference_impl.protocols.ike_caller import (
+    DEFERENCE,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    LONGEST_REPLACEMENT,
+    SETTLE,
+    Caller,
+    Retirement,
+)
 from reference_impl.state import IPsecPeer, SubTunnel
 
 if TYPE_CHECKING:
@@ -62,8 +70,8 @@ def association(*pairs: Pair, state: str = "ESTABLISHED", peer: IPsecPeer = PEER
         }
         for index, (own, other) in enumerate(pairs)
     }
-    remote = bytes.fromhex(identity(peer.public_key)[2:]).hex(":")
-    head = {"uniqueid": b"7", "state": state.encode(), "remote-id": remote.encode()}
+    local, remote = (bytes.fromhex(identity(each)[2:]).hex(":") for each in (peer.own_key, peer.public_key))
+    head = {"uniqueid": b"7", "state": state.encode(), "local-id": local.encode(), "remote-id": remote.encode()}
     return {peer.name: {**head, "child-sas": children}}
 
 
@@ -105,9 +113,50 @@ def test_what_nothing_asks_for_any_more_is_stale() -> None:
     assert stale_associations([association(*PAIRS)], {}) == {"ike": ["7"], "child": []}
 
 
-def test_an_sa_with_a_key_that_was_replaced_is_stale() -> None:
-    rotated = replace(PEER, public_key=key(3))
-    assert stale_associations([association(*PAIRS)], {"west": rotated})["ike"] == ["7"]
+def test_an_sa_with_a_key_that_was_replaced_carries_on_and_counts_for_nothing_new() -> None:
+    for rotated in (replace(PEER, public_key=key(3)), replace(PEER, own_key=key(3))):
+        assert stale_associations([association(*PAIRS)], {"west": rotated}) == {"ike": [], "child": []}
+        (connection,) = parse_connections({"west": rotated}, [association(*PAIRS)])
+        assert (connection.predecessors, connection.up, connection.held) == (("7",), frozenset(), frozenset(PAIRS))
+        assert connection.down == tuple(sorted(PAIRS, key=str))
+        assert sub_tunnels([connection]) == {SubTunnel(peer="west", pair=pair) for pair in PAIRS}
+
+
+def test_an_sa_that_is_not_authenticated_yet_is_no_predecessor() -> None:
+    half_made = {"uniqueid": b"8", "state": b"CONNECTING", "local-id": b"%any", "remote-id": b"%any"}
+    (connection,) = parse_connections({"west": PEER}, [{"west": half_made}])
+    assert (connection.under_way, connection.predecessors) == (True, ())
+
+
+def test_where_the_peer_is_shows_in_an_sa_that_stands() -> None:
+    place = {"remote-host": b"192.0.2.11", "remote-port": b"41000"}
+    listed = {"west": {**association(*PAIRS)["west"], **place}}
+    (connection,) = parse_connections({"west": PEER}, [listed])
+    assert connection.place == (ip_address("192.0.2.11"), 41000)
+    (connection,) = parse_connections({"west": PEER}, [{"west": {**listed["west"], "state": b"CONNECTING"}}])
+    assert connection.place is None
+
+
+REPLACED = Connection(peer=PEER, held=frozenset(PAIRS), predecessors=("7",))
+WHOLE = replace(REPLACED, up=frozenset(PAIRS))
+
+
+def test_old_sas_end_once_the_new_ones_have_been_whole_for_a_while() -> None:
+    retirement = Retirement()
+    assert retirement.due([REPLACED], 100.0) == ()
+    assert retirement.due([WHOLE], 101.0) == ()
+    assert retirement.due([REPLACED], 101.5) == ()
+    assert retirement.due([WHOLE], 102.0) == ()
+    assert retirement.due([WHOLE], 102.0 + SETTLE) == ("7",)
+    assert retirement.due([replace(WHOLE, predecessors=())], 104.0) == ()
+    assert retirement.due([WHOLE], 105.0) == ()
+
+
+def test_old_sas_end_in_the_end_whatever_became_of_the_new_ones() -> None:
+    retirement = Retirement()
+    assert retirement.due([REPLACED], 100.0) == ()
+    assert retirement.due([REPLACED], 100.0 + LONGEST_REPLACEMENT - 0.1) == ()
+    assert retirement.due([REPLACED], 100.0 + LONGEST_REPLACEMENT) == ("7",)
 
 
 def test_exactly_one_end_calls_first() -> None:
