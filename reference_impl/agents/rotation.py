@@ -6,6 +6,9 @@ peers still send under the old key is still decrypted. A peer that learns the ne
 one request and calls at once: the queues empty, and the old key means nothing to anybody any more. Publishing first
 would lose packets at the peer; two devices at once would need a second port through every NAT and firewall.
 
+IPsec takes the same steps, and needs no queue: its SAs under the old key go on until those under the new one are up
+(docs/adr/0017).
+
 The price: packets wait for as long as an Endpoint travels, tens of milliseconds. So nothing is replaced while the
 broker does not answer, and a pair whose other gateway is down at this moment connects when that one is back.
 """

@@ -20,7 +20,7 @@ from reference_impl.names import (
     PUBLIC_KEY,
 )
 from reference_impl.planner.cable import Cables, NextHop
-from reference_impl.planner.wireguard import is_key
+from reference_impl.planner.keyed import KeyedCables
 from reference_impl.state import IPsecLink, IPsecPeer, SubTunnel
 
 if TYPE_CHECKING:
@@ -33,28 +33,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class IPsecCables:
+class IPsecCables(KeyedCables):
     """Cables of a gateway with this public key; "" on nodes that hold no cables."""
 
-    own_identity: str = ""
     backend: str = IPSEC_BACKEND
     port: int = CABLE_PORT
     device: str = IPSEC_DEVICE
-    authenticates: bool = True
 
     @property
     def overhead(self) -> Mapping[int, int]:
         """Bytes that a cable adds to a packet."""
         return IPSEC_OVERHEAD
-
-    @property
-    def parameters(self) -> Mapping[str, str]:
-        """Return the public key."""
-        return {PUBLIC_KEY: self.own_identity}
-
-    def identity(self, peer: Endpoint) -> str:
-        """Return the peer's public key."""
-        return peer.parameter(PUBLIC_KEY)
 
     def excludes(self, peer: Endpoint) -> str:
         """Say so of an Endpoint without a key.
@@ -63,10 +52,6 @@ class IPsecCables:
         with such a secret every member could pass for every other one (docs/adr/0010).
         """
         return "" if self.identity(peer) else f"it publishes no {PUBLIC_KEY}, and one secret for all is not used here"
-
-    def objection(self, peer: Endpoint) -> str:
-        """Object to an Endpoint without a readable key."""
-        return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no X25519 key"
 
     def at_port(self, port: int) -> Self:  # noqa: ARG002 - the protocol's signature
         """Return these cables as they are: IKE's port for NAT traversal is the daemon's."""

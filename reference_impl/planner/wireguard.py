@@ -7,20 +7,18 @@ change at any time, and without a session nothing leaves at all (L3-B13).
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reference_impl.names import (
     CABLE_PORT,
-    PUBLIC_KEY,
     WIREGUARD_BACKEND,
     WIREGUARD_DEVICE,
     WIREGUARD_KEEPALIVE,
     WIREGUARD_OVERHEAD,
 )
 from reference_impl.planner.cable import Cables, NextHop
+from reference_impl.planner.keyed import KeyedCables
 from reference_impl.state import WireGuardLink, WireGuardPeer
 
 if TYPE_CHECKING:
@@ -30,40 +28,23 @@ if TYPE_CHECKING:
     from reference_impl.planner.cable import GatewayFacts
     from reference_impl.protocols.objects import Endpoint
 
-_KEY_LENGTH = 32
-
 
 @dataclass(frozen=True, slots=True)
-class WireGuardCables:
+class WireGuardCables(KeyedCables):
     """Cables of a gateway with this public key; "" on nodes that hold no cables."""
 
-    own_identity: str = ""
     backend: str = WIREGUARD_BACKEND
     port: int = CABLE_PORT
     device: str = WIREGUARD_DEVICE
-    authenticates: bool = True
 
     @property
     def overhead(self) -> Mapping[int, int]:
         """Bytes that a cable adds to a packet."""
         return WIREGUARD_OVERHEAD
 
-    @property
-    def parameters(self) -> Mapping[str, str]:
-        """Return the public key."""
-        return {PUBLIC_KEY: self.own_identity}
-
-    def identity(self, peer: Endpoint) -> str:
-        """Return the peer's public key."""
-        return peer.parameter(PUBLIC_KEY)
-
     def excludes(self, peer: Endpoint) -> str:  # noqa: ARG002 - the protocol's signature
         """Every WireGuard peer has a key: an Endpoint without one is malformed, of whatever implementation."""
         return ""
-
-    def objection(self, peer: Endpoint) -> str:
-        """Object to an Endpoint without a readable key."""
-        return "" if is_key(self.identity(peer)) else f"backend_config.{PUBLIC_KEY} is no WireGuard key"
 
     def at_port(self, port: int) -> Self:
         """Return these cables on another port."""
@@ -94,12 +75,3 @@ class WireGuardCables:
             endpoint=(peer.tunnel_address, peer.tunnel_port),
             keepalive=WIREGUARD_KEEPALIVE,
         )
-
-
-def is_key(text: str) -> bool:
-    """Say whether a text is an X25519 key as WireGuard's tools write it: 32 bytes in canonical base64, not all zero."""
-    try:
-        key = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return len(key) == _KEY_LENGTH and any(key) and base64.b64encode(key).decode() == text

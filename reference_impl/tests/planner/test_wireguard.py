@@ -15,9 +15,10 @@ from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
+from reference_impl.planner.keyed import is_key
 from reference_impl.planner.membership import plan_membership
 from reference_impl.planner.node import plan_node
-from reference_impl.planner.wireguard import WireGuardCables, is_key
+from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import KernelState, Link, WireGuardLink, WireGuardPeer
 from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint, node_facts
 
