@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from l3conf.errors import LabError
-from l3conf.expectations import every, udp
+from l3conf.expectations import every, sctp, udp
 from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
@@ -24,7 +24,7 @@ from l3conf.model.faults import AgentsFrozen, AgentsKilled, ReversePathFilter
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
-from l3conf.observation import Outcome
+from l3conf.observation import Outcome, Protocol
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.plugin.family_block import blocked
@@ -62,6 +62,8 @@ class Snapshot:
     objects: Mapping[str, frozenset[str]]
     """Cluster-wide objects by cluster, the broker's under its own name."""
     local_traffic: Mapping[IPFamily, LocalTraffic]
+    carried: frozenset[tuple[Protocol, IPFamily]] = frozenset()
+    """What, beyond the ordinary protocols, passed between the nodes of every cluster."""
 
 
 @dataclass(slots=True)
@@ -186,7 +188,29 @@ class FurnishedLab:
         except DeadlineMissedError as missed:
             raise LabError(str(missed), where=self.topology.name) from None
         objects = {api.name: installed_objects(api) for api in self.every_api}
-        return Snapshot(nodes=self.node_states(), objects=objects, local_traffic=tables)
+        return Snapshot(
+            nodes=self.node_states(),
+            objects=objects,
+            local_traffic=tables,
+            carried=frozenset((Protocol.SCTP, family) for family in self.families if self._carries_sctp(family)),
+        )
+
+    def _carries_sctp(self, family: IPFamily) -> bool:
+        """Say whether pods reach the pods of other nodes of their own cluster over SCTP."""
+        pods = self.pods.having(family)
+        inside = [(a, b) for a in pods for b in pods if a.site.cluster == b.site.cluster and a.site.node != b.site.node]
+        if Capability.SCTP not in self.ground.capabilities or not inside:
+            return False
+        traffic = every(sctp(a, b, family=family) for a, b in inside)
+
+        def look() -> bool | Pending:
+            lost = sum(one.outcome is not Outcome.DELIVERED for one in traffic.observe())
+            return Pending(f"{lost} of {len(inside)} lost") if lost else True
+
+        try:
+            return self.harness.wait("SCTP passes inside clusters", look, "T_probe")
+        except DeadlineMissedError:
+            return False
 
     def crossing(self, family: IPFamily) -> list[str]:
         """Return the flows between pods of different clusters that are answered now."""

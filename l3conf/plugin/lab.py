@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,27 +10,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf import oracle
-from l3conf.expectations.flow import Flow, describe
+from l3conf.expectations.flow import Flow
 from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
-from l3conf.observation import ORDINARY, Outcome, Protocol
+from l3conf.observation import ORDINARY, Protocol
 from l3conf.plugin import (
     cables,
-    clones,
     exchange,
     gateways,
-    heartbeats,
-    impostors,
     local_traffic,
     mismatch,
-    reasons,
     residue,
     traversal,
 )
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.formation import watch_formation
-from l3conf.plugin.furnished import FurnishedLab
 from l3conf.plugin.gateways import CONNECTED, connections, status_in
+from l3conf.plugin.identity import IdentityTrials
 from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.member_account import confidential, open_account
@@ -81,7 +76,7 @@ class Departure:
 
 
 @dataclass(slots=True)
-class Lab(FurnishedLab):
+class Lab(IdentityTrials):
     """A cluster set under test. Made by the fixtures ``lab``, ``fresh_lab`` and ``installed_lab``."""
 
     members: Membership
@@ -194,40 +189,6 @@ class Lab(FurnishedLab):
         holders = (*self.apis.values(), self.broker)
         return {key for api in holders for key in exchange.published_keys(cluster, api.items(f"{GROUP}/endpoints"))}
 
-    @contextmanager
-    def wrong_secret(self, member: str) -> Iterator[None]:
-        """Have another key stand at the broker for a member than it has, and the member cut off from there meanwhile.
-
-        Skips the test if it publishes no key.
-        """
-        with self.without_broker(member):
-            with impostors.other_keys_published(self.broker, member, self.run.random("keys")):
-                self.run.note(f"wrong secret: {member}")
-                yield
-            self.run.note(f"right secret: {member}")
-
-    @contextmanager
-    def borrowed_name(self, writer: str, victim: str) -> Iterator[None]:
-        """Have a member's gateway stand at the broker as another's, as if it wrote so, keep the member off."""
-        with self.without_broker(writer), impostors.name_borrowed(self.broker, writer, victim):
-            self.run.note(f"borrowed name: {writer} as {victim}")
-            yield
-
-    @contextmanager
-    def cloned(self, member: str, *, into: str) -> Iterator[float]:
-        """Run a copy of a member in a cluster that is none while the context is open; yield since when."""
-        made = clones.copy_member(self.apis[member], self.apis[into])
-        self.run.note(f"cloned: {member} into {into}, {len(made)} objects")
-        try:
-            self.eventually_none(
-                "the clone does not run",
-                lambda: clones.not_ready(self.apis[into], clones.namespaces_of(made)),
-                within="T_restart",
-            )
-            yield time.monotonic()
-        finally:
-            clones.delete(self.apis[into], made)
-
     def joined_under(self, cluster: str, name: str) -> Intrusion:
         """Let a cluster that is no member join under the name of one that is, and watch for ``W_steady``."""
         return watch_intrusion(self, cluster, name)
@@ -284,31 +245,6 @@ class Lab(FurnishedLab):
             if not said or any(each.status == CONNECTED or reason not in each.message for each in said):
                 lines.append(f"{member} says of {peer}: {'; '.join(map(str, said)) or 'nothing'}")
         return lines
-
-    def not_named(self, reason: str, *, of: str, by: Sequence[str]) -> list[str]:
-        """Return the members, of those named, that do not say this reason of another one."""
-        return [
-            f"{member} does not say {reason} of {of}"
-            for member in by
-            if not reasons.is_named(self.apis[member], of, reason)
-        ]
-
-    def beats_of(self, member: str) -> dict[str, str]:
-        """Return when each Lease at the broker that is named after a member was renewed last, by its name."""
-        return heartbeats.beats_of(member, self.broker.items("/apis/coordination.k8s.io/v1/leases"))
-
-    def not_renewed(self, member: str, before: Mapping[str, str]) -> list[str]:
-        """Return the Leases of a member at the broker that are as they were."""
-        now = self.beats_of(member)
-        return [f"{name} was renewed at {time}" for name, time in before.items() if now.get(name) == time]
-
-    def not_seen_as(self, status: str, *, of: str, by: Sequence[str]) -> list[str]:
-        """Return the members that say of another one's Cluster no condition of this status (``True`` …)."""
-        return [
-            f"{member} has no condition {status} of {of}"
-            for member in by
-            if not heartbeats.said(of, self.apis[member].items(f"{GROUP}/clusters"), status)
-        ]
 
     def cable_overhead(self, family: IPFamily) -> int:
         """Return the bytes that the cable drivers which the Endpoints name may add to a packet."""
@@ -412,26 +348,12 @@ class Lab(FurnishedLab):
     # What carries packets between clusters.
 
     def must_be_carried_locally(self, protocol: Protocol, family: IPFamily) -> None:
-        """Skip the test unless pods reach the pods of other nodes of their own cluster over a protocol.
+        """Skip the test unless a protocol passed inside every cluster before anything was installed.
 
-        What kernel and network plugin do not carry inside a cluster no implementation can carry between clusters.
+        What kernel and network plugin do not carry there no implementation can carry between clusters.
         """
-        flows = [
-            Flow(client=a, server=b, protocol=protocol, family=family)
-            for a in self.pods.having(family)
-            for b in self.pods.having(family)
-            if a.site.cluster == b.site.cluster and a.site.node != b.site.node
-        ]
-
-        def look() -> str | Pending:
-            seen = self.harness.send([flow.probe(self.harness.budgets.get("T_probe")) for flow in flows])
-            lost = [describe(one) for one in seen if one.outcome is not Outcome.DELIVERED]
-            return Pending(f"{len(lost)} of {len(seen)}: {lost[0]}") if lost else "carried"
-
-        try:
-            self.harness.wait(f"{protocol.value} passes inside every cluster", look, "T_baseline")
-        except DeadlineMissedError as missed:
-            pytest.skip(f"{protocol.value} does not pass between pods of one cluster: {missed}")
+        if (protocol, family) not in self.before.carried:
+            pytest.skip(f"{protocol.value} over {family.value} does not pass between pods of one cluster")
 
     @contextmanager
     def without_cables(self) -> Iterator[None]:
