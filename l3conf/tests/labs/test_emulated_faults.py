@@ -19,7 +19,7 @@ from l3conf.cli.main import l3conf
 from l3conf.errors import LabError
 from l3conf.labs.base import Capability, Lab
 from l3conf.labs.emulated import EmulatedLab
-from l3conf.model.faults import Cut, Delay, Fault, LinkDown, Loss, NATRebinding, NATReboot
+from l3conf.model.faults import Cut, Delay, Fault, LinkDown, Loss, NATRebinding, NATReboot, NodeAddressChange
 from l3conf.observation import Outcome, Probe, Protocol
 from l3conf.spec.files import load_topology
 
@@ -81,6 +81,7 @@ def test_every_node_of_a_hostile_lab_is_ready_and_reaches_the_world(name: str) -
         Cut(source="east", destination="west"),
         Loss(source="west", destination="east", share=1.0),
         LinkDown(cluster="west", node="west-1"),
+        NodeAddressChange(cluster="west", node="west-1", address=ip_address("172.16.2.200")),
         NATReboot(site="east"),
         Delay(source="east", destination="west", seconds=1.0),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import signal
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,18 @@ async def test_a_node_registers_with_labels_ranges_and_a_lease(tmp_path: Path) -
         assert {"type": "InternalIP", "address": "172.16.1.10"} in node["status"]["addresses"]
         assert is_ready(node)
         assert east.api.get("leases.coordination.k8s.io", "n1", "kube-node-lease")["spec"]["holderIdentity"] == "n1"
+
+
+@on_loop
+async def test_a_node_that_moved_says_so_in_its_status(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as east:
+        ground = east.add_node("n1")
+        kubelet = east.pods.kubelets["n1"]
+        kubelet.moved((ip_address("172.16.1.200"),))
+        node = east.api.get("nodes", "n1")
+        internal = [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
+        assert internal == ["172.16.1.200"] == [str(address) for address in ground.addresses]
+        assert is_ready(node)
 
 
 @on_loop
