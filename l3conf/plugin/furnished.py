@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from l3conf.errors import LabError
-from l3conf.expectations import every, sctp, udp
+from l3conf.expectations import every, udp
 from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
@@ -26,6 +26,7 @@ from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
 from l3conf.plugin import dns, local_traffic
+from l3conf.plugin.carriage import is_carried_inside
 from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.plugin.family_block import blocked
 from l3conf.plugin.inventory import installed_objects
@@ -192,25 +193,13 @@ class FurnishedLab:
             nodes=self.node_states(),
             objects=objects,
             local_traffic=tables,
-            carried=frozenset((Protocol.SCTP, family) for family in self.families if self._carries_sctp(family)),
+            carried=frozenset(
+                (Protocol.SCTP, family)
+                for family in self.families
+                if Capability.SCTP in self.ground.capabilities
+                and is_carried_inside(self.harness, self.pods, Protocol.SCTP, family)
+            ),
         )
-
-    def _carries_sctp(self, family: IPFamily) -> bool:
-        """Say whether pods reach the pods of other nodes of their own cluster over SCTP."""
-        pods = self.pods.having(family)
-        inside = [(a, b) for a in pods for b in pods if a.site.cluster == b.site.cluster and a.site.node != b.site.node]
-        if Capability.SCTP not in self.ground.capabilities or not inside:
-            return False
-        traffic = every(sctp(a, b, family=family) for a, b in inside)
-
-        def look() -> bool | Pending:
-            lost = sum(one.outcome is not Outcome.DELIVERED for one in traffic.observe())
-            return Pending(f"{lost} of {len(inside)} lost") if lost else True
-
-        try:
-            return self.harness.wait("SCTP passes inside clusters", look, "T_probe")
-        except DeadlineMissedError:
-            return False
 
     def crossing(self, family: IPFamily) -> list[str]:
         """Return the flows between pods of different clusters that are answered now."""
