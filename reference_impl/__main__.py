@@ -1,6 +1,6 @@
 """``python -m reference_impl gateway|route-agent|cleanup|wireguard|ipsec``: the programs of the DaemonSets.
 
-``show`` is for people and their scripts.
+``show`` and ``diagnose`` are for people and their scripts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from reference_impl.names import VXLAN_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from reference_impl.planner.finding import Finding
 
 _USAGE = 2
 _LOG = logging.getLogger("reference_impl")
@@ -135,12 +137,40 @@ def _show(arguments: list[str]) -> int:
     return 0 if well else 1
 
 
+def _diagnose(arguments: list[str]) -> int:
+    """Print what is wrong with a member; 0 if nothing is, 2 if nobody can be asked."""
+    from reference_impl.agents import diagnose  # noqa: PLC0415 - likewise
+
+    options = diagnose.parse(arguments)
+
+    async def look() -> tuple[Finding, ...]:
+        async with AsyncExitStack() as resources:
+            api = KubeAPI.from_file(options.kubeconfig, options.context)
+            resources.push_async_callback(api.close)
+            return await diagnose.look(api)
+
+    try:
+        findings = asyncio.run(look())
+    except APIError as error:
+        sys.stderr.write(f"diagnose: {error}\n{diagnose.NOBODY_THERE}\n")
+        return _USAGE
+    if options.output == "json":
+        sys.stdout.write(diagnose.as_json(findings))
+    elif sys.stdout.isatty():
+        diagnose.print_pretty(findings)
+    else:
+        sys.stdout.write(diagnose.as_text(findings))
+    return 1 if findings else 0
+
+
 def main(arguments: list[str]) -> int:
     """Run one agent; exit code 2 for wrong usage, 1 for what an operator must mend."""
     if arguments[:1] == ["show"]:
         return _show(arguments[1:])
+    if arguments[:1] == ["diagnose"]:
+        return _diagnose(arguments[1:])
     if len(arguments) != 1 or arguments[0] not in PROGRAMS:
-        sys.stderr.write(f"usage: python -m reference_impl {'|'.join(PROGRAMS)}|show\n")
+        sys.stderr.write(f"usage: python -m reference_impl {'|'.join(PROGRAMS)}|show|diagnose\n")
         return _USAGE
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)

@@ -25,11 +25,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         prog="python -m reference_impl show",
         description="Show a member's connections. Exit code 1 if one of them is not connected.",
     )
+    add_cluster_options(parser)
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    return parser.parse_args(arguments)
+
+
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command line say which cluster it is about."""
     default = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     parser.add_argument("--kubeconfig", type=Path, default=default, help="default: $KUBECONFIG, ~/.kube/config")
     parser.add_argument("--context", default="", help="default: the current one")
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
-    return parser.parse_args(arguments)
 
 
 async def show(api: API, *, as_json: bool) -> tuple[str, bool]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 Object: TypeAlias = dict[str, Any]
 STALE = 15
 """Seconds: three missed reports."""
-COLUMNS = ("GATEWAY", "ROLE", "CLUSTER", "STATUS", "CABLE", "USING", "NAT", "RTT", "MESSAGE")
+COLUMNS = ("GATEWAY", "ROLE", "CLUSTER", "STATUS", "CABLE", "USING", "NAT", "MTU", "RTT", "MESSAGE")
+CONDITION_COLUMNS = ("GATEWAY", "CONDITION", "STATUS", "REASON", "MESSAGE")
 
 
 def overview(gateways: Iterable[Object], route_agents: Iterable[Object], now: float) -> Object:
@@ -40,7 +41,7 @@ def is_well(shown: Object) -> bool:
 
 
 def table(shown: Object) -> str:
-    """Return the overview as aligned columns: a line a connection, then a line a node."""
+    """Return the overview as aligned columns: a line a connection, then a line a condition, then a line a node."""
     lines: list[Sequence[str]] = [COLUMNS]
     for gateway in shown["gateways"]:
         head = (gateway["name"], gateway["role"])
@@ -50,7 +51,15 @@ def table(shown: Object) -> str:
     for node in shown["nodes"]:
         peers = "stale" if node["stale"] else f"{node['connected']}/{node['peers']}"
         nodes.append((node["name"], peers, node["failure"] or "-"))
-    return f"{_aligned(lines)}\n{_aligned(nodes)}"
+    conditions: list[Sequence[str]] = [CONDITION_COLUMNS]
+    conditions.extend(
+        (gateway["name"], each["type"], each["status"], each["reason"], each["message"] or "-")
+        for gateway in shown["gateways"]
+        if gateway["role"] != "passive"
+        for each in gateway["conditions"]
+    )
+    told = f"{_aligned(conditions)}\n" if conditions[1:] else ""
+    return f"{_aligned(lines)}\n{told}{_aligned(nodes)}"
 
 
 def _gateway(obj: Object, now: float) -> Object:
@@ -61,8 +70,15 @@ def _gateway(obj: Object, now: float) -> Object:
         "role": str(status.get("haStatus") or "unknown"),
         "stale": stale,
         "failure": str(status.get("statusFailure") or ""),
+        "conditions": [_condition(_mapping(each), stale=stale) for each in status.get("conditions") or ()],
         "connections": [_connection(entry, stale=stale) for entry in status.get("connections") or ()],
     }
+
+
+def _condition(entry: Mapping[str, Any], *, stale: bool) -> Object:
+    keys = ("type", "status", "reason", "message")
+    said = {key: str(entry.get(key) or "") for key in keys}
+    return {**said, "status": "Unknown", "reason": "Stale"} if stale else said
 
 
 def _connection(entry: Object, *, stale: bool) -> Object:
@@ -73,6 +89,7 @@ def _connection(entry: Object, *, stale: bool) -> Object:
         "cable": str(endpoint.get("backend") or ""),
         "using": str(entry.get("usingIP") or ""),
         "nat": bool(entry.get("usingNAT")),
+        "mtu": entry.get("mtu") if isinstance(entry.get("mtu"), int) else None,
         "rtt": str(_mapping(entry.get("latencyRTT")).get("last") or ""),
         "message": str(entry.get("statusMessage") or ""),
     }
@@ -102,7 +119,8 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _row(connection: Object) -> Sequence[str]:
     nat = "yes" if connection["nat"] else "no"
     keys = ("cluster", "status", "cable", "using")
-    return [*(connection[key] or "-" for key in keys), nat, connection["rtt"] or "-", connection["message"] or "-"]
+    rest = (connection[key] for key in ("mtu", "rtt", "message"))
+    return [*(connection[key] or "-" for key in keys), nat, *(str(value or "-") for value in rest)]
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
