@@ -54,7 +54,7 @@ class _Peer:
     claimed: tuple[IPAddress, int] | None = None
     """Where the last datagram came from that claims to be this peer's, proved or not. For diagnosis only."""
     proved: tuple[IPAddress, int] | None = None
-    """Where the last message came from that was proved to be this peer's."""
+    """Where the last reply came from that was this peer's and awaited: a recorded message moves nothing."""
 
 
 class Discovery:
@@ -179,9 +179,9 @@ class Discovery:
         if message is None or self._socket is None:
             self._take_unproved(datagram.data, source)
             return
-        peer.proved = source
         if message.kind is Kind.REPLY:
-            peer.state.replied(message.nonce, source, message.seen, _now())
+            if peer.state.replied(message.nonce, source, message.seen, _now()):
+                peer.proved = source
             return
         # Whoever repeats a recorded request gets an answer that nobody awaits, of the same length.
         reply = Message(kind=Kind.REPLY, sender=self._tag, receiver=message.sender, nonce=message.nonce, seen=source)

@@ -185,6 +185,9 @@ def test_whose_address_it_is_is_told_only_where_the_peer_was_proved_to_be() -> N
                 kind=Kind.REQUEST, sender=tag(KEYS[1].public), receiver=tag(KEYS[3].public), nonce=bytes(16)
             )
             asked = encode(other, bytes(32))
+            recorded = next(each.data for each in network.sent if each.address == WEST)
+            network.deliver(recorded, outsider, (WEST, 4490))
+            await asyncio.sleep(0.05)
             for source in (outsider, (EAST, 4490)):
                 network.sent.clear()
                 network.deliver(asked, source, (WEST, 4490))
