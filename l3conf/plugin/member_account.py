@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
 KINDS = ("clusters", "endpoints")
 """What members keep at the broker."""
+LEASES, COORDINATION = "leases", "/apis/coordination.k8s.io/v1"
+"""Where members may have heartbeats, each named after its member (L3-C4)."""
 HTTP_UNAUTHORIZED = 401
 _INCONCLUSIVE = frozenset({408, 409, 429, 500, 502, 503, 504})
 """Answers that say nothing of rights."""
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
+_HEAD = ("apiVersion", "kind")
 _MARK = {"l3conf.io/attempt": "1"}
 
 
@@ -80,7 +83,10 @@ class MemberAccount:
         objects = self.objects_of(owner)
         if {kind for kind, _ in objects} != {*KINDS}:
             raise LabError(f"the broker does not hold both kinds of {owner}: nothing can be tried", where="broker")
-        attempts = [attempt for kind, obj in objects for attempt in self._attempts(kind, obj)]
+        attempts = [attempt for kind, obj in objects for attempt in self._attempts(GROUP, kind, obj)]
+        attempts += [
+            attempt for lease in self._leases_of(owner) for attempt in self._changes(COORDINATION, LEASES, lease)
+        ]
         return [attempt.words for attempt in attempts if self.allowed(attempt)]
 
     def allowed(self, attempt: Attempt) -> bool:
@@ -95,16 +101,32 @@ class MemberAccount:
             raise LabError(f"{attempt.words} was answered {answer.status}: {answer.message}", where="broker")
         return answer.ok
 
-    def _attempts(self, kind: str, obj: Object) -> Iterator[Attempt]:
-        name, path = obj["metadata"]["name"], f"{GROUP}/namespaces/{self.namespace}/{kind}"
+    def _leases_of(self, owner: str) -> list[Object]:
+        """Return a cluster's heartbeat at the broker, if it has one there."""
+        listed = self.admin.items(f"{COORDINATION}/namespaces/{self.namespace}/{LEASES}")
+        head = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+        return [{**head, **lease} for lease in listed if lease["metadata"]["name"] == owner]
+
+    def _attempts(self, group: str, kind: str, obj: Object) -> Iterator[Attempt]:
+        yield from self._changes(group, kind, obj)
+        name, path = obj["metadata"]["name"], f"{group}/namespaces/{self.namespace}/{kind}"
+        what, head = f"{self.member}: create one more like {kind}/{name}", {key: obj[key] for key in _HEAD}
+        for other in (f"{name}-2", f"{self.member}-2"):
+            metadata = {"name": other, "namespace": self.namespace, "labels": obj["metadata"].get("labels") or {}}
+            forged = {**head, "metadata": metadata, "spec": obj["spec"]}
+            yield Attempt(words=f"{what}, named {other}", method="POST", path=path, body=forged)
+
+    def _changes(self, group: str, kind: str, obj: Object) -> Iterator[Attempt]:
+        name, path = obj["metadata"]["name"], f"{group}/namespaces/{self.namespace}/{kind}"
         what, one = f"{self.member}: %s {kind}/{name}", f"{path}/{name}"
         changed = copy.deepcopy(obj)
         changed["metadata"]["annotations"] = {**(obj["metadata"].get("annotations") or {}), **_MARK}
         changed["metadata"].pop("managedFields", None)
-        head = {key: obj[key] for key in ("apiVersion", "kind")}
+        head = {key: obj[key] for key in _HEAD}
         patch = {"metadata": {"annotations": _MARK}}
         manager = {"fieldManager": "l3conf", "force": "true"}
-        yield Attempt(words=what % "update", method="PUT", path=one, body=changed)
+        if kind != LEASES:  # it is renewed all the time: what is read of it is old when it is written
+            yield Attempt(words=what % "update", method="PUT", path=one, body=changed)
         yield Attempt(words=what % "patch", method="PATCH", path=one, body=patch, content_type=_MERGE)
         yield Attempt(
             words=what % "apply", method="PATCH", path=one, body={**head, **patch}, content_type=_APPLY, query=manager
@@ -112,12 +134,6 @@ class MemberAccount:
         yield Attempt(words=what % "delete", method="DELETE", path=one)
         selector = {"fieldSelector": f"metadata.name={name}"}
         yield Attempt(words=what % "delete collection", method="DELETE", path=path, query=selector)
-        for other in (f"{name}-2", f"{self.member}-2"):
-            metadata = {"name": other, "namespace": self.namespace, "labels": obj["metadata"].get("labels") or {}}
-            forged = {**head, "metadata": metadata, "spec": obj["spec"]}
-            yield Attempt(
-                words=f"{what % 'create one more like'}, named {other}", method="POST", path=path, body=forged
-            )
 
     def is_accepted(self) -> bool:
         """Say whether the broker still lets this member read what members read there."""

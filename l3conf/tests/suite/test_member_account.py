@@ -62,6 +62,15 @@ def test_every_verb_is_tried_as_a_dry_run_and_what_is_allowed_is_named() -> None
     assert len(allowed) == 4
 
 
+def test_a_heartbeat_is_as_much_its_member_s_own_as_any_object() -> None:
+    leases = [{"metadata": {"name": name, "namespace": "b"}, "spec": {}} for name in ("west", "west-2", "other")]
+    admin = PaperAPI(objects={**{kind: [obj] for kind, obj in WEST.items()}, "leases": leases})
+    allowed = account(PaperAPI(rule=lambda method: 200 if method == "PATCH" else 403), admin).writes("west")
+    assert "east: patch leases/west" in allowed
+    assert not [path for method, path, _ in admin.asked if (method, "/leases/" in path) == ("PUT", True)]
+    assert not [words for words in allowed if "west-2" in words or "other" in words]
+
+
 def test_a_credential_that_nobody_knows_proves_nothing() -> None:
     with pytest.raises(AssertionError, match="does not know the credential of east"):
         account(PaperAPI(rule=lambda _: 401)).writes("west")
