@@ -132,7 +132,7 @@ class LabCalls:
         """Answer the network configuration of a node."""
         place = f"{params['cluster']}@{params['node']}"
         argv = [sys.executable, "-m", "l3conf.probes.node_state"]
-        code, output, errors = await self._run(place, argv, timeout=20.0)
+        code, output, errors = await self._run(place, argv, timeout=float(params["timeout"]))
         if code:
             raise LabError(f"node_state ended with {code}: {errors.strip()[-500:]}", where=place)
         return json.loads(output)

@@ -29,7 +29,7 @@ from l3conf.emulator.ground.state import CONTROL_SOCKET, FACTS, INSIDE
 from l3conf.emulator.node_runtime import Image
 from l3conf.model.addressing import BROKER_OFFSET, broker_address, wan_addresses
 from l3conf.probes.manifests import probe_manifests
-from l3conf.probes.prober import Prober
+from l3conf.probes.prober import START_TIMEOUT, Prober
 from l3conf.probes.workload import ProbeWorkload
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Lab:
 
     async def run(self, spawner_channel: socket.socket) -> None:
         spawner = Spawner(spawner_channel)
-        starting_prober = asyncio.create_task(Prober.start())
+        starting_prober = asyncio.create_task(Prober.start(seconds=START_TIMEOUT * self._request.patience))
         await asyncio.sleep(0)  # its interpreter starts while the fabric is built
         self._tell(stage="network namespaces, links and routes")
         with Fabric.build(self._topology) as fabric:
@@ -90,7 +90,9 @@ class _Lab:
                     cluster.create(manifest)
             await self._serve_probes_on_hosts(prober, fabric)
             self._tell(stage="pods")
-            await asyncio.gather(*(cluster.ready(READY_TIMEOUT) for cluster in clusters.values()))
+            await asyncio.gather(
+                *(cluster.ready(READY_TIMEOUT * self._request.patience) for cluster in clusters.values())
+            )
             calls = LabCalls(name=self._request.name, clusters=clusters, fabric=fabric, prober=prober, spawner=spawner)
             ControlServer(INSIDE / CONTROL_SOCKET, calls.methods()).start()
             self._write_facts(clusters, broker)

@@ -23,15 +23,17 @@ def open_lab(
     *,
     images: Sequence[EmulatedImage] = (),
     visible: Sequence[str] = (),
+    patience: float = 1.0,
     progress: Callable[[str], None] = lambda _stage: None,
 ) -> Lab:
     """Open a lab of that kind with that topology; the caller closes it.
 
     ``images`` (already resolved, see ``adapter``) say what the implementation's images stand for where there
-    are no containers; ``visible`` are directories that its commands need to see.
+    are no containers; ``visible`` are directories that its commands need to see. ``patience`` multiplies the lab's
+    own times.
     """
     if kind not in KINDS:
         raise UserError(f"there is no lab of kind {kind!r}", where="--on", remedy=f"use one of: {', '.join(KINDS)}")
     from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
 
-    return EmulatedLab.start(topology, images=images, visible=visible, progress=progress)
+    return EmulatedLab.start(topology, images=images, visible=visible, patience=patience, progress=progress)

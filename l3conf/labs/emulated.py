@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _REQUIRED_COMMANDS = MappingProxyType({"ip": "iproute2", "nft": "nftables"})
 """Programs that the lab's nodes need, and the Debian packages they are in."""
+_NODE_STATE = 20.0
+"""Seconds for reading all of a node's network configuration."""
 _CALL_MARGIN = 10.0
 """Seconds that an answer may take beyond what the call itself waits for."""
 
@@ -89,10 +91,13 @@ class EmulatedLab:
     kind = "emulated"
     capabilities = frozenset(Capability)
 
-    def __init__(self, topology: Topology, state: Path, launched: LaunchedLab | None = None) -> None:
+    def __init__(
+        self, topology: Topology, state: Path, launched: LaunchedLab | None = None, *, patience: float = 1.0
+    ) -> None:
         self.topology = topology
         self.state = state
         self._launched = launched
+        self._patience = patience
         self._control = ControlClient(state)
         facts = read_facts(state)
         if facts is None:
@@ -116,11 +121,13 @@ class EmulatedLab:
         visible: Sequence[str] = (),
         name: str | None = None,
         background: bool = False,
+        patience: float = 1.0,
         progress: Callable[[str], None] = lambda _stage: None,
     ) -> EmulatedLab:
         """Build the topology and return once every node is Ready.
 
-        A background lab outlives this process and is registered under ``name``; any other dies with it.
+        A background lab outlives this process and is registered under ``name``; any other dies with it. ``patience``
+        says how many times slower than usual this machine may be: the lab's own times are multiplied by it.
         """
         check_packages()
         request = LaunchRequest(
@@ -129,10 +136,11 @@ class EmulatedLab:
             images=tuple(images),
             visible=tuple(visible),
             background=background,
+            patience=patience,
         )
         launched = launch(request, progress=progress)
         try:
-            return cls(topology, launched.state, launched)
+            return cls(topology, launched.state, launched, patience=patience)
         except BaseException:
             launched.close()
             raise
@@ -160,7 +168,7 @@ class EmulatedLab:
             return []
         longest = max(probe.timeout for probe in probes)
         asked = {"probes": [probe_to_json(probe) for probe in probes]}
-        answers = control.call("probe", asked, timeout=longest + _CALL_MARGIN)
+        answers = control.call("probe", asked, timeout=longest + _CALL_MARGIN * self._patience)
         return [observation_from_json(probe, answer) for probe, answer in zip(probes, answers, strict=True)]
 
     def probe_in_background(self, probes: Sequence[Probe]) -> Callable[[], list[Observation]]:
@@ -223,13 +231,16 @@ class EmulatedLab:
 
     def node_state(self, cluster: str, node: str) -> Mapping[str, object]:
         """Return what ``python -m l3conf.probes.node_state`` says on a node."""
-        state = self._call("node_state", {"cluster": cluster, "node": node})
+        seconds = _NODE_STATE * self._patience
+        asked = {"cluster": cluster, "node": node, "timeout": seconds}
+        state = self._call("node_state", asked, wait=seconds)
         if not isinstance(state, dict):
             raise LabError("the node's state is not a mapping", where=f"{cluster}@{node}")
         return state
 
     def run(self, place: str, argv: Sequence[str], *, timeout: float) -> tuple[int, str, str]:
-        """Run a command at a place; it is ended after ``timeout`` seconds with exit code 124."""
+        """Run a command at a place; it is ended after ``timeout`` seconds (of a quick machine) with exit code 124."""
+        timeout *= self._patience
         answer = self._call("run", {"place": place, "argv": list(argv), "timeout": timeout}, wait=timeout)
         return answer["code"], answer["stdout"], answer["stderr"]
 
@@ -246,7 +257,7 @@ class EmulatedLab:
         return temporary.rename(target)
 
     def _call(self, method: str, params: dict[str, Any] | None = None, *, wait: float = 0.0) -> Any:  # noqa: ANN401
-        return self._control.call(method, params, timeout=wait + _CALL_MARGIN)
+        return self._control.call(method, params, timeout=wait + _CALL_MARGIN * self._patience)
 
     def close(self) -> None:
         """End a lab that this process started; hang up on one that it attached to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
@@ -26,6 +27,18 @@ def links_that_came(
         ]
         for place, state in now.items()
     }
+
+
+def tunnel_kinds(ground: Ground, place: str, before: Mapping[str, object]) -> dict[str, str]:
+    """Return the kinds of the links that came to a node, by name: whether the kernel carries (``wireguard``, ``xfrm``).
+
+    A process that carries packets itself has a ``tun``. ``LabError`` if the node cannot be asked.
+    """
+    code, out, err = ground.run(place, ["ip", "-json", "-details", "link", "show"], timeout=_PATIENCE)
+    if code:
+        raise LabError(f"ip link show failed: {err.strip()}", where=place)
+    kinds = {link["ifname"]: link.get("linkinfo", {}).get("info_kind", "") for link in json.loads(out)}
+    return {name: kind for name, kind in sorted(kinds.items()) if name not in _links(before) and kind not in _PORTS}
 
 
 def set_link(ground: Ground, place: str, link: str, state: str) -> None:

@@ -37,6 +37,7 @@ from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
 from l3conf.plugin.tunnel_rules import MAY_OMIT_CHECKSUMS, overhead
+from l3conf.report.events import LabFacts
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
@@ -518,3 +519,13 @@ class Lab(IdentityTrials):
             if not wanted <= crossed:
                 raise
             self.run.note("only some packets cross: the rows will say which")
+        self.run.emit(LabFacts(topology=self.topology.name, facts=self._tunnels(), seconds=0.0))
+
+    def _tunnels(self) -> dict[str, str]:
+        """Return which links have come to each gateway, by kind: a report says whose code carried the packets."""
+        return {
+            f"tunnels/{node.place}": ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+            for node in self.nodes
+            if node.is_gateway
+            and (kinds := cables.tunnel_kinds(self.ground, node.place, self.before.nodes[node.place]))
+        }

@@ -110,6 +110,7 @@ class LabPool:
             topology,
             images=resolved_images(self._run.implementation),
             visible=visible_directories(self._run.implementation),
+            patience=self._run.options.budgets.patience,
             progress=lambda stage: self._run.note(f"lab {name}: {stage}"),
         )
         self._grounds.append(ground)

@@ -61,8 +61,10 @@ class Prober:
         self._listening = asyncio.create_task(self._listen(), name="prober replies")
 
     @classmethod
-    async def start(cls, launch: Callable[[Sequence[str], int], Child] = launch) -> Self:
-        """Start a prober; it is ready when this returns.
+    async def start(
+        cls, launch: Callable[[Sequence[str], int], Child] = launch, *, seconds: float = START_TIMEOUT
+    ) -> Self:
+        """Start a prober; it is ready when this returns, within ``seconds``.
 
         ``launch(argv, descriptor)`` starts the process with ``descriptor`` inherited under the same number. It
         must be called from a thread that lives as long as the prober is to live (prctl(2), PR_SET_PDEATHSIG).
@@ -80,7 +82,7 @@ class Prober:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         prober = cls(child, reader, writer)
         try:
-            await asyncio.wait_for(prober._request("hello"), START_TIMEOUT)
+            await asyncio.wait_for(prober._request("hello"), seconds)
         except BaseException:
             await prober.stop()
             raise

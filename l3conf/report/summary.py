@@ -77,6 +77,7 @@ def _ground(report: Report) -> Iterator[str]:
     yield f"- {run['startedAt']} to {run['finishedAt']}, seed {run['seed']}, kernel {run['kernel']}, {versions}"
     for topology in run["topologies"]:
         yield f"- topology {topology['name']} (sha256 {topology['sha256'][:12]})"
+    yield from (f"- {kind}" for kind in sorted(_tunnels(report)))
     changed = [budget for budget in run["budgets"] if budget["seconds"] != budget["default"]]
     for budget in changed:
         how = "loosened" if budget["loosened"] else "tightened"
@@ -84,6 +85,18 @@ def _ground(report: Report) -> Iterator[str]:
     if run["filter"]:
         yield f"- filter: `{run['filter']}`"
     yield from (f"- error of the harness: {_escape(error)}" for error in report["harnessErrors"])
+
+
+def _tunnels(report: Report) -> Iterator[str]:
+    """Yield, for each link that came to gateways, its kind: whether the kernel carried the packets."""
+    links = {
+        link
+        for lab in report["labs"]
+        for name, links in lab["facts"].items()
+        if name.startswith("tunnels/")
+        for link in str(links).split(", ")
+    }
+    yield from (f"tunnel {link}" for link in links)
 
 
 def _measured(row: Mapping[str, Any]) -> str:

@@ -80,6 +80,11 @@ class Budgets:
         }
 
     @property
+    def patience(self) -> float:
+        """How many times slower than usual a lab may be: T_lab against its default, never below 1."""
+        return max(1.0, self.get("T_lab") / self.table["T_lab"].seconds)
+
+    @property
     def loosened(self) -> tuple[str, ...]:
         """Names, in order, of overrides that ask less than the default: with one of these nothing is CONFORMANT."""
         return tuple(name for name in sorted(self.overrides) if self.table[name].is_loosened_by(self.overrides[name]))

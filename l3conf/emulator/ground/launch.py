@@ -45,6 +45,8 @@ class LaunchRequest:
     visible: tuple[str, ...] = ()
     """Directories that pods must see even below /run or /tmp."""
     background: bool = False
+    patience: float = 1.0
+    """How many times slower than usual this machine may be."""
 
 
 class LaunchedLab:
@@ -100,7 +102,7 @@ def launch(request: LaunchRequest, *, progress: Callable[[str], None] = lambda _
     lab = LaunchedLab(process, lifeline, 0)
     try:
         _hand_over(process, request)
-        lab.emulator_pid = _await_ready(status, progress)
+        lab.emulator_pid = _await_ready(status, progress, START_TIMEOUT * request.patience)
     except BaseException:
         lab.close()
         raise
@@ -116,14 +118,14 @@ def _hand_over(process: subprocess.Popen[bytes], request: LaunchRequest) -> None
         pickle.dump(request, stdin)
 
 
-def _await_ready(status: int, progress: Callable[[str], None]) -> int:
+def _await_ready(status: int, progress: Callable[[str], None], seconds: float) -> int:
     """Follow the status lines (JSON objects) until one says ready; return the emulator's pid."""
-    deadline = time.monotonic() + START_TIMEOUT
+    deadline = time.monotonic() + seconds
     pending = b""
     emulator_pid = 0
     while True:
         if not select.select([status], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise LabError(f"the lab did not come up within {START_TIMEOUT:.0f} s")
+            raise LabError(f"the lab did not come up within {seconds:.0f} s")
         received = os.read(status, 65536)
         if not received:
             raise LabError("the lab ended while it was coming up", remedy="set L3CONF_DEBUG=1 to see its output")

@@ -77,6 +77,7 @@ def ran(output: Path, record: Callable[..., None]) -> Path:
     record(
         "gw0",
         LabFacts(topology="two-clusters", facts={"nodes": "6"}, seconds=1.5),
+        LabFacts(topology="two-clusters", facts={"tunnels/east@east-1": "wg0 (wireguard)"}, seconds=0.0),
         HookCalled(verb="deploy", cluster="", exit_code=0, seconds=0.4),
         finished(F1, "pass", seconds=0.2, measured={"T_join": 3.25}),
         finished(F5, "fail", phase="gateway east-1", message="seen as 172.16.1.10", evidence=["evidence/f5.txt"]),

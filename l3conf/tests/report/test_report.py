@@ -51,6 +51,11 @@ def test_a_written_report_follows_its_schema_and_verifies(ran: Path, facts: RunF
     assert [row["id"] for row in report["rows"]] == [row.id for row in load_requirements()]
 
 
+def test_the_summary_says_who_carried_the_packets(ran: Path, facts: RunFacts) -> None:
+    write_report(ran, facts)
+    assert "- tunnel wg0 (wireguard)\n" in (ran / "summary.md").read_text(encoding="utf-8")
+
+
 def test_rows_say_what_their_tests_said(ran: Path, facts: RunFacts) -> None:
     report = assemble(ran, facts)
     assert row(report, "L3-F1")["verdict"] == "pass"

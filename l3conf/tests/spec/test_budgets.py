@@ -39,3 +39,10 @@ def test_a_single_budget_stands_above_the_stretching() -> None:
 def test_what_is_no_factor_is_refused(factor: float) -> None:
     with pytest.raises(UserError, match="--stretch"):
         chosen_overrides(factor, ())
+
+
+def test_a_stretched_run_has_as_much_patience_with_its_labs() -> None:
+    default = Budgets.default()
+    assert default.patience == 1
+    assert default.with_overrides(chosen_overrides(10, ())).patience == 10
+    assert default.with_overrides({"T_lab": 1}).patience == 1
