@@ -25,7 +25,7 @@ from l3conf.spec.files import file_digest, load_implementation
 from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from l3conf.plugin.options import RunOptions
@@ -59,15 +59,17 @@ class Controller:
         message = "the worker died while this test ran"
         self._emit(TestFinished(test=test, rows=sorted(rows), outcome=Verdict.ERROR.value, message=message))
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Write the report, if scenarios were run at all."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, object, object]:
+        """Write the report, once all others have ended theirs: without workers the recorder is among them."""
+        result = yield
         if exitstatus == pytest.ExitCode.INTERRUPTED:
             self._emit(HarnessFailed(message="the run was interrupted"))
         if self._own is not None:
             self._emit(WorkerFinished(exit_code=int(exitstatus)))
             self._own.close()
         self._write()
+        return result
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -85,6 +85,7 @@ def test_a_filtered_run_is_never_conformant_and_says_how_it_was_filtered(
     result = run(pytester, implementation, "-k", "it", test_one=SCENARIO.format(body="pass"))
     report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["run"]["filter"] == "-k it"
+    assert report["harnessErrors"] == [], "the one process that there is has ended its record before the report"
     assert report["verdict"]["overall"] == "INCOMPLETE"
     assert {row["id"]: row["verdict"] for row in report["rows"]}["L3-F5"] == "pass"
     result.stdout.fnmatch_lines(["*INCOMPLETE*"])

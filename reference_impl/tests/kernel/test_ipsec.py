@@ -16,7 +16,9 @@ import vici
 
 from reference_impl.agents import ipsec_engine, route_agent
 from reference_impl.drivers.charon import CHARON_DIRECTORY
+from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec
 from reference_impl.drivers.key_file import KeyPair
+from reference_impl.names import IPSEC_DEVICE
 from reference_impl.planner.ipsec import IPsecCables, sub_tunnels_down
 from reference_impl.state import KernelState
 from reference_impl.tests.kernel.cluster_set import Site, build, configuration, converge
@@ -62,6 +64,16 @@ def missing(site: Site, other: Site) -> str:
         return " ".join(f"{own}={remote}" for pairs in down.values() for own, remote in pairs)
 
     return IPSEC.inside(site, ask)
+
+
+@sandboxed
+def test_the_kernel_carries_where_it_can() -> None:
+    east, west, _ = connected()
+    for site in (east, west):
+        device = site.nodes[0].shell(f"ip -details link show {IPSEC_DEVICE}").split()
+        assert ("xfrm" in device, "tun" in device) == (kernel_has_ipsec(), not kernel_has_ipsec())
+        # ESP of the kernel shows in its own list of SAs, libipsec's does not.
+        assert ("proto esp" in site.nodes[0].shell("ip xfrm state")) == kernel_has_ipsec()
 
 
 @sandboxed
