@@ -133,7 +133,7 @@ def _broken(entry: Mapping[str, Any], cluster: str, local: Mapping[str, Any], se
         return Finding(
             code="OneDirectionLost",
             where=f"connection to {cluster}",
-            what=f"packets arrive from it, and ours do not get there; {message}",
+            what=message,
             remedy=f"look at firewalls and routes from this site to {cluster}: UDP of the tunnel, in that direction",
         )
     driver = str(mapping(entry.get("endpoint")).get("backend") or settings.get("cable-driver") or "?")

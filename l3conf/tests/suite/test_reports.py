@@ -113,6 +113,11 @@ def test_times_out_of_order_are_a_finding() -> None:
     assert order_faults({**good, "last": "4ms"}) == ["last 4ms is outside of 1ms to 3ms"]
 
 
+def test_who_is_late_now_and_then_is_right_all_the_same() -> None:
+    assert Samples({1: 0.081, 6: 0.051}, [0.05, 0.3, 0.05, 0.05, 0.05]).difference() == ""
+    assert Samples({1: 0.081, 6: 0.071}, [0.05, 0.3, 0.05, 0.05, 0.05]).difference() != ""
+
+
 def test_too_few_samples_agree_on_nothing() -> None:
     assert Samples({1: 0.05}, [0.05] * 9).difference() != ""
     assert Samples({1: 0.05, 6: 0.05}, [0.05]).difference() != ""
