@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.processes import end_process
 from reference_impl.drivers.charon import CHARON_DIRECTORY, SOCKET, Charon
+from reference_impl.drivers.foreign_sockets import let_fragment
 from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec, remove_daemons_rules, tun_devices
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.names import CABLE_PORT, IPSEC_DEVICE, IPSEC_ROUTING_TABLE, IPSEC_RULE_PRIORITY
@@ -148,6 +149,13 @@ async def _keep_up_once_ready(pid: int, directory: Path, *, libipsec: bool) -> N
     """Wait for the daemon, make sure that its device is the one that agents mean, then keep sub-tunnels up."""
     while not (directory / SOCKET).exists():  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(LOOK / 4)
+    try:
+        if not let_fragment(pid, CABLE_PORT):
+            _LOG.warning(
+                "the IKE daemon has no socket at port %d yet: hidden small links will drop packets", CABLE_PORT
+            )
+    except OSError as error:
+        _LOG.warning("packets will be lost where small links are hidden: the daemon's sockets: %s", error.strerror)
     devices = tun_devices(pid)
     if libipsec and devices != (IPSEC_DEVICE,):
         raise KernelError(
