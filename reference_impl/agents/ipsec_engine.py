@@ -151,9 +151,7 @@ async def _keep_up_once_ready(pid: int, directory: Path, *, libipsec: bool) -> N
         await asyncio.sleep(LOOK / 4)
     try:
         if not let_fragment(pid, CABLE_PORT):
-            _LOG.warning(
-                "the IKE daemon has no socket at port %d yet: hidden small links will drop packets", CABLE_PORT
-            )
+            _LOG.warning("packets will be lost where small links are hidden: no socket at port %d", CABLE_PORT)
     except OSError as error:
         _LOG.warning("packets will be lost where small links are hidden: the daemon's sockets: %s", error.strerror)
     devices = tun_devices(pid)
