@@ -108,6 +108,15 @@ def test_a_packet_that_is_too_big_is_told_so_with_the_cable_s_mtu_by_the_first_n
 
 
 @sandboxed
+def test_a_small_link_that_nobody_is_told_of_carries_packets_in_fragments() -> None:
+    east, west, router = connected()
+    router.shell("ip link set lan2 mtu 1300; nft add table ip hidden")
+    router.shell("nft 'add chain ip hidden errors { type filter hook output priority 0; icmp type 3 drop; }'")
+    ask = partial(ask_udp, west.pod_address(1), payload=bytes(1340))
+    assert [east.pods[1].run(ask) for _ in range(3)] == [east.pod_address(1)] * 3
+
+
+@sandboxed
 def test_rekeying_and_an_agent_s_restart_lose_no_packet() -> None:
     east, west, _ = connected()
     west_pod, seen = west.pods[1], Path("/run/flow")
