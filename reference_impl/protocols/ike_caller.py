@@ -25,8 +25,9 @@ LONGEST_PAUSE = 2.0
 SETTLE = 1.0
 """Seconds for which all sub-tunnels of the new keys must have been up before those of the old ones end: the other end
 has them too by then, and nothing is under way on the old ones."""
-LONGEST_REPLACEMENT = 30.0
-"""Seconds after which old keys are worth nothing, whatever became of the new ones."""
+LONGEST_REPLACEMENT = 10.0
+"""Seconds after which old keys are worth nothing, whatever became of the new ones. A replacement takes less than one;
+a peer that cannot prove the key that is published for it now has no right to the one that was (L3-B6)."""
 
 
 @dataclass(slots=True)
