@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from reference_impl.agents.show import add_cluster_options
 from reference_impl.drivers.api import APIError, NotFoundError, Resource
 from reference_impl.names import BROKER_SECRET, MEMBER_NAMESPACE, NODES_ROLE
-from reference_impl.planner.diagnosis import Facts, Part, diagnose
+from reference_impl.planner.diagnosis import diagnose
 from reference_impl.planner.finding import Weight
+from reference_impl.planner.member_facts import Facts, Part
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence

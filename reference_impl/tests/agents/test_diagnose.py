@@ -20,8 +20,9 @@ from reference_impl.drivers.api import APIError, NotFoundError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
 from reference_impl.names import MEMBER_NAMESPACE
-from reference_impl.planner.diagnosis import Part, diagnose
+from reference_impl.planner.diagnosis import diagnose
 from reference_impl.planner.finding import Finding, Weight
+from reference_impl.planner.member_facts import Part
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
 
 if TYPE_CHECKING:

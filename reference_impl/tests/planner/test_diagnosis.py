@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.planner.connection_findings import REMEDIES
-from reference_impl.planner.diagnosis import KINDS, PROGRAMS, Facts, Part, diagnose
+from reference_impl.planner.diagnosis import diagnose
 from reference_impl.planner.finding import Weight, age
+from reference_impl.planner.installation_findings import KINDS, PROGRAMS
+from reference_impl.planner.member_facts import Facts, Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
