@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
-from l3conf.expectations import replay, secrecy, silence
+from l3conf.expectations import replay, silence
 from l3conf.expectations.diagnosis import diagnose
 from l3conf.expectations.flow import Flow, arrived, describe, failures
 from l3conf.expectations.places import Service
@@ -19,7 +19,6 @@ from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
 
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Pod, Server
@@ -101,14 +100,6 @@ class Traffic:
         receiver would pass. Its receivers' sightings prove that they heard, and that they heard none of these.
         """
         silence.expect(self._harness, self.flows, control.flows)
-
-    def is_unreadable(self, *, control: Traffic, during: AbstractContextManager[None] | None = None) -> None:
-        """Expect that nothing of these packets can be read on the WAN, neither payload nor inner addresses.
-
-        They must arrive, unless a disturbance (``during``) is open while they are sent. ``control`` is clear traffic
-        over the same wire, which the same search must find.
-        """
-        secrecy.expect(self._harness, self.flows, control.flows, during=during)
 
     def is_not_replayable(self, *, control: Traffic) -> None:
         """Expect that a recording of these packets on the WAN, sent again, is dropped.
