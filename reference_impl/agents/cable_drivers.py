@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from reference_impl.agents.settings import SettingsError
 from reference_impl.names import CABLE_DRIVER_GROUP, IPSEC_BACKEND, SHARED_PORTS, VXLAN_BACKEND, WIREGUARD_BACKEND
-from reference_impl.planner.cable import CableDriver, VXLANCables
+from reference_impl.planner.cable import CableDriver
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.ipsec import IPsecCables
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
 
 if TYPE_CHECKING:

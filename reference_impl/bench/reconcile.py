@@ -29,8 +29,8 @@ from reference_impl.drivers.fake_echo import FakeEcho
 from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.mutants import Mutant
 from reference_impl.names import API_GROUP, API_VERSION, BROKER_NAMESPACE, CLUSTER_ID_LABEL, MEMBER_NAMESPACE
-from reference_impl.planner.cable import VXLANCables
 from reference_impl.planner.driver_set import DriverSet
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.protocols.objects import (
     Cluster,
     Endpoint,

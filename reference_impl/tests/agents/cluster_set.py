@@ -19,8 +19,8 @@ from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.mutants import Mutant
 from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
-from reference_impl.planner.cable import VXLANCables
 from reference_impl.planner.driver_set import DriverSet
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.protocols.objects import Cluster
 from reference_impl.state import InterfaceAddress
 

@@ -17,8 +17,8 @@ from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
 from reference_impl.names import BROKER_NAMESPACE, CABLE_DRIVER_GROUP, MEMBER_NAMESPACE, WIREGUARD_DEVICE
-from reference_impl.planner.cable import VXLANCables
 from reference_impl.planner.skew import own_parameters
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import WireGuardLink
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running

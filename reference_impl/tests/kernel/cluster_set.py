@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents import gateway, route_agent
 from reference_impl.drivers.linux_kernel import LinuxKernel
-from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.node import Node, NodeFacts, plan_node
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.protocols.objects import Cluster, Endpoint
 from reference_impl.state import KernelState, Ownership
 from reference_impl.tests.kernel.sandbox import Host, cable, serve_tcp, serve_udp

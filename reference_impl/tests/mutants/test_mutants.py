@@ -13,11 +13,12 @@ from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_pl
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.names import PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
-from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.node import plan_node
 from reference_impl.planner.relays import Relays
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset, WireGuardLink
 from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts

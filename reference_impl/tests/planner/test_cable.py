@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from reference_impl.names import CABLE_DEVICE
 from reference_impl.planner.addresses import tunnel_mac
-from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.driver_set import DriverSet
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.state import KernelState, RouteKind
 from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint
 

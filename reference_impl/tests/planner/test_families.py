@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.drivers.fake_kernel import FakeKernel
-from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.membership import plan_membership
 from reference_impl.planner.node import plan_node
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.protocols.objects import Cluster, Endpoint, endpoint_spec, parse_endpoint
 from reference_impl.state import InterfaceAddress, IPNetwork, RouteKind
 from reference_impl.tests.planner.facts import DUAL, NODES, OWN, endpoint, node_facts

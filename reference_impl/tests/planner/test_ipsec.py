@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.names import IPSEC_DEVICE, IPSEC_LARGEST, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
-from reference_impl.planner.cable import GatewayFacts, VXLANCables, plan_cables
+from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.ipsec import IPsecCables, sub_tunnels_down
 from reference_impl.planner.membership import plan_membership
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.state import InterfaceAddress, IPsecPeer, KernelState, SubTunnel
 from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.planner.cable import VXLANCables
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.membership import local_gateway, plan_membership
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.tests.planner.facts import OWN, cluster, endpoint, endpoints
 
 if TYPE_CHECKING:

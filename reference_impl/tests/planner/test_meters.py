@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from reference_impl.meter_script import counter_name, mark, render
 from reference_impl.names import CABLE_DEVICE, TRAFFIC_TABLE
 from reference_impl.operations import Operation, Verb
-from reference_impl.planner.cable import GatewayFacts, VXLANCables, carried, plan_cables
+from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.metrics import traffic
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.state import Count, Flow, KernelState, Link, Meter, Meters, Observed
 from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.agents.cable_drivers import load_drivers
-from reference_impl.planner.cable import VXLANCables
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.ipsec import IPsecCables
+from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.protocols.objects import (
     Cluster,
