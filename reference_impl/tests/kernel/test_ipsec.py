@@ -2,68 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import socket
-import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pytest
-import vici
-
-from reference_impl.agents import ipsec_engine, route_agent
-from reference_impl.drivers.charon import CHARON_DIRECTORY
+from reference_impl.agents import route_agent
 from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec
 from reference_impl.drivers.key_file import KeyPair
 from reference_impl.names import IPSEC_DEVICE
-from reference_impl.planner.ipsec import IPsecCables, sub_tunnels_down
 from reference_impl.state import KernelState
 from reference_impl.tests.kernel.cluster_set import Site, build, configuration, converge
-from reference_impl.tests.kernel.gateways import KEYS, MARKER, Technology, datagrams, listening, wait_for
+from reference_impl.tests.kernel.gateways import KEYS, MARKER, datagrams, listening, wait_for
+from reference_impl.tests.kernel.ipsec_sites import IPSEC, child_spis, connected, missing, needs_daemon
 from reference_impl.tests.kernel.sandbox import ask_tcp, ask_udp, sandboxed, shell
 
-if TYPE_CHECKING:
-    from reference_impl.drivers.linux_kernel import LinuxKernel
-    from reference_impl.tests.kernel.sandbox import Host
-
-pytestmark = pytest.mark.skipif(
-    not any(Path(folder, ipsec_engine.PROGRAM).exists() for folder in ("/usr/sbin", "/usr/lib/ipsec")),
-    reason="charon-systemd is not installed",
-)
-
-
-def engine(node: Host) -> None:
-    IPSEC.enter(node)
-    os.dup2(os.open(f"/run/{node.name}/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
-    asyncio.run(ipsec_engine.run())
-
-
-def has_socket(node: Host) -> bool:
-    return Path(f"/run/{node.name}/charon.vici").exists()
-
-
-IPSEC = Technology(driver=IPsecCables, directory=str(CHARON_DIRECTORY), process=engine, is_ready=has_socket)
-
-
-def connected() -> tuple[Site, Site, Host]:
-    east, west, router = IPSEC.connected()
-    for site, other in ((east, west), (west, east)):
-        wait_for(lambda site=site, other=other: missing(site, other) == "")  # type: ignore[misc]
-    return east, west, router
-
-
-def missing(site: Site, other: Site) -> str:
-    """Return which sub-tunnels of a gateway are down."""
-
-    def ask(kernel: LinuxKernel) -> str:
-        observed = kernel.observe()
-        down = sub_tunnels_down(IPSEC.cables(site, other)(observed).ike_peers, observed.sub_tunnels)
-        return " ".join(f"{own}={remote}" for pairs in down.values() for own, remote in pairs)
-
-    return IPSEC.inside(site, ask)
+pytestmark = needs_daemon
 
 
 @sandboxed
@@ -114,77 +68,6 @@ def test_a_small_link_that_nobody_is_told_of_carries_packets_in_fragments() -> N
     router.shell("nft 'add chain ip hidden errors { type filter hook output priority 0; icmp type 3 drop; }'")
     ask = partial(ask_udp, west.pod_address(1), payload=bytes(1340))
     assert [east.pods[1].run(ask) for _ in range(3)] == [east.pod_address(1)] * 3
-
-
-@sandboxed
-def test_rekeying_and_an_agent_s_restart_lose_no_packet() -> None:
-    east, west, _ = connected()
-    west_pod, seen = west.pods[1], Path("/run/flow")
-    east.pods[1].background(partial(flow, west.pod_address(1), seen))
-    wait_for(lambda: seen.exists() and seen.read_text().count("\n") > 20)
-
-    for _ in range(2):
-        before = child_spis(west)
-        rekey(east)
-        assert IPSEC.program(east, IPSEC.cables(east, west)) == ""
-        wait_for(lambda before=before: child_spis(west).isdisjoint(before))  # type: ignore[misc]
-    wait_for(lambda: seen.read_text().count("\n") > 200)
-    lost = [line for line in seen.read_text().splitlines() if line != east.pod_address(1)]
-    assert lost == []
-    assert west_pod.run(lambda: ask_udp(east.pod_address(1))) == west.pod_address(1)
-
-
-@sandboxed
-def test_a_new_key_takes_over_under_traffic_and_the_old_one_is_worth_nothing() -> None:
-    east, west, _ = connected()
-    seen = Path("/run/flow")
-    east.pods[1].background(partial(flow, west.pod_address(1), seen))
-    wait_for(lambda: seen.exists() and seen.read_text().count("\n") > 20)
-    before, rotated = child_spis(west), {**KEYS, 1: KeyPair(bytes([11]) * 32)}
-    assert "FAILED" not in IPSEC.program(east, IPSEC.cables(east, west, keys=rotated), rotated[1])
-    # West has not heard of it yet, and the old SAs carry on.
-    time.sleep(0.5)
-    assert child_spis(west) == before
-    assert "FAILED" not in IPSEC.program(west, IPSEC.cables(west, east, keys=rotated))
-    wait_for(lambda: len(child_spis(west)) == len(before) and child_spis(west).isdisjoint(before))
-    wait_for(lambda: seen.read_text().count("\n") > 200)
-    lost = [line for line in seen.read_text().splitlines() if line != east.pod_address(1)]
-    assert len(lost) <= 1  # what west sends before east has put in the SAs that west answered with
-    assert all(secrets_of(site).isdisjoint({KEYS[1].public}) for site in (east, west))
-
-
-def secrets_of(site: Site) -> frozenset[str]:
-    """Return the public keys whose secrets a gateway's daemon has."""
-    names = daemon(site.nodes[0]).get_shared()["keys"]
-    return frozenset(word for name in names for word in name.decode().split(" "))
-
-
-def flow(address: str, seen: Path) -> None:
-    """Ask every 10 ms, and write down each answer."""
-    with seen.open("w", buffering=1) as file:
-        while True:
-            file.write(ask_udp(address, seconds=0.5) + "\n")
-            time.sleep(0.01)
-
-
-def daemon(node: Host) -> vici.Session:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.connect(f"/run/{node.name}/charon.vici")
-    return vici.Session(connection)
-
-
-def rekey(site: Site) -> None:
-    """Give every child SA of a gateway new keys."""
-    session = daemon(site.nodes[0])
-    names = {child["name"] for sa in session.list_sas() for one in sa.values() for child in one["child-sas"].values()}
-    for name in names:
-        assert session.rekey({"child": name})["success"] == b"yes"
-
-
-def child_spis(site: Site) -> frozenset[bytes]:
-    """Return the numbers of a gateway's child SAs."""
-    listed = daemon(site.nodes[0]).list_sas()
-    return frozenset(child["spi-in"] for sa in listed for one in sa.values() for child in one["child-sas"].values())
 
 
 @sandboxed
