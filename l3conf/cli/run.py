@@ -25,6 +25,11 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 @click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology.")
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
 @click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
+@click.option(
+    "--brief",
+    is_flag=True,
+    help="One worker node a cluster and one ground a test: for slow machines (recorded).",
+)
 @click.option("--hold", is_flag=True, help="Keep the lab until Enter or Ctrl-C, and say how to look into it.")
 def run(
     rows: tuple[str, ...],
@@ -36,6 +41,7 @@ def run(
     budgets: tuple[str, ...],
     stretch: float,
     *,
+    brief: bool,
     hold: bool,
 ) -> int:
     """Run single requirements. The run is filtered, so whatever it shows, it is never CONFORMANT.
@@ -56,6 +62,7 @@ def run(
         rows=tuple(find_requirement(row).id for row in rows),
         topologies=topologies,
         budgets=chosen_overrides(stretch, budgets),
+        brief=brief,
     )
     preflight(selection)
     for row in [row for row in selection.rows if row not in scenario_tests()]:

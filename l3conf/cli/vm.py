@@ -52,12 +52,12 @@ def vm(
     """Run a COMMAND in a virtual machine with a distribution's kernel, over this machine's file system.
 
     \b
-      l3conf vm -o out/vm -- run L3-F1 L3-F5 --impl reference_impl/impl-wireguard.yaml --stretch 10
+      l3conf vm -o out/vm -- run L3-F1 L3-F5 --impl reference_impl/impl-wireguard.yaml --brief --stretch 30
       l3conf vm -- pytest reference_impl/tests/kernel
 
     A COMMAND that begins with a command of l3conf is for l3conf, and writes its report to the folder for results.
     The machine sees this file system read-only; what else the command writes is forgotten. Without KVM it is emulated,
-    some ten times slower.
+    ten to thirty times slower.
 
     The exit code is the command's; 2 if the machine broke, 3 usage.
     """  # noqa: D301 - \b is click's mark for a paragraph that keeps its lines
@@ -83,7 +83,8 @@ def vm(
             console=console,
         )
         check_paths(request)
-        _tell(f"booting {image.name} {'with KVM' if request.kvm else 'under software emulation, ten times slower'}")
+        how = "with KVM" if request.kvm else "under software emulation, some twenty times slower"
+        _tell(f"booting {image.name} {how}")
         code = boot.run_machine(
             machine_command(request, root=os.geteuid() == 0),
             start_script(request),

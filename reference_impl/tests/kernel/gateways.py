@@ -41,8 +41,8 @@ class Technology:
     """Makes it, given the node's public key."""
     directory: str
     """Where process and agent both see the node's own directory."""
-    process: Callable[[Host], None] | None
-    """Runs on a gateway until the end; None where the kernel needs none."""
+    process: Callable[[Host], None]
+    """Runs on a gateway until the end, or until it finds that the kernel needs none."""
     is_ready: Callable[[Host], object]
 
     def started(self) -> tuple[Site, Site, Host]:
@@ -52,9 +52,8 @@ class Technology:
         for site in (east, west):
             node = site.nodes[0]
             shell(f"mkdir -p /run/{node.name}")
-            if self.process is not None:
-                node.background(partial(self.process, node))
-                wait_for(partial(self.is_ready, node))
+            node.background(partial(self.process, node))
+            wait_for(partial(self.is_ready, node))
         return east, west, router
 
     def enter(self, node: Host) -> None:
