@@ -102,10 +102,11 @@ def _silent(cluster: str, obj: Object) -> Iterable[Finding]:
 def _failure(failure: str, gateway: str) -> Iterable[Finding]:
     for part in filter(None, failure.split("; ")):
         if part.startswith("broker: "):
+            why = part.removeprefix("broker: ").rstrip(": ")
             yield Finding(
                 code="BrokerUnreachable",
                 where=f"gateway {gateway}",
-                what=f"the broker cannot be read: {part.removeprefix('broker: ')}; connections go on, news do not come",
+                what=f"the broker cannot be read: {why}; connections go on, news do not come",
                 remedy=f"check the way to {MEMBER_NAMESPACE}/submariner-settings broker-server; 401 or 403: join again",
             )
         else:
@@ -119,9 +120,9 @@ def _failure(failure: str, gateway: str) -> Iterable[Finding]:
 
 def _broken(entry: Mapping[str, Any], cluster: str, local: Mapping[str, Any], settings: Mapping[str, Any]) -> Finding:
     message = str(entry.get("statusMessage") or "no reason is given")
-    reason = message.partition(":")[0]
+    reason, _, words = message.partition(": ")
     if reason in REMEDIES:
-        return Finding(code=reason, where=f"connection to {cluster}", what=message, remedy=REMEDIES[reason])
+        return Finding(code=reason, where=f"connection to {cluster}", what=words or message, remedy=REMEDIES[reason])
     if _both_hidden(local, mapping(entry.get("endpoint"))):
         return Finding(
             code="NATWithoutPublicAddress",
