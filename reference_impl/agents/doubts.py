@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from reference_impl.state import Count
 
 
+QUIET = 2.0
+"""Seconds of silence before anything is looked up: a cable that is just being laid must not wait for counters."""
+
+
 class Doubted(TypedDict):
     """What was found, by cluster id (fields of ``CableFindings``)."""
 
@@ -37,7 +41,11 @@ class Doubts:
 
     async def look(self, own: Endpoint, drivers: DriverSet, peers: Sequence[PeerReport]) -> Doubted:
         """Return what can be said of the peers that do not answer now."""
-        silent = {peer.endpoint.cluster_id: peer for peer in peers if peer.health is not Health.CONNECTED}
+        silent = {
+            peer.endpoint.cluster_id: peer
+            for peer in peers
+            if peer.health is not Health.CONNECTED and peer.silent_for >= QUIET
+        }
         if not silent:
             return Doubted(arriving={}, obstacles={})
         now = asyncio.get_running_loop().time()
