@@ -11,7 +11,6 @@ from pathlib import Path
 
 from l3conf.vm.preflight import Found, needed_programs
 
-_SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
 _KVM_CREATE_VM = 0xAE01
 """linux/kvm.h"""
 
@@ -22,7 +21,7 @@ def look(*, fetches: bool) -> Found:
     names = needed_programs(machine, fetches=fetches)
     return Found(
         machine=machine,
-        programs=frozenset(name for name in names if shutil.which(name, path=_SEARCH)),
+        programs=frozenset(name for name in names if shutil.which(name, path=search_path())),
         virtme=importlib.util.find_spec("virtme") is not None,
         fetches=fetches,
     )
@@ -51,4 +50,4 @@ def kvm_works(device: Path = Path("/dev/kvm"), processor: Path = Path("/proc/cpu
 
 def search_path() -> str:
     """Return where programs are looked for: the caller's places and those of administrators."""
-    return _SEARCH
+    return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
