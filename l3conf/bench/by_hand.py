@@ -97,7 +97,7 @@ def ipsec(lab: EmulatedLab, one: End, other: End) -> None:
     secret = by_hand_ipsec.new_secret()
     for here, there in ((one, other), (other, one)):
         script = by_hand_ipsec.script(here, there, secret, calls=here is other)
-        HeldCommand(lab, here.place, script, by_hand_ipsec.ready(here))
+        HeldCommand(lab, here.place, script, by_hand_ipsec.ready(there))
 
 
 def _wireguard_keys() -> tuple[str, str]:

@@ -30,9 +30,9 @@ def new_secret() -> str:
     return secrets.token_hex(32)
 
 
-def ready(here: End) -> str:
-    """Return a command that succeeds once ``script`` has brought an end up."""
-    return f"ip -o address | grep -q '{_anchor(here)}/32'"
+def ready(there: End) -> str:
+    """Return a command that succeeds once ``script`` has brought up the end whose peer is ``there``."""
+    return f"ip route show {there.pods} | grep -q dev"
 
 
 def script(here: End, there: End, secret: str, *, calls: bool) -> str:
@@ -59,8 +59,14 @@ connections {{ by-hand {{
   remote_addrs = {there.underlay}
   proposals = aes256gcm16-prfsha384-x25519
   encap = yes
-  local {{ auth = psk; id = {here.inner} }}
-  remote {{ auth = psk; id = {there.inner} }}
+  local {{
+    auth = psk
+    id = {here.inner}
+  }}
+  remote {{
+    auth = psk
+    id = {there.inner}
+  }}
   children {{ by-hand {{
     local_ts = {here.pods}
     remote_ts = {there.pods}
