@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TABLE = "l3conf-block"
 _WORDS = {IPFamily.IPV4: "ip", IPFamily.IPV6: "ip6"}
 _SECONDS = 5.0
+_NATT_PORT = 4500
 
 
 def ruleset(source: ClusterSpec, family: IPFamily) -> str:
@@ -37,12 +38,23 @@ def ruleset(source: ClusterSpec, family: IPFamily) -> str:
 }}"""
 
 
+def association_ruleset(association: int) -> str:
+    """Return the nftables text that drops ESP with one security parameters index, plain or in UDP (RFC 3948)."""
+    return f"""table inet {TABLE} {{
+    chain prerouting {{
+        type filter hook prerouting priority raw - 5; policy accept;
+        esp spi {association} counter drop
+        udp dport {_NATT_PORT} @th,64,32 {association} counter drop
+    }}
+}}"""
+
+
 @contextmanager
-def blocked(ground: Ground, source: ClusterSpec, gateways: Sequence[Node], family: IPFamily) -> Iterator[None]:
-    """Block one family at these nodes while the context is open. ``LabError`` where a node has no ``nft``."""
+def blocked(ground: Ground, gateways: Sequence[Node], rules: str) -> Iterator[None]:
+    """Have rules of ``TABLE`` in force at nodes while the context is open. ``LabError`` where one has no ``nft``."""
     try:
         for node in gateways:
-            _nft(ground, node, ruleset(source, family))
+            _nft(ground, node, rules)
         yield
     finally:
         for node in gateways:

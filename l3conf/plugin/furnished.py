@@ -28,7 +28,7 @@ from l3conf.observation import Outcome, Protocol
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.carriage import is_carried_inside
 from l3conf.plugin.cluster_api import ClusterAPI
-from l3conf.plugin.family_block import blocked
+from l3conf.plugin.family_block import blocked, ruleset
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.node_annotations import PREFIX, annotate
 from l3conf.plugin.resources import Resources
@@ -257,7 +257,7 @@ class FurnishedLab:
     def family_blocked(self, source: str, destination: str, family: IPFamily) -> Iterator[None]:
         """Drop one family of what one cluster's pods send to another, there, while the context is open."""
         gateways = [node for node in self.nodes if node.site.cluster == destination and node.is_gateway]
-        with blocked(self.ground, self.topology.cluster(source), gateways, family):
+        with blocked(self.ground, gateways, ruleset(self.topology.cluster(source), family)):
             self.run.note(f"blocked: {family.value} of {source} at {destination}")
             yield
         self.run.note(f"no longer blocked: {family.value} of {source} at {destination}")

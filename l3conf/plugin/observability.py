@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ from l3conf.errors import LabError
 from l3conf.expectations import every, udp
 from l3conf.plugin import metrics, paths, round_trips
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.family_block import association_ruleset, blocked
 from l3conf.plugin.gateways import CONNECTED, latest_connections
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from l3conf.expectations.wan import WanCapture
     from l3conf.plugin.lab import Lab
     from l3conf.plugin.metrics import Page
@@ -38,6 +42,33 @@ class Observability:
             for said in [latest_connections(self.lab.apis[member].items(f"{GROUP}/gateways")).get(peer)]
             if said is not None and said.status == CONNECTED
         ]
+
+    def sub_tunnels(self, member: str, peer: str) -> list[int]:
+        """Return what tells the tunnel of a peer's Services from that of its pods on the WAN, towards the peer.
+
+        Empty where one tunnel carries both, as the capture of both shows: such a connection has no parts.
+        """
+        lab = self.lab
+        client, server = lab.pods.one_in_each(member, peer)
+        found = []
+        for destination in (server, lab.services[peer]):
+            with lab.wan.capturing() as wan:
+                every(udp(client, destination, size=_SIZE) for _ in range(_PACKETS)).arrives()
+                sent = [packet for packet in wan.between(member, peer) if len(packet.data) > _SIZE]
+            if len(sent) < _PACKETS:
+                raise LabError(f"the capture shows {len(sent)} of {_PACKETS} packets to {destination}", where="wan")
+            found.append(paths.associations(sent, size=_SIZE))
+        pods, services = found
+        return sorted(services - pods)
+
+    @contextmanager
+    def sub_tunnel_lost(self, peer: str, sub_tunnel: int) -> Iterator[None]:
+        """Drop what arrives at a peer's gateways through one sub-tunnel while the context is open."""
+        gateways = [node for node in self.lab.nodes if node.site.cluster == peer and node.is_gateway]
+        with blocked(self.lab.ground, gateways, association_ruleset(sub_tunnel)):
+            self.lab.run.note(f"blocked: ESP {sub_tunnel:#010x} at {peer}")
+            yield
+        self.lab.run.note(f"no longer blocked: ESP {sub_tunnel:#010x} at {peer}")
 
     def round_trip_times_agree(self, member: str, peer: str) -> None:
         """Expect that the round-trip times which a member reports from now on are those that are measured."""

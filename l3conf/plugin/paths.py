@@ -91,6 +91,15 @@ def misreported(
     return lines
 
 
+def associations(sent: Iterable[Packet], *, size: int) -> frozenset[int]:
+    """Return the security parameters indices of ESP, plain or in UDP, that carried packets of more than ``size`` bytes.
+
+    Nothing for other tunnels: packets of all pairs of subnets look alike there.
+    """
+    large = [packet for packet in sent if len(packet.data) > size and _is_esp(packet)]
+    return frozenset(int.from_bytes(packet.payload[:4], "big") for packet in large)
+
+
 def mtu_of(entry: Mapping[str, Any]) -> int:
     """Return the MTU that an entry reports, in bytes of an IP packet between pods; ``AssertionError`` if none."""
     mtu = entry.get("mtu")

@@ -39,7 +39,7 @@ from reference_impl.names import (
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
 from reference_impl.planner.exchange import Side
-from reference_impl.planner.ipsec import lacking
+from reference_impl.planner.ipsec import lacking, questions
 from reference_impl.planner.isolation import plan_isolated
 from reference_impl.planner.relays import Relays, relayed
 from reference_impl.planner.skew import own_parameters
@@ -210,12 +210,14 @@ class GatewayAgent:
         failure = await self._hand.converge(plan, observed)
         carrying = tuple(drivers.chosen(peer) for peer in relayed(shown, relays))
         self._health.watch(carrying, self._settings.cluster.versions)
-        await self._publication.publish(local)
         here = next(node for node in nodes if node.name == local.hostname)
+        own = host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges)
+        self._health.ask(questions(plan.ike_peers, peers, own), peers)
+        await self._publication.publish(local)
         found = Findings(
             failure=failure,
             notices=self._notices(here),
-            lacking=lacking(plan.ike_peers, observed.sub_tunnels),
+            lacking=lacking(plan.ike_peers, observed.sub_tunnels - self._health.unanswered()),
             mtus=carried(plan, peers, observed.state.links),
             **await self._doubts.look(local, drivers, self._health.reports()),
             impostors=self._discovery.impostors if self._discovery is not None else {},

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from reference_impl.drivers.echo import Echo
+    from reference_impl.planner.ipsec import Question
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import IPAddress
+    from reference_impl.state import IPAddress, SubTunnel
 
 _IDLE = 0.5
 """Seconds between two looks while nobody is watched."""
@@ -29,6 +30,7 @@ class _Watched:
     health: PeerHealth
     identifier: int
     shown: Health = Health.CONNECTING
+    source: IPAddress | None = None
 
 
 class HealthChecker:
@@ -39,6 +41,8 @@ class HealthChecker:
         self._changed = changed
         self._timings = timings or HealthTimings()
         self._watched: dict[tuple[str, int], _Watched] = {}
+        self._asked: dict[Question, _Watched] = {}
+        """Sub-tunnels that no health check goes through."""
         self._identifiers = os.getpid()
 
     def watch(self, peers: Iterable[Endpoint], versions: Collection[int]) -> None:
@@ -55,8 +59,33 @@ class HealthChecker:
                 old.endpoint = peer
                 self._watched[key] = old
                 continue
-            self._identifiers = (self._identifiers + 1) & 0xFFFF
-            self._watched[key] = _Watched(peer, version, address, PeerHealth(self._timings, _now()), self._identifiers)
+            self._watched[key] = self._begin(peer, version, address)
+
+    def ask(self, questions: Iterable[Question], peers: Iterable[Endpoint]) -> None:
+        """Ask exactly these questions besides. One that stays the same keeps its history."""
+        kept, endpoints = self._asked, {peer.cluster_id: peer for peer in peers}
+        self._asked = {}
+        for each in questions:
+            began = kept.get(each) or self._begin(
+                endpoints[each.sub_tunnel.peer], each.destination.version, each.destination
+            )
+            began.source = each.source
+            self._asked[each] = began
+
+    def unanswered(self) -> frozenset[SubTunnel]:
+        """Return the sub-tunnels whose questions were answered before, and are no longer."""
+        now = _now()
+        return frozenset(
+            each.sub_tunnel for each, watched in self._asked.items() if watched.health.state(now) is Health.LOST
+        )
+
+    def _begin(self, peer: Endpoint, version: int, address: IPAddress | None) -> _Watched:
+        self._identifiers = (self._identifiers + 1) & 0xFFFF
+        return _Watched(peer, version, address, PeerHealth(self._timings, _now()), self._identifiers)
+
+    @property
+    def _all(self) -> Iterable[_Watched]:
+        return (*self._watched.values(), *self._asked.values())
 
     def reports(self) -> tuple[PeerReport, ...]:
         """Return what is known now, by cluster id and IP version."""
@@ -81,22 +110,22 @@ class HealthChecker:
             while True:
                 self._send()
                 self._compare()
-                due = min((w.health.due() for w in self._watched.values() if w.address), default=None)
+                due = min((w.health.due() for w in self._all if w.address), default=None)
                 await asyncio.sleep(_IDLE if due is None else max(0.01, min(_IDLE, due - _now())))
         finally:
             loop.remove_reader(self._echo.fileno())
 
     def _send(self) -> None:
-        for watched in self._watched.values():
+        for watched in self._all:
             address = watched.address
             sequence = watched.health.next_request(_now()) if address is not None else None
             if address is not None and sequence is not None:
-                self._echo.send(address, watched.identifier, sequence)
+                self._echo.send(address, watched.identifier, sequence, watched.source)
 
     def _receive(self) -> None:
         now = _now()
         while (reply := self._echo.receive()) is not None:
-            for watched in self._watched.values():
+            for watched in self._all:
                 if watched.identifier == reply.identifier:
                     watched.health.answered(reply.sequence, now)
         self._compare()
@@ -104,7 +133,7 @@ class HealthChecker:
     def _compare(self) -> None:
         now = _now()
         changed = False
-        for watched in self._watched.values():
+        for watched in self._all:
             state = watched.health.state(now)
             changed |= state is not watched.shown
             watched.shown = state

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _PROTOCOLS = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 _LARGEST = 2048
+_IP_PKTINFO, _IPV6_PKTINFO = 8, 50  # linux/in.h, linux/in6.h
 _ALL = 0xFFFFFFFF
 _ONLY_REPLIES = {
     4: (255, 1, struct.pack("=I", _ALL ^ 1)),  # SOL_RAW, ICMP_FILTER: a bit for each type that is not wanted
@@ -30,8 +31,11 @@ class Echo(Protocol):
     def fileno(self) -> int:
         """Return a descriptor that becomes readable with a reply."""
 
-    def send(self, destination: IPAddress, identifier: int, sequence: int) -> bool:
-        """Send a request; False if the kernel had no way for it (nothing was emitted)."""
+    def send(self, destination: IPAddress, identifier: int, sequence: int, source: IPAddress | None = None) -> bool:
+        """Send a request; False if the kernel had no way for it (nothing was emitted).
+
+        ``source``: an address of this node; None: the kernel chooses.
+        """
 
     def receive(self) -> EchoReply | None:
         """Return one reply to a request of ours; None when there is no more."""
@@ -54,11 +58,12 @@ class RawEcho:
         """Return the descriptor of an epoll set: readable when one of the sockets is."""
         return self._poll.fileno()
 
-    def send(self, destination: IPAddress, identifier: int, sequence: int) -> bool:
+    def send(self, destination: IPAddress, identifier: int, sequence: int, source: IPAddress | None = None) -> bool:
         """Send a request."""
         try:
             packet = echo_request(destination.version, identifier, sequence, self._nonce)
-            self._sockets[destination.version].sendto(packet, (str(destination), 0))
+            chosen = [] if source is None else [_from(source)]
+            self._sockets[destination.version].sendmsg([packet], chosen, 0, (str(destination), 0))
         except (KeyError, OSError):
             return False
         return True
@@ -77,6 +82,13 @@ class RawEcho:
         self._poll.close()
         for each in self._sockets.values():
             each.close()
+
+
+def _from(source: IPAddress) -> tuple[int, int, bytes]:
+    """Return the control message that chooses a packet's source (ip(7) IP_PKTINFO, RFC 3542 section 6)."""
+    if source.version == 4:  # noqa: PLR2004 - the IP version
+        return socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4s", 0, source.packed, bytes(4))
+    return socket.IPPROTO_IPV6, _IPV6_PKTINFO, source.packed + struct.pack("=i", 0)
 
 
 def _open(version: int) -> socket.socket | None:

@@ -25,8 +25,9 @@ class FakeEcho:
         """Return a descriptor that is readable while there are replies."""
         return self._read
 
-    def send(self, destination: IPAddress, identifier: int, sequence: int) -> bool:
-        """Take a request."""
+    def send(self, destination: IPAddress, identifier: int, sequence: int, source: IPAddress | None = None) -> bool:
+        """Take a request; who asks does not matter."""
+        del source
         self.asked.append(destination)
         if destination in self.alive:
             self._replies.append(EchoReply(identifier, sequence))

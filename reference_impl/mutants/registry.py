@@ -110,6 +110,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "ghost-members": Mutant(writes=leftovers.keep_ghosts),
     "stale-routes": Mutant(operations=leftovers.keep_routes),
     "best-part-counts": Mutant(status=reports.let_the_best_part_count),
+    "sub-tunnels-overlooked": Mutant(status=reports.overlook_sub_tunnels),
     "first-round-trip-for-ever": Mutant(status=reports.report_the_first_round_trip()),
     "least-round-trip": Mutant(status=reports.report_the_least_round_trip),
     "mtu-overstated": Mutant(status=reports.overstate_the_mtu),

@@ -24,6 +24,15 @@ def let_the_best_part_count(status: Object) -> Object:
     return claimed
 
 
+def overlook_sub_tunnels(status: Object) -> Object:
+    """Say connected of a connection of which a sub-tunnel is down."""
+    claimed = copy.deepcopy(status)
+    for entry in claimed.get("connections") or []:
+        if str(entry.get("statusMessage", "")).startswith("SubTunnelDown"):
+            entry |= {"status": "connected", "statusMessage": "round trip confirmed"}
+    return claimed
+
+
 def report_the_first_round_trip() -> Callable[[Object], Object]:
     """Say for ever how long a round trip took when a connection was first reported."""
     first: dict[tuple[str, int], Object] = {}

@@ -22,6 +22,7 @@ from reference_impl.planner.ways import candidates
 from reference_impl.state import (
     Door,
     ForwardingEntry,
+    IPsecLink,
     KernelState,
     Meter,
     Meters,
@@ -141,6 +142,7 @@ def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
             remote=remote,
             carriers=carriers,
             transit=tuple(_transit(facts)),
+            anchors={link.name: link.anchors for link in cables.links if isinstance(link, IPsecLink)},
         ),
         meters=Meters(
             table=TRAFFIC_TABLE,

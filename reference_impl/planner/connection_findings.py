@@ -94,7 +94,7 @@ def _silent(cluster: str, obj: Object) -> Iterable[Finding]:
                 weight=Weight.WARNING,
                 code=str(condition.get("reason") or "NotAlive"),
                 where=f"member {cluster}",
-                what=f"its heartbeat at the broker is missing: {condition.get('message') or 'no reason is given'}",
+                what=str(condition.get("message") or "its heartbeat at the broker is missing"),
                 remedy=f"diagnose {cluster} itself; if it is gone for good, revoke it",
             )
 

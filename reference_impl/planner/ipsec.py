@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from reference_impl.planner.cable import GatewayFacts
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import Pair
+    from reference_impl.state import IPAddress, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,37 @@ class IPsecCables(KeyedCables):
                 (own, other) for own in facts.own.prefixes for other in peer.subnets if own.version == other.version
             ),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """An echo request that goes through one sub-tunnel there, and back through the same pair."""
+
+    sub_tunnel: SubTunnel
+    source: IPAddress
+    destination: IPAddress
+
+
+def questions(
+    ike_peers: Iterable[IPsecPeer], endpoints: Iterable[Endpoint], own: Mapping[int, IPAddress]
+) -> frozenset[Question]:
+    """Return what to ask through each sub-tunnel that no health check goes through.
+
+    An installed SA says nothing of packets (submariner#2914). Gateways of this implementation have an address in each
+    of their prefixes; others do not answer there, and nothing follows from what never answered. ``own`` holds this
+    node's address among pods, by IP version: from there health checks ask.
+    """
+    offered = {endpoint.cluster_id: endpoint for endpoint in endpoints}
+    found = set()
+    for peer in ike_peers:
+        for mine, theirs in peer.pairs:
+            here, there = own.get(mine.version), offered[peer.name].health_check(mine.version)
+            source = here if here is not None and here in mine else mine.network_address
+            destination = there if there is not None and there in theirs else theirs.network_address
+            if (source, destination) != (here, there):
+                sub_tunnel = SubTunnel(peer=peer.name, pair=(mine, theirs))
+                found.add(Question(sub_tunnel=sub_tunnel, source=source, destination=destination))
+    return frozenset(found)
 
 
 def lacking(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, str]:

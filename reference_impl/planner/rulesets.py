@@ -11,7 +11,7 @@ from reference_impl.names import CABLE_TABLE, NODE_DEVICE, NODE_PORT, NODE_TABLE
 from reference_impl.state import AddressSet, Chain, Ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.state import IPAddress, IPNetwork
 
@@ -21,6 +21,10 @@ _IP_AND_TCP_HEADERS = {4: 40, 6: 60}
 BEFORE_SOURCE_NAT = "srcnat - 10"
 """Priority of our source chain: a flow whose source NAT is settled here is out of reach for every later
 masquerade, be it the network plugin's or kube-proxy's (both at srcnat)."""
+
+
+FIRST_SOURCE_NAT = "srcnat - 20"
+"""Of what must be settled before that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +102,15 @@ def cable_ruleset(
     remote: Sequence[IPNetwork],
     carriers: Sequence[Carrier],
     transit: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]] = (),
+    anchors: Mapping[str, frozenset[IPAddress]],
 ) -> Ruleset:
     """Plan the further rules of the active gateway.
 
     ``local`` holds every own prefix a peer may address (services too), ``remote`` those of all peers. What comes out of
     one driver's device may only be from that driver's peers: a weaker cable is no way to pose as somebody behind a
-    stronger one. ``transit`` holds the prefixes from and to which this gateway relays between members.
+    stronger one. ``anchors`` holds, by device, addresses of this node that keep their own when they send: each
+    sub-tunnel is asked from one of them. ``transit`` holds the prefixes from and to which this gateway relays between
+    members.
     """
     versions = _versions(local, remote)
     named = {"remote": tuple(remote)}
@@ -156,8 +163,22 @@ def cable_ruleset(
                     for rule in _only_from(name, carrier.port, carrier.peers)
                 ),
             ),
+            *_keeping_sources(anchors),
         ),
     )
+
+
+def _keeping_sources(anchors: Mapping[str, frozenset[IPAddress]]) -> Iterable[Chain]:
+    """Settle the source of what this node sends from an anchor, before every node's chain takes it for the node's."""
+    rules = tuple(
+        f'oifname "{device}" {_FAMILY[version]} saddr {{ {", ".join(sorted(map(str, mine)))} }} '
+        f"snat {_FAMILY[version]} to {_FAMILY[version]} saddr"
+        for device, addresses in sorted(anchors.items())
+        for version in sorted(_FAMILY)
+        if (mine := [address for address in addresses if address.version == version])
+    )
+    if rules:
+        yield Chain(name="anchors", kind="nat", hook="postrouting", priority=FIRST_SOURCE_NAT, rules=rules)
 
 
 def _from_others(device: str, owner: str, version: int, prefixes: Iterable[IPNetwork]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l3conf.capture.packets import UDP, Packet
-from l3conf.plugin.paths import FORMATS, fragments, misreported, mtu_of
+from l3conf.plugin.paths import FORMATS, associations, fragments, misreported, mtu_of
 from l3conf.plugin.round_trips import Samples, order_faults, seconds
 from l3conf.probes.packets import udp_packet
 
@@ -81,6 +81,11 @@ def test_a_driver_that_nobody_here_knows_is_not_judged() -> None:
 
 def test_a_path_without_packets_is_never_a_true_one() -> None:
     assert misreported(entry(), [packet(b"small")], size=1000, private=PRIVATE) != []
+
+
+def test_only_esp_has_associations_and_only_large_packets_count() -> None:
+    sent = [packet(ESP_IN_UDP), packet(ESP_IN_UDP[:200].replace(b"\xc0", b"\xc1")), packet(VXLAN), packet(WIREGUARD)]
+    assert associations(sent, size=1000) == {0xC0FFEE01}
 
 
 @pytest.mark.parametrize("mtu", [None, 0, "1450"])

@@ -48,3 +48,31 @@ def test_the_worst_sub_tunnel_counts_whatever_echoes_say() -> None:
                 await eventually(lambda: says("connecting", named), "and down again")
 
     asyncio.run(story())
+
+
+def test_a_sub_tunnel_that_is_installed_and_carries_nothing_any_more_is_down() -> None:
+    async def story() -> None:
+        east, west, broker = FakeCluster(1, "east", driver=ipsec(1)), FakeCluster(2, "west", driver=ipsec(2)), FakeAPI()
+        await east.add_nodes(1)
+        await west.add_nodes(1)
+        anchor = ip_network("10.102.0.0/16").network_address
+        with closing(FakeEcho()) as one, closing(FakeEcho()) as two:
+            one.alive |= {west.kernel(0).addresses[1].address, anchor}
+            async with running(
+                east.gateway(0, broker, east.kernel(0), one).run(), west.gateway(0, broker, west.kernel(0), two).run()
+            ):
+
+                async def says(status: str, text: str) -> bool:
+                    try:
+                        shown = (await east.gateway_status())["connections"]
+                    except NotFoundError:
+                        return False
+                    return bool(shown) and shown[0]["status"] == status and text in shown[0].get("statusMessage", "")
+
+                await eventually(lambda: says("connected", "confirmed"), "what never answered is not missed")
+                one.alive.remove(anchor)
+                await eventually(lambda: says("connecting", "SubTunnelDown: no packets between 10.1"), "it is missed")
+                one.alive.add(anchor)
+                await eventually(lambda: says("connected", "confirmed"), "it is back")
+
+    asyncio.run(story())

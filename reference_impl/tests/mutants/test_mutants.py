@@ -96,6 +96,7 @@ STATUS = {
         {"status": "error", "statusMessage": "DriverMismatch: no", "endpoint": {"cluster_id": "south"}},
         {"status": "connected", "statusMessage": "yes", "endpoint": {"cluster_id": "west", "subnets": ["fd10:2::/56"]}},
         {"status": "error", "statusMessage": "IPFamilyMismatch: no", "endpoint": {"cluster_id": "north"}},
+        {"status": "connecting", "statusMessage": "SubTunnelDown: one", "endpoint": {"cluster_id": "centre"}},
         {"status": "error", "statusMessage": "AuthenticationFailed: no", "endpoint": {"cluster_id": "far"}},
     ],
     "conditions": CONDITIONS,

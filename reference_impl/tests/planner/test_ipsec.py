@@ -14,10 +14,10 @@ from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
-from reference_impl.planner.ipsec import IPsecCables, sub_tunnels_down
+from reference_impl.planner.ipsec import IPsecCables, questions, sub_tunnels_down
 from reference_impl.planner.membership import plan_membership
 from reference_impl.planner.vxlan import VXLANCables
-from reference_impl.state import InterfaceAddress, IPsecPeer, KernelState, SubTunnel
+from reference_impl.state import InterfaceAddress, IPsecPeer, KernelState, Ruleset, SubTunnel
 from reference_impl.tests.planner.facts import NODES, OWN, addresses_of, endpoint
 
 if TYPE_CHECKING:
@@ -141,3 +141,23 @@ def test_one_sub_tunnel_that_is_down_is_named() -> None:
     lost = next(item for item in every if item.peer == "c3")
     assert sub_tunnels_down(wish.ike_peers, frozenset(every)) == {}
     assert sub_tunnels_down(wish.ike_peers, frozenset(every - {lost})) == {"c3": (lost.pair,)}
+
+
+def test_every_sub_tunnel_is_asked_once_by_its_health_check_or_a_question_of_its_own() -> None:
+    here = ip_address("10.1.0.1")
+    west = peer(2)
+    (ike,) = plan(west).ike_peers
+    asked = questions([ike], [west], {4: here})
+    main = [(own, other) for own, other in ike.pairs if here in own and west.health_check_ip in other]
+    assert len(main) == 1
+    assert {question.sub_tunnel.pair for question in asked} == ike.pairs - {*main}
+    for question in asked:
+        own, other = question.sub_tunnel.pair
+        assert question.source in own
+        assert question.destination in other
+
+
+def test_what_asks_from_an_anchor_keeps_its_source() -> None:
+    anchors = [chain for chain in (plan(peer(2)).ruleset or Ruleset(table="")).chains if chain.name == "anchors"]
+    assert [chain.kind for chain in anchors] == ["nat"]
+    assert all(str(prefix.network_address) in anchors[0].rules[0] for prefix in OWN.prefixes)
