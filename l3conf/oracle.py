@@ -110,16 +110,32 @@ def expected(
 ) -> Table:
     """Return every cell between one pod per node, for pods and for the Service over each cluster's pods.
 
-    ``joined`` are the clusters that are members now; ``features`` what the implementation declares. Without a
-    ``policy`` all members connect. Local cells do not depend on membership at all (L3-F7).
+    ``joined`` are the clusters that are members now, in the order in which they joined; ``features`` what the
+    implementation declares. Without a ``policy`` all members connect. Local cells do not depend on membership at all
+    (L3-F7).
     """
-    members, declared = frozenset(joined), frozenset(features)
+    declared = frozenset(features)
+    members = frozenset(joined if TRANSLATED in declared else accepted(topology, joined))
     table: Table = {}
     for client, server in product(topology.clusters, repeat=2):
         for family in client.families:
             if family in server.families:
                 table |= _between(client, server, family, _reach(client, server, members, declared, policy))
     return table
+
+
+def accepted(topology: Topology, joined: Iterable[str]) -> tuple[str, ...]:
+    """Return the members that overlap nobody who joined before them and was accepted, in the order of ``joined``.
+
+    Whoever overlaps an incumbent cannot be served at all without translation, not even by a third member: replies to
+    its addresses go to the incumbent (L3-H1).
+    """
+    taken: list[ClusterSpec] = []
+    clusters = {cluster.name: cluster for cluster in topology.clusters}
+    for name in joined:
+        if name in clusters and not any(overlap(clusters[name], other) for other in taken):
+            taken.append(clusters[name])
+    return tuple(cluster.name for cluster in taken)
 
 
 def compare(table: Mapping[Cell, Expectation], observed: Mapping[Cell, tuple[Expectation, str]]) -> list[Difference]:

@@ -24,6 +24,7 @@ HOLDER: Final = "submariner.io/held-by"
 """Annotation of a member's account at the broker: UID of the namespace kube-system of the cluster that it is for."""
 
 CONTESTED: Final = "submariner.io/contested-by"
+CREATED: Final = "submariner.io/created-at-broker"
 """Annotation of a member's Lease at the broker: who else presents its identity."""
 CLUSTER_ID_LABEL: Final = "submariner-io/clusterID"
 """On an object that travelled through the broker: the member it belongs to."""

@@ -13,6 +13,7 @@ from reference_impl.mutants import (
     families,
     impostors,
     leftovers,
+    refusals,
     reports,
     rights,
     traversal,
@@ -119,5 +120,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "counted-once": Mutant(metrics=counters.count_once()),
     "metrics-always-up": Mutant(metrics=counters.call_everybody_connected),
     "one-driver-offered": Mutant(writes=drivers.offer_one),
-    "mismatch-not-said": Mutant(status=drivers.keep_silent_about_mismatches, conditions=drivers.without_the_reason),
+    "mismatch-not-said": refusals.silent_about("DriverMismatch"),
+    "overlap-not-said": refusals.silent_about("OverlappingCIDR"),
+    "newcomer-preferred": Mutant(writes=refusals.date_backwards),
 }

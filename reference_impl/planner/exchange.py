@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.names import CLUSTER_ID_LABEL, ORIGIN_LABEL
+from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ def plan_exchange(facts: ExchangeFacts) -> tuple[Write, ...]:
         ),
         *_mirror(
             Side.MEMBER,
-            [_copy(obj, facts.member_namespace, _labels(obj)) for obj in foreign],
+            [_dated(_copy(obj, facts.member_namespace, _labels(obj)), obj) for obj in foreign],
             [obj for obj in facts.member if _owner(obj)],
         ),
     )
@@ -104,7 +104,7 @@ def _mirror(side: Side, wanted: Sequence[Object], actual: Iterable[Object]) -> I
         found = existing.pop(_name(obj), None)
         if found is None:
             yield Write(side, WriteVerb.CREATE, obj)
-        elif found.get("spec") != obj["spec"] or _labels(found) != _labels(obj):
+        elif found.get("spec") != obj["spec"] or _labels(found) != _labels(obj) or _date(found) != _date(obj):
             version = found["metadata"].get("resourceVersion")
             yield Write(side, WriteVerb.REPLACE, {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}})
     for ghost in existing.values():
@@ -122,6 +122,16 @@ def _copy(obj: Object, namespace: str, labels: dict[str, str]) -> Object:
 
 def _stamp(obj: Object, facts: ExchangeFacts) -> dict[str, str]:
     return {**_labels(obj), CLUSTER_ID_LABEL: facts.own_id, ORIGIN_LABEL: facts.member_namespace}
+
+
+def _dated(copy: Object, original: Mapping[str, Any]) -> Object:
+    """Say in a copy when its original was made: who came first is the same for all members, whenever they joined."""
+    created = str(original["metadata"].get("creationTimestamp") or "")
+    return {**copy, "metadata": {**copy["metadata"], "annotations": {CREATED: created}}} if created else copy
+
+
+def _date(obj: Mapping[str, Any]) -> str:
+    return str((obj["metadata"].get("annotations") or {}).get(CREATED) or "")
 
 
 def _labels(obj: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.names import CREATED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -40,7 +42,7 @@ class Cluster:
     pod_cidrs: tuple[IPNetwork, ...]
     service_cidrs: tuple[IPNetwork, ...]
     created: str = ""
-    """``creationTimestamp`` here: who claimed first."""
+    """``creationTimestamp`` at the broker: who claimed first."""
 
     @property
     def prefixes(self) -> tuple[IPNetwork, ...]:
@@ -225,8 +227,13 @@ def _text(spec: Mapping[str, Any], key: str) -> str:
 
 
 def _created(obj: Mapping[str, Any]) -> str:
+    """Return when an object came to the broker, as its copy tells; else when it was made here."""
     metadata = obj.get("metadata")
-    return str(metadata.get("creationTimestamp") or "") if isinstance(metadata, Mapping) else ""
+    if not isinstance(metadata, Mapping):
+        return ""
+    annotations = metadata.get("annotations")
+    told = annotations.get(CREATED) if isinstance(annotations, Mapping) else None
+    return str(told or metadata.get("creationTimestamp") or "")
 
 
 def _prefixes(value: object, key: str) -> tuple[IPNetwork, ...]:

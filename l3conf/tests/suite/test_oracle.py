@@ -86,7 +86,7 @@ def test_a_cluster_that_has_not_joined_reaches_no_other(topology: Topology, join
 @given(topologies(), members)
 def test_joining_opens_cells_and_closes_none(topology: Topology, joined: set[str]) -> None:
     before = expected(topology, joined=joined)
-    after = expected(topology, joined=NAMES)
+    after = expected(topology, joined=[*joined, *(name for name in NAMES if name not in joined)])
     assert before.keys() == after.keys()
     assert all(after[cell] == want for cell, want in before.items() if want.reachable)
 
@@ -107,6 +107,16 @@ def test_overlapping_clusters_reach_each_other_by_global_addresses_only_where_th
     across = [cell for cell in declared if cell.client.cluster != cell.server.cluster]
     assert {undeclared[cell] for cell in across} == {Expectation(reachable=False)}
     assert {declared[cell].seen_as for cell in across if cell.protocol is Protocol.TCP} == {SeenAs.GLOBAL}
+
+
+def test_whoever_overlaps_an_incumbent_reaches_nobody() -> None:
+    topology = Topology(name="t", clusters=(cluster(0), cluster(1), cluster(2, like=0)))
+    for order, accepted in ((("a", "b", "c"), {"a", "b"}), (("c", "b", "a"), {"b", "c"}), (("a", "c"), {"a"})):
+        table = expected(topology, joined=order)
+        reached = {(cell.client.cluster, cell.server.cluster) for cell, want in table.items() if want.reachable}
+        assert {pair for pair in reached if pair[0] != pair[1]} == {
+            (one, other) for one in accepted for other in accepted if one != other
+        }
 
 
 def test_the_table_of_two_members_has_every_cell_once() -> None:

@@ -180,6 +180,16 @@ def test_patient_tests_come_last_and_to_the_worker_that_has_their_lab(
     assert "test_d" in owner
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "with workers"])
+def test_a_run_that_ended_in_order_has_no_errors_of_the_harness(
+    pytester: pytest.Pytester, implementation: Path, workers: tuple[str, ...]
+) -> None:
+    result = run(pytester, implementation, *workers, test_one=SCENARIO.format(body="pass"))
+    report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["harnessErrors"] == []
+    result.stdout.fnmatch_lines(["INCOMPLETE: *", "report: *"])
+
+
 def test_a_worker_that_dies_leaves_an_error_and_no_pass(pytester: pytest.Pytester, implementation: Path) -> None:
     text = SCENARIO.format(body="import os; os._exit(9)")
     run(pytester, implementation, "-n", "1", "--dist", "loadgroup", "--max-worker-restart", "0", test_one=text)

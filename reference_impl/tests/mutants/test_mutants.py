@@ -11,7 +11,7 @@ import yaml
 from reference_impl.hooks.manifests import load, member_access, settings
 from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, load_mutant
 from reference_impl.mutants.registry import MUTANTS
-from reference_impl.names import PUBLIC_KEY
+from reference_impl.names import CREATED, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.driver_set import DriverSet
@@ -94,6 +94,7 @@ STATUS = {
     "connections": [
         {"status": "error", "statusMessage": "no", "endpoint": {"cluster_id": "west", "subnets": ["10.2.0.0/16"]}},
         {"status": "error", "statusMessage": "DriverMismatch: no", "endpoint": {"cluster_id": "south"}},
+        {"status": "error", "statusMessage": "OverlappingCIDR: no", "endpoint": {"cluster_id": "north"}},
         {"status": "connected", "statusMessage": "yes", "endpoint": {"cluster_id": "west", "subnets": ["fd10:2::/56"]}},
         {"status": "error", "statusMessage": "IPFamilyMismatch: no", "endpoint": {"cluster_id": "north"}},
         {"status": "connecting", "statusMessage": "SubTunnelDown: one", "endpoint": {"cluster_id": "centre"}},
@@ -122,6 +123,7 @@ FORGED = ({"metadata": {"name": "x", "labels": {"submariner-io/clusterID": "c3"}
 WRITES = (
     Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": CONFIG}}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
+    Write(Side.MEMBER, WriteVerb.CREATE, {"kind": "Cluster", "metadata": {"annotations": {CREATED: "2026"}}}),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.names import CLUSTER_ID_LABEL, ORIGIN_LABEL
+from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL
 from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange
 
 Objects = dict[str, dict[str, Any]]
@@ -107,3 +107,23 @@ def test_whoever_writes_in_the_name_of_another_is_known_and_nothing_of_it_is_del
     broker = {"a": stamped("a", "west"), "b": stamped("b", "west", cluster_id="south"), "c": own("c")}
     assert forgeries(broker.values()) == {"west": "it wrote Endpoint b in the name of south"}
     assert [write.obj["metadata"]["name"] for write in _exchange({}, broker) if write.side is Side.MEMBER] == ["a"]
+
+
+def test_a_copy_tells_when_its_original_came_to_the_broker() -> None:
+    original = stamped("west", "west")
+    original["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    (write,) = _exchange({}, {"west": original})
+    assert write.obj["metadata"]["annotations"] == {CREATED: "2026-01-01T00:00:00Z"}
+
+
+def test_a_copy_of_an_object_that_came_again_is_younger_though_nothing_else_changed() -> None:
+    original = stamped("west", "west")
+    original["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    member: Objects = {}
+    broker = {"west": original}
+    _carry_out(member, broker, _exchange(member, broker))
+    assert _exchange(member, broker) == ()
+    original["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z"
+    (write,) = _exchange(member, broker)
+    assert write.verb is WriteVerb.REPLACE
+    assert write.obj["metadata"]["annotations"] == {CREATED: "2026-01-02T00:00:00Z"}
