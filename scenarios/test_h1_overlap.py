@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from l3conf.testing import IPFamily, Lab, verifies
+from l3conf.testing import IPFamily, Lab, every, udp, verifies
 
 REASON = "OverlappingCIDR"
 
@@ -21,8 +21,10 @@ def test_a_newcomer_that_overlaps_is_refused_and_named(fresh_lab: Lab, newcomer:
         return incumbents + fresh_lab.not_named(REASON, of=owner, by=[newcomer])
 
     a, b = fresh_lab.pods.one_in_each("a", "b")
+    fresh_lab.departed(newcomer)
+    every([udp(a, b), udp(b, a)]).arrives(within="T_recover")
     with fresh_lab.stream([(a, b), (b, a)]) as stream:
-        fresh_lab.rejoined(newcomer)
+        fresh_lab.returned(newcomer)
         fresh_lab.eventually_none("the overlap is not named", unsaid, within="T_refuse")
         stream.goes_on("W_react")
         fresh_lab.eventually_none("the overlap is not named any more", unsaid, within="T_refuse")

@@ -395,6 +395,11 @@ class Lab(IdentityTrials):
             raise AssertionError(f"{member} says nothing of {peer}")
         return said[peer]
 
+    def returned(self, cluster: str) -> None:
+        """Let a cluster that departed join again; wait for nothing."""
+        self._departures.pop(cluster, None)
+        self.members.join(cluster)
+
     def rejoined(self, cluster: str) -> None:
         """Let a member leave and join again; wait for nothing."""
         self.members.leave(cluster)
