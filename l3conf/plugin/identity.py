@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.plugin import clones, heartbeats, impostors, reasons
 from l3conf.plugin.cluster_api import GROUP
-from l3conf.plugin.furnished import FurnishedLab
+from l3conf.plugin.membered import MemberedLab
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class IdentityTrials(FurnishedLab):
+class IdentityTrials(MemberedLab):
     """A lab whose members can be made to be somebody else."""
 
     @contextmanager
