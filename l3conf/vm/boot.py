@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-BOOT_TIMEOUT = 300.0
+BOOT_TIMEOUT = 600.0
 """Seconds until the first script runs: 15 to 35 under software emulation, more on a machine that is busy."""
 _LOOK = 0.2
 _CHUNK = 65536
