@@ -60,14 +60,21 @@ def _type(resource: Resource) -> Any:  # noqa: ANN401 - lightkube makes the clas
 class KubeAPI:
     """One API server, over one HTTP client."""
 
-    def __init__(self, config: KubeConfig | SingleConfig) -> None:
+    def __init__(self, config: KubeConfig | SingleConfig, patience: float = 10.0) -> None:
+        """``patience``: seconds that a server may take to answer a request."""
         single = config.get() if isinstance(config, KubeConfig) else config
         if single is None:
             raise ConfigError("no current context")
         verify = verify_cluster(single.cluster, single.user or User(), single.abs_file, trust_env=False)
         transport = httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, socket_options=_SOCKET_OPTIONS)
         # lightkube's overloads distinguish typed resources; ours are generic and chosen at run time.
-        self._client: Any = AsyncClient(single, field_manager=MANAGED_BY, trust_env=False, transport=transport)
+        self._client: Any = AsyncClient(
+            single,
+            field_manager=MANAGED_BY,
+            timeout=httpx2.Timeout(patience),
+            trust_env=False,
+            transport=transport,
+        )
 
     @classmethod
     def in_cluster(cls) -> KubeAPI:
@@ -76,11 +83,14 @@ class KubeAPI:
 
     @classmethod
     def from_file(cls, path: Path, context: str = "") -> KubeAPI:
-        """Reach what a kubeconfig's context (the current one) names; ``APIError`` if the file does not say that."""
+        """Reach what a kubeconfig's context (the current one) names; ``APIError`` if the file does not say that.
+
+        Who has a kubeconfig is a person or a hook, and waits longer for a busy server than a loop that tries again.
+        """
         try:
             config = KubeConfig.from_file(path)
             chosen = config.get(context_name=context) if context else None
-            return cls(chosen or config)
+            return cls(chosen or config, patience=60.0)
         except (ConfigError, OSError, LookupError, TypeError, ValueError, yaml.YAMLError) as error:
             raise APIError(f"kubeconfig {path}: {type(error).__name__}: {error}") from None
 
