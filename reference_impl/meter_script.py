@@ -1,6 +1,6 @@
 """How meters read as an nft script.
 
-Counters are never replaced: the script adds what is missing, and fills maps and chains anew around the counters that
+Counters are never replaced: the scripts add what is missing, and put new maps and rules around the counters that
 are there. So they go on through any change of plan and any restart of an agent, and lose no packet on the way. Which
 meters were loaded is told by the name of one more counter: listing the counters tells all that must be known.
 """
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 MARK = "meters-"
 """How the name of the counter begins that counts nothing and says what was loaded."""
+_AT_ONCE = 40_000
+"""Characters of a script that are one transaction in any case."""
 STRANGERS = "strangers"
 """Name of the counter, and chain, of tunnel packets from addresses that are no peer's."""
+PART = 500
+"""Elements of a map that are added at once; one takes some 100 bytes of a message."""
 _ADDRESS_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
 _IP = {4: "ip", 6: "ip6"}
 _CHAINS = {
@@ -37,53 +41,88 @@ def counter_name(peer: str, flow: Flow) -> str:
 
 def mark(meters: Meters) -> str:
     """Return the counter's name that says that these meters were loaded."""
-    return f"{MARK}{hashlib.sha256(_body(meters).encode()).hexdigest()[:32]}"
+    return f"{MARK}{_digest(meters)}"
 
 
-def render(meters: Meters, found: Collection[str] = ()) -> str:
-    """Return the nft script that makes the table hold these meters, atomically.
+def render(meters: Meters, found: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the nft scripts that make the table hold these meters, one transaction each, in order.
 
-    ``found`` holds the names of the counters that are there; those that are not wanted are deleted.
+    ``found`` holds the names of the counters that are there; those that are not wanted are deleted. Maps are filled
+    beside those in use, in parts, because the kernel takes 200 KB at once from a process without privilege in the
+    initial user namespace (``net.core.wmem_max``). The last transaction alone changes what is counted.
     """
-    table = f"inet {meters.table}"
-    wanted = [*_names(meters), STRANGERS, mark(meters)]
-    return "".join(
-        [
-            f"add table {table}\n",
-            *(f"add counter {table} {name}\n" for name in wanted),
-            _body(meters),
-            *(f"delete counter {table} {name}\n" for name in sorted(set(found) - {*wanted})),
-        ]
+    wanted = [*_names(meters), STRANGERS]
+    steps = (
+        _script(_prepare(meters, wanted)),
+        *(_script([line]) for line in _fill(meters)),
+        _script([*_switch(meters), *_clear(meters, found, wanted)]),
     )
+    return steps if sum(map(len, steps)) > _AT_ONCE else ("".join(steps),)
+
+
+def _script(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _names(meters: Meters) -> Iterable[str]:
     return (counter_name(meter.peer, flow) for meter in _ordered(meters) for flow in Flow)
 
 
-def _body(meters: Meters) -> str:
-    lines: list[str] = []
-    for flow, (hook, priority, side, field) in _CHAINS.items():
+def _digest(meters: Meters) -> str:
+    """Return a name for all that is to be counted."""
+    said = (
+        sorted(meters.devices),
+        [(door.port, sorted(map(str, door.peers))) for door in sorted(meters.doors, key=lambda door: door.port)],
+        [(meter.peer, sorted(map(str, meter.prefixes))) for meter in _ordered(meters)],
+    )
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+
+
+def _maps(digest: str) -> Iterable[tuple[Flow, int, str]]:
+    """Return the maps of what was loaded under a digest: way, IP version and name."""
+    return ((flow, version, f"{flow.value}_v{version}_{digest[:12]}") for flow in Flow for version in _IP)
+
+
+def _prepare(meters: Meters, wanted: Iterable[str]) -> Iterable[str]:
+    yield f"add table inet {meters.table}"
+    yield from (f"add counter inet {meters.table} {name}" for name in wanted)
+    yield from (_add_map(meters.table, version, name) for _, version, name in _maps(_digest(meters)))
+
+
+def _add_map(table: str, version: int, name: str) -> str:
+    return f"add map inet {table} {name} {{ type {_ADDRESS_TYPE[version]} : counter; flags interval; }}"
+
+
+def _fill(meters: Meters) -> Iterable[str]:
+    for flow, version, name in _maps(_digest(meters)):
+        elements = _elements(meters, flow, version)
+        for start in range(0, len(elements), PART):
+            yield f"add element inet {meters.table} {name} {{ {', '.join(elements[start : start + PART])} }}"
+
+
+def _switch(meters: Meters) -> Iterable[str]:
+    devices = ", ".join(f'"{device}"' for device in sorted(meters.devices))
+    for flow, (hook, priority, _, _) in _CHAINS.items():
         chain = f"inet {meters.table} {flow.value}"
-        lines += [
-            f"add chain {chain} {{ type filter hook {hook} priority {priority}; policy accept; }}",
-            f"flush chain {chain}",
-        ]
-        for version, ip in _IP.items():
-            name = f"{flow.value}_v{version}"
-            where = f"inet {meters.table} {name}"
-            lines += [
-                f"add map {where} {{ type {_ADDRESS_TYPE[version]} : counter; flags interval; }}",
-                f"flush map {where}",
-            ]
-            elements = _elements(meters, flow, version)
-            if elements:
-                devices = ", ".join(f'"{device}"' for device in sorted(meters.devices))
-                lines += [
-                    f"add element {where} {{ {', '.join(elements)} }}",
-                    f"add rule {chain} {side} {{ {devices} }} counter name {ip} {field} map @{name}",
-                ]
-    return "".join(f"{line}\n" for line in [*lines, *_strangers(meters)])
+        yield f"add chain {chain} {{ type filter hook {hook} priority {priority}; policy accept; }}"
+        yield f"flush chain {chain}"
+    for flow, version, name in _maps(_digest(meters)):
+        if _elements(meters, flow, version):
+            _, _, side, field = _CHAINS[flow]
+            chain = f"inet {meters.table} {flow.value}"
+            yield f"add rule {chain} {side} {{ {devices} }} counter name {_IP[version]} {field} map @{name}"
+    yield from _strangers(meters)
+    yield f"add counter inet {meters.table} {mark(meters)}"
+
+
+def _clear(meters: Meters, found: Collection[str], wanted: Iterable[str]) -> Iterable[str]:
+    """Delete counters that nobody wants any more, and the maps of what was loaded before."""
+    for name in sorted(set(found) - {*wanted, mark(meters)}):
+        if name.startswith(MARK):
+            for _, version, old in _maps(name.removeprefix(MARK)):
+                yield _add_map(meters.table, version, old)  # so that it can be deleted, whatever became of it
+                yield f"delete map inet {meters.table} {old}"
+        yield f"delete counter inet {meters.table} {name}"
 
 
 def _strangers(meters: Meters) -> Iterable[str]:

@@ -15,7 +15,7 @@ from reference_impl.meter_script import MARK, render
 from reference_impl.state import Count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from reference_impl.state import Meters
 
@@ -39,12 +39,26 @@ class MeterTable:
         return {name: count for name, count in (self._counters() or {}).items() if not name.startswith(MARK)}
 
     def load(self, meters: Meters) -> None:
-        """Count for these peers; counters that are there go on. ``KernelError`` carries nft's message."""
-        self._run(render(meters, (self._counters() or {}).keys()))
+        """Count for these peers; counters that are there go on. ``KernelError`` carries nft's message.
+
+        Where an interrupted load has left something in the way, the table is made anew, and counts from zero.
+        """
+        found = self._counters() or {}
+        try:
+            self._run_all(render(meters, found.keys()))
+        except KernelError:
+            if not found:
+                raise
+            self.remove()
+            self._run_all(render(meters))
 
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
         self._run(f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
+
+    def _run_all(self, scripts: Iterable[str]) -> None:
+        for script in scripts:
+            self._run(script)
 
     def _run(self, script: str) -> None:
         result = run_nft("-f", "-", script=script)

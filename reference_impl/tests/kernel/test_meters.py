@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from reference_impl.agents import gateway
 from reference_impl.drivers.linux_kernel import LinuxKernel
-from reference_impl.meter_script import STRANGERS
+from reference_impl.drivers.meters import MeterTable
+from reference_impl.meter_script import STRANGERS, counter_name, mark
 from reference_impl.names import CABLE_PORT
 from reference_impl.planner.metrics import traffic
-from reference_impl.state import Flow, KernelState, Meter
+from reference_impl.state import Flow, KernelState, Meter, Meters
 from reference_impl.tests.kernel.cluster_set import build, connect, converge, observe
-from reference_impl.tests.kernel.sandbox import ask_udp, sandboxed
+from reference_impl.tests.kernel.sandbox import ask_udp, sandboxed, shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,3 +96,39 @@ def test_tunnel_packets_of_strangers_are_counted_before_they_are_dropped() -> No
     assert counts(east)[STRANGERS].packets == 0
     router.run(lambda: ask_udp(east.node_address(0), port=CABLE_PORT, seconds=0.1))
     assert counts(east)[STRANGERS].packets == 1
+
+
+@sandboxed
+def test_a_thousand_prefixes_are_counted_without_privilege_on_the_host() -> None:
+    shell("ip link set lo up")
+    table = MeterTable("l3conf-test")
+    peers = [
+        Meter(
+            peer=f"member-{number}", prefixes=frozenset(ip_network(f"10.{number}.{i}.0/24") for i in range(0, 200, 2))
+        )
+        for number in range(10)
+    ]
+    few = Meters(table="l3conf-test", devices=frozenset({"lo"}), meters=frozenset(peers[:1]))
+    table.load(few)
+    assert table.mark() == mark(few)
+    many = replace(few, meters=frozenset(peers))
+    table.load(many)
+    assert table.mark() == mark(many)
+    table.load(few)
+    assert table.mark() == mark(few)
+    assert shell("nft list maps | grep -c 'map '").strip() == "4", "maps of what was loaded before are gone"
+
+
+@sandboxed
+def test_what_an_interrupted_load_left_is_in_nobodys_way() -> None:
+    table = MeterTable("l3conf-test")
+    peers = [Meter(peer=name, prefixes=frozenset({ip_network(f"10.{i}.0.0/16")})) for i, name in enumerate("ab")]
+    both = Meters(table="l3conf-test", devices=frozenset({"lo"}), meters=frozenset(peers))
+    table.load(both)
+    gone = counter_name("a", Flow.SENT)
+    shell("nft add map inet l3conf-test rest '{ type ipv4_addr : counter; }'")
+    shell(f"nft add element inet l3conf-test rest '{{ 10.0.0.1 : \"{gone}\" }}'")
+    one = replace(both, meters=frozenset(peers[1:]))
+    table.load(one)
+    assert table.mark() == mark(one)
+    assert gone not in table.counts()

@@ -41,10 +41,19 @@ def test_every_peer_is_counted_by_all_its_prefixes_where_cables_come_out() -> No
 
 def test_the_script_adds_and_fills_and_never_deletes_what_is_wanted() -> None:
     found = [counter_name(meter.peer, flow) for meter in METERS.meters for flow in Flow]
-    script = render(METERS, [*found, "rx-gone", "meters-old"])
+    (script,) = render(METERS, [*found, "rx-gone", "meters-old"])
     deleted = [line.split()[-1] for line in script.splitlines() if line.startswith("delete ")]
-    assert deleted == ["meters-old", "rx-gone"]
+    assert deleted == ["rx_v4_old", "rx_v6_old", "tx_v4_old", "tx_v6_old", "meters-old", "rx-gone"]
     assert all(f"add counter inet {TRAFFIC_TABLE} {name}\n" in script for name in found)
+
+
+def test_a_large_set_is_loaded_in_parts_and_counted_from_the_last_one_on() -> None:
+    many = Meter(peer="west", prefixes=frozenset(ip_network(f"10.{i // 250}.{i % 250}.0/24") for i in range(2000)))
+    scripts = render(replace(METERS, meters=frozenset({many})), ["meters-old"])
+    assert max(map(len, scripts)) < 40_000
+    assert not any("add rule" in script or "delete" in script for script in scripts[:-1])
+    assert "add counter inet submariner-traffic meters-" in scripts[-1]
+    assert sum(script.count(" : ") for script in scripts) == 2 * 2000 + 4 + 4  # elements of both ways, types of maps
 
 
 @given(st.text(min_size=1))
