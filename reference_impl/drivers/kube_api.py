@@ -34,6 +34,8 @@ _SOCKET_OPTIONS = (
 )
 """A connection whose other end is out of reach is given up after 4 s. A watch may say nothing for minutes, and one from
 an address that the node no longer has never says anything again (RFC 1122 section 4.2.3.6, RFC 5482)."""
+_KEPT = 60.0
+"""Seconds for which a connection that is not used is kept; API servers keep it for longer."""
 _NOT_FOUND = 404
 _CONFLICT = 409
 
@@ -66,7 +68,13 @@ class KubeAPI:
         if single is None:
             raise ConfigError("no current context")
         verify = verify_cluster(single.cluster, single.user or User(), single.abs_file, trust_env=False)
-        transport = httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, socket_options=_SOCKET_OPTIONS)
+        transport = httpx2.AsyncHTTPTransport(
+            verify=verify,
+            trust_env=False,
+            # What is said every 5 s needs no handshake each time, which would cost more than all that is said.
+            limits=httpx2.Limits(keepalive_expiry=_KEPT),
+            socket_options=_SOCKET_OPTIONS,
+        )
         # lightkube's overloads distinguish typed resources; ours are generic and chosen at run time.
         self._client: Any = AsyncClient(
             single,
