@@ -16,6 +16,7 @@ from reference_impl.agents.findings import Findings
 from reference_impl.agents.gateway_words import GatewayWords
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.heartbeat import Heartbeat
+from reference_impl.agents.last import Last
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from reference_impl.drivers.key_file import Key
     from reference_impl.mutants import Mutant
     from reference_impl.planner.driver_set import DriverSet
-    from reference_impl.planner.membership import Membership
+    from reference_impl.planner.membership import Membership, Refusal
     from reference_impl.planner.node import Node
     from reference_impl.state import Observed
 
@@ -100,6 +101,8 @@ class GatewayAgent:
         self._rotation = Rotation(key, broker, access.namespace) if isinstance(key, KeyRing) and rotates else None
         self._mutant = mutant
         self._hand = KernelHand(kernel, mutant)
+        self._members: Last[object, tuple[Membership, tuple[Endpoint, ...]]] = Last()
+        self._plan: Last[object, tuple[KernelState, tuple[Refusal, ...]]] = Last()
         self._loop = Loop(self.reconcile, PERIOD)
         self._exchanging = Loop(self._share, PERIOD)
         wake = self._loop.wake
@@ -108,12 +111,16 @@ class GatewayAgent:
             self._loop.wake()
             self._exchanging.wake()
 
+        def wake_all() -> None:
+            wake_both()
+            self._heartbeat.wake()
+
         self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
         self._public = PublicAddressWatch(wake)
         self._relaying = Relaying() if settings.relay and settings.drivers == (WIREGUARD_BACKEND,) else None
         self._health = HealthChecker(echo, wake)
         self._doubts = Doubts(self._hand.counts)
-        self._candidate = Candidate(member, settings.node, settings.namespace, wake_both)
+        self._candidate = Candidate(member, settings.node, settings.namespace, wake_all)
         self._nodes = Cache(member, Resource.NODE, "", wake)
         self._objects = {
             kind: Cache(member, kind, settings.namespace, wake_both) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
@@ -189,13 +196,8 @@ class GatewayAgent:
 
     async def _lead(self, local: Endpoint, drivers: DriverSet, nodes: tuple[Node, ...], observed: Observed) -> None:
         """Packets first, then words: nothing here waits for the broker."""
-        membership, _ = read_membership(
-            self._settings,
-            drivers,
-            nodes,
-            self._objects[Resource.CLUSTER].items,
-            self._objects[Resource.ENDPOINT].items,
-        )
+        asked = (drivers, nodes, self._objects[Resource.CLUSTER].items, self._objects[Resource.ENDPOINT].items)
+        membership, _ = self._members.answer(asked, lambda: read_membership(self._settings, *asked))
         peers, shown = self._find(local, membership.peers, observed)
         local, relays = self._relays(local, peers, observed)
         facts = GatewayFacts(
@@ -205,7 +207,10 @@ class GatewayAgent:
             addresses=observed.addresses,
             relays=relays,
         )
-        plan, unplanned = plan_isolated(peers, lambda some: plan_cables(replace(facts, peers=some), drivers))
+        plan, unplanned = self._plan.answer(
+            (facts, drivers),
+            lambda: plan_isolated(peers, lambda some: plan_cables(replace(facts, peers=some), drivers)),
+        )
         membership = replace(membership, refusals=(*membership.refusals, *unplanned))
         failure = await self._hand.converge(plan, observed)
         carrying = tuple(drivers.chosen(peer) for peer in relayed(shown, relays))

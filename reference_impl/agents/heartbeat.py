@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 import random
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import APIError, ConflictError, Resource
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _REFUSED = frozenset({403, 404})
 """HTTP statuses of a broker that keeps no heartbeats, or gives no rights to: members join again to get them."""
-_LOOK = 0.2
-"""Seconds until a gateway that is not active looks again whether it is."""
+_LOOK = 2.0
+"""Seconds until a gateway that is not active looks again whether it is, if nobody tells."""
 _JITTER = 0.25
 """Share by which beats vary, so that two holders of one identity cannot stay in step unseen."""
 
@@ -57,6 +58,11 @@ class Heartbeat:
         self._others = Heartbeats()
         self._shown: object = None
         self._unheard = False
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at our role at once: it may have changed."""
+        self._woken.set()
 
     @property
     def may_speak(self) -> bool:
@@ -81,7 +87,10 @@ class Heartbeat:
         while True:
             if self._role() is not Role.ACTIVE:
                 self._own, self._others = None, Heartbeats()
-                await asyncio.sleep(_LOOK)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK):
+                        await self._woken.wait()
+                self._woken.clear()
                 continue
             try:
                 await self._beat()

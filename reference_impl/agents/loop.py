@@ -7,6 +7,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.last import Last
 from reference_impl.drivers.api import APIError
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.planner.diff import diff
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
+    from reference_impl.operations import Operation
     from reference_impl.state import Count, KernelState, Observed
 
 _LOG = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class KernelHand:
     def __init__(self, kernel: Kernel, mutant: Mutant) -> None:
         self._kernel = kernel
         self._mutant = mutant
+        self._steps: Last[tuple[KernelState, Observed], tuple[Operation, ...]] = Last()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kernel")
 
     async def observe(self) -> Observed:
@@ -76,7 +79,8 @@ class KernelHand:
     async def converge(self, plan: KernelState, observed: Observed) -> str:
         """Carry out what separates plan and kernel; return failures as one text, "" if there are none."""
         plan = self._mutant.kernel(plan)
-        operations = self._mutant.operations(diff(plan, observed))
+        steps = self._steps.answer((plan, observed), lambda: diff(plan, observed))
+        operations = self._mutant.operations(steps)
         if not operations:
             return ""
         for operation in operations:

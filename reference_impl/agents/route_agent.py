@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.health import HealthChecker
+from reference_impl.agents.last import Last
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from reference_impl.drivers.echo import Echo
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
+    from reference_impl.planner.membership import Membership
+    from reference_impl.protocols.objects import Endpoint
+    from reference_impl.state import KernelState
 
 OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, devices=(NODE_DEVICE,), table=NODE_TABLE, passages=True)
 PERIOD = 2.0
@@ -38,6 +42,8 @@ class RouteAgent:
         self._settings = settings
         self._drivers = load_drivers(settings.drivers)
         self._hand = KernelHand(kernel, mutant)
+        self._members: Last[object, tuple[Membership, tuple[Endpoint, ...]]] = Last()
+        self._plan: Last[NodeFacts, KernelState] = Last()
         self._loop = Loop(self.reconcile, PERIOD)
         self._health = HealthChecker(echo, self._loop.wake)
         self._reporter = Reporter(api, Resource.ROUTE_AGENT, settings.node, settings.namespace, mutant)
@@ -63,29 +69,27 @@ class RouteAgent:
         """Make one step: observe, plan, diff, apply, report."""
         nodes = read_nodes(self._nodes.items)
         own_id = self._settings.cluster.cluster_id
-        membership, endpoints = read_membership(
-            self._settings, self._drivers, nodes, self._clusters.items, self._endpoints.items
-        )
+        asked = (self._drivers, nodes, self._clusters.items, self._endpoints.items)
+        membership, endpoints = self._members.answer(asked, lambda: read_membership(self._settings, *asked))
         here = next((node for node in nodes if node.name == self._settings.node), None)
         if here is None:
             return
         gateway = local_gateway(own_id, endpoints)
         observed = await self._hand.observe()
-        plan = plan_node(
-            NodeFacts(
-                own=self._settings.cluster,
-                node=here,
-                others=tuple(node for node in nodes if node is not here),
-                gateway=gateway.private_ip if gateway else None,
-                known=membership.known,
-                reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
-                addresses=observed.addresses,
-                guards=observed.guards,
-                outer=tuple(address for peer in membership.peers for address in outer_addresses(peer)),
-                cable_devices=self._drivers.devices,
-                cable_overhead=self._drivers.overhead[here.underlay.version],
-            )
+        facts = NodeFacts(
+            own=self._settings.cluster,
+            node=here,
+            others=tuple(node for node in nodes if node is not here),
+            gateway=gateway.private_ip if gateway else None,
+            known=membership.known,
+            reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
+            addresses=observed.addresses,
+            guards=observed.guards,
+            outer=tuple(address for peer in membership.peers for address in outer_addresses(peer)),
+            cable_devices=self._drivers.devices,
+            cable_overhead=self._drivers.overhead[here.underlay.version],
         )
+        plan = self._plan.answer(facts, lambda: plan_node(facts))
         failure = await self._hand.converge(plan, observed)
         self._health.watch(membership.peers, self._settings.cluster.versions)
         await self._reporter.report(route_agent_status(version=VERSION, peers=self._health.reports(), failure=failure))

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from reference_impl.agents.last import Last
+
+
+def test_the_same_question_is_worked_out_once_and_another_one_anew() -> None:
+    worked: list[int] = []
+    last: Last[int, int] = Last()
+
+    def work_out(number: int) -> int:
+        worked.append(number)
+        return -number
+
+    def ask(number: int) -> int:
+        return last.answer(number, lambda: work_out(number))
+
+    assert [ask(1), ask(1), ask(2), ask(1)] == [-1, -1, -2, -1]
+    assert worked == [1, 2, 1]
+
+
+def test_a_question_that_fails_is_asked_again() -> None:
+    last: Last[int, int] = Last()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            last.answer(1, lambda: 1 // 0)
+    assert last.answer(1, lambda: 5) == 5
