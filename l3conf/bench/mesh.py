@@ -1,7 +1,7 @@
 """``l3conf bench mesh``: a member joins a set of ten; who loses what, when is the mesh full, and what does rest cost.
 
-While the eleventh cluster joins, each of the ten sends a numbered flow of 100 Hz to the next. Then the full mesh is
-left alone for a while: what is written to the APIs, and what processor time and memory agents use.
+The ten are left alone for a while first: what is written to the APIs, and what processor time and memory agents use.
+While the eleventh cluster joins, each of the ten sends a numbered flow of 100 Hz to the next.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def _measure(implementation: Implementation, seconds: int) -> dict[str, Any]:
         pods = {cluster.name: members.pods(cluster.name)[0] for cluster in topology.clusters}
         members.await_packets(permutations([pods[name] for name in ten], 2))
         formed = time.monotonic() - began
+        rest = _rest(members, seconds)
         flows = [flow(pods[one], pods[other]) for one, other in zip(ten, [*ten[1:], ten[0]], strict=True)]
         with members.lab.flows(flows) as read:
             time.sleep(CONTROL)
@@ -93,7 +94,7 @@ def _measure(implementation: Implementation, seconds: int) -> dict[str, Any]:
                 "longest_outage_seconds": round(max(one.longest_outage for one in judged), 3),
                 "holds": full <= 10.0 and not _lost(judged),  # noqa: PLR2004 - the bar
             },
-            "rest": _rest(members, seconds),
+            "rest": rest,
         }
 
 

@@ -59,7 +59,7 @@ _IFA_F_NODAD = 2
 _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 
 
-TRUST = 30.0
+TRUST = 60.0
 """Seconds after which everything is looked at, news or not."""
 
 

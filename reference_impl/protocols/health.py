@@ -26,7 +26,7 @@ class Health(enum.Enum):
 class HealthTimings:
     """Times of the health check, in seconds."""
 
-    interval: float = 0.5
+    interval: float = 0.65
     """Between requests to a peer."""
     first_interval: float = 0.1
     """The same until the first answer: a new cable should be seen to work at once."""
@@ -35,7 +35,7 @@ class HealthTimings:
     slack: float = 0.1
     """How much earlier a request may leave, so that those to many peers leave, and are answered, together."""
     silence: float = 2.0
-    """Without an answer for this long a peer is lost: four requests, so that one lost packet is no alarm."""
+    """Without an answer for this long a peer is lost: three requests, so that one lost packet is no alarm."""
 
 
 @dataclass(slots=True)
