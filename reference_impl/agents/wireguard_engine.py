@@ -18,6 +18,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.processes import end_process
+from reference_impl.drivers.foreign_sockets import let_fragment
 from reference_impl.drivers.wireguard import SOCKET_DIRECTORY, kernel_has_wireguard
 from reference_impl.names import WIREGUARD_DEVICE
 
@@ -28,6 +29,8 @@ _LOG = logging.getLogger(__name__)
 PROGRAM = "wireguard-go"
 RETRY = 1.0
 """Seconds between the end of the process and its next start."""
+LOOK = 1.0
+"""Seconds between two looks at the process's sockets."""
 
 
 async def run(program: str = PROGRAM, device: str = WIREGUARD_DEVICE, directory: Path = SOCKET_DIRECTORY) -> None:
@@ -47,8 +50,25 @@ async def _run_once(program: str, device: str, directory: Path) -> None:
     environ = {**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"}
     process = await asyncio.create_subprocess_exec(program, device, env=environ)
     _LOG.info("%s started for device %s", program, device)
+    fragmenting = asyncio.ensure_future(_keep_fragmenting(process.pid))
     try:
         _LOG.error("%s ended with %d", program, await process.wait())
     finally:
+        fragmenting.cancel()
+        await asyncio.gather(fragmenting, return_exceptions=True)
         await end_process(process)
         (directory / f"{device}.sock").unlink(missing_ok=True)
+
+
+async def _keep_fragmenting(pid: int) -> None:
+    """Let tunnel packets be fragmented, as the kernel's WireGuard does; the process's sockets forbid it (L3-F8).
+
+    They are opened when an agent gives the device a port, and anew with every other one.
+    """
+    while True:
+        try:
+            let_fragment(pid)
+        except OSError as error:
+            _LOG.warning("packets will be lost where small links are hidden: the sockets: %s", error.strerror)
+            return
+        await asyncio.sleep(LOOK)

@@ -19,8 +19,8 @@ _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT = 10, 23, 0
 """Of linux/in.h and linux/in6.h; the module ``socket`` lacks them."""
 
 
-def let_fragment(pid: int, port: int) -> int:
-    """Have the UDP sockets that a child has at a port send without "don't fragment"; return how many there are.
+def let_fragment(pid: int, port: int | None = None) -> int:
+    """Have the UDP sockets that a child has, at a port or at any, send without "don't fragment"; return how many.
 
     Where a link on the way is small and its router's errors are filtered, nobody is ever told of it (RFC 4821). A
     tunnel whose outer packets may be fragmented gets through all the same (RFC 4301, 8.1). ``OSError`` if they cannot
@@ -29,7 +29,8 @@ def let_fragment(pid: int, port: int) -> int:
     changed = 0
     for found in _sockets(pid):
         with closing(found):
-            if found.type == socket.SOCK_DGRAM and _port(found) == port:
+            bound = _port(found) if found.type == socket.SOCK_DGRAM else 0
+            if bound and port in {None, bound}:
                 level, option = (
                     (socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER)
                     if found.family == socket.AF_INET6

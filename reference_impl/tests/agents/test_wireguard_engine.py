@@ -76,3 +76,25 @@ def test_a_missing_program_is_said_and_looked_for_again(tmp_path: Path, caplog: 
             await task
 
     asyncio.run(later())
+
+
+def test_sockets_that_are_opened_later_may_be_fragmented_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, log = _program(tmp_path, SLEEP)
+    looked: list[int] = []
+    monkeypatch.setattr(wireguard_engine, "let_fragment", looked.append)
+    monkeypatch.setattr(wireguard_engine, "LOOK", 0.01)
+
+    async def scenario() -> None:
+        task = asyncio.ensure_future(wireguard_engine.run(program, "wg", tmp_path))
+        await _until(log, "started wg 1")
+        async with asyncio.timeout(20):
+            while len(looked) < 3:  # noqa: ASYNC110 - the engine looks by itself
+                await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+    assert len(set(looked)) == 1

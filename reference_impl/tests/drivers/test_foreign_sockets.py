@@ -7,6 +7,7 @@ import pytest
 
 from reference_impl.drivers.foreign_sockets import let_fragment
 
+BOTH = 2
 OPTIONS = {socket.AF_INET: (socket.IPPROTO_IP, 10, "127.0.0.1"), socket.AF_INET6: (socket.IPPROTO_IPV6, 23, "::1")}
 
 
@@ -32,6 +33,8 @@ def test_only_the_sockets_at_the_port_may_be_fragmented(family: socket.AddressFa
             assert let_fragment(child, tunnel.getsockname()[1]) == 1
             assert tunnel.getsockopt(level, option) == 0
             assert other.getsockopt(level, option) == before
+            assert let_fragment(child) == BOTH
+            assert other.getsockopt(level, option) == 0
         finally:
             os.close(write)
             os.waitpid(child, 0)
