@@ -144,7 +144,8 @@ class _View:
         surplus = finished
         for generation in (True, False):
             same = [pod for pod in running if self.is_new(pod) is generation]
-            surplus += sorted(same, key=_age_key)[1:]
+            # The one that stays is one that serves: the roll-out counts on it, and takes others at the same moment.
+            surplus += sorted(same, key=lambda pod: (not self.is_available(pod), _age_key(pod)))[1:]
         return surplus
 
     def rolling_update(self, settings: Mapping[str, Any]) -> tuple[list[str], list[Object]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from l3conf.emulator.controllers.cache import Key
@@ -19,9 +20,6 @@ from l3conf.emulator.controllers.pod_template import HASH_LENGTH, SAFE_ALPHABET,
 from l3conf.emulator.controllers.scheduler import choose_node
 from l3conf.emulator.controllers.selectors import matches
 from l3conf.tests.controllers.cluster import daemon_set, deployment, service
-
-if TYPE_CHECKING:
-    from random import Random
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JSON = dict[str, Any]
@@ -57,6 +55,12 @@ def made_pods(raw: list[tuple[str, bool, bool, bool]], digest: str) -> list[JSON
 
 
 @given(nodes_strategy, pods_strategy, st.integers(1, 3), st.randoms())
+@example(
+    names=["n1", "n2"],
+    raw=[("n1", True, False, False), ("n2", False, False, False), ("n2", True, False, False)],
+    budget=1,
+    random=Random(0),  # noqa: S311 - an order, no secret
+)
 def test_a_daemon_set_never_takes_more_serving_pods_than_its_budget(
     names: list[str], raw: list[tuple[str, bool, bool, bool]], budget: int, random: Random
 ) -> None:
