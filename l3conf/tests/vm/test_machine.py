@@ -27,7 +27,7 @@ from l3conf.vm.machine import (
 REQUEST = MachineRequest(
     kernel=Path("/cache/boot/vmlinuz-6.1.0-56-amd64"),
     command=("true",),
-    directory=Path("/work/tree"),
+    directory=Path("/src/tree"),
     scratch=Path("/scratch"),
 )
 
@@ -53,8 +53,8 @@ def shared_folders(request: MachineRequest) -> list[dict[str, str]]:
 
 
 def test_the_guest_writes_to_the_folder_for_results_and_to_scratch_alone() -> None:
-    with_results = replace(REQUEST, output=Path("/work/tree/out"))
-    for request, writable in ((REQUEST, []), (with_results, ["/work/tree/out"])):
+    with_results = replace(REQUEST, output=Path("/src/tree/out"))
+    for request, writable in ((REQUEST, []), (with_results, ["/src/tree/out"])):
         folders = shared_folders(request)
         assert [folder["path"] for folder in folders if "readonly" not in folder] == writable
         assert folders[0]["path"] == "/"
@@ -63,9 +63,9 @@ def test_the_guest_writes_to_the_folder_for_results_and_to_scratch_alone() -> No
 
 
 def test_results_are_mounted_above_the_command_s_own_folder() -> None:
-    lines = start_script(replace(REQUEST, output=Path("/work/tree/out"))).splitlines()
+    lines = start_script(replace(REQUEST, output=Path("/src/tree/out"))).splitlines()
     overlay = next(place for place, line in enumerate(lines) if "mount -t overlay" in line)
-    results = next(place for place, line in enumerate(lines) if line.endswith(" /work/tree/out") and "9p" in line)
+    results = next(place for place, line in enumerate(lines) if line.endswith(" /src/tree/out") and "9p" in line)
     assert overlay < results
 
 

@@ -23,7 +23,7 @@ REAL_BOOT = 540
 
 @pytest.mark.parametrize("kvm", [True, False])
 def test_virtme_understands_every_word(*, kvm: bool) -> None:
-    request = replace(REQUEST, kvm=kvm, output=Path("/work/tree/out"), console=True, memory=2048, cpus=3)
+    request = replace(REQUEST, kvm=kvm, output=Path("/src/tree/out"), console=True, memory=2048, cpus=3)
     words = machine_command(request, root=True)
     parsed = make_parser().parse_args(words[words.index("-c") + 2 :])
     assert (parsed.kimg, parsed.mods, parsed.memory, parsed.cpus) == (str(REQUEST.kernel), "auto", "2048M", "3")
