@@ -22,7 +22,7 @@ MARK = "meters-"
 _AT_ONCE = 40_000
 """Characters of a script that are one transaction in any case."""
 STRANGERS = "strangers"
-"""Name of the counter, and chain, of tunnel packets from addresses that are no peer's."""
+"""Name of the counter of tunnel packets from addresses that are no peer's."""
 PART = 500
 """Elements of a map that are added at once; one takes some 100 bytes of a message."""
 _ADDRESS_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
@@ -126,15 +126,14 @@ def _clear(meters: Meters, found: Collection[str], wanted: Iterable[str]) -> Ite
 
 
 def _strangers(meters: Meters) -> Iterable[str]:
-    """Count before any filter drops them."""
-    chain = f"inet {meters.table} {STRANGERS}"
-    yield f"add chain {chain} {{ type filter hook prerouting priority raw - 5; policy accept; }}"
-    yield f"flush chain {chain}"
+    """Count before the filter of the underlay drops them."""
+    chain = f"inet {meters.table} {Flow.RECEIVED.value}"
     for door in sorted(meters.doors, key=lambda door: door.port):
         for version, ip in _IP.items():
             known = ", ".join(sorted(str(peer) for peer in door.peers if peer.version == version))
             if known:
-                yield f"add rule {chain} udp dport {door.port} {ip} saddr != {{ {known} }} counter name {STRANGERS}"
+                known = f"{ip} saddr != {{ {known} }} fib daddr type != unicast"
+                yield f"add rule {chain} udp dport {door.port} {known} counter name {STRANGERS}"
 
 
 def _elements(meters: Meters, flow: Flow, version: int) -> list[str]:

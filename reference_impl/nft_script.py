@@ -41,5 +41,5 @@ def _render_set(item: AddressSet) -> str:
 
 def _render_chain(chain: Chain) -> str:
     rules = "".join(f"    {rule}\n" for rule in chain.rules)
-    head = f"type {chain.kind} hook {chain.hook} priority {chain.priority}; policy accept;"
-    return f"  chain {chain.name} {{\n    {head}\n{rules}  }}\n"
+    head = f"    type {chain.kind} hook {chain.hook} priority {chain.priority}; policy accept;\n" if chain.hook else ""
+    return f"  chain {chain.name} {{\n{head}{rules}  }}\n"

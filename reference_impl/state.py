@@ -164,13 +164,14 @@ class AddressSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """A base chain."""
+    """A base chain, or one that other chains of its table lead to."""
 
     name: str
-    kind: str
+    kind: str = "filter"
     """``filter`` or ``nat``."""
-    hook: str
-    priority: str
+    hook: str = ""
+    """Where the kernel enters the chain; "" where only other chains do."""
+    priority: str = "filter"
     """As nft spells it: ``raw``, ``srcnat - 10``."""
     rules: tuple[str, ...]
     """Rules in nft's own language; policy is accept."""

@@ -44,7 +44,7 @@ def believe_peers(plan: KernelState) -> KernelState:
     peers = frozenset(replace(peer, allowed=peer.allowed | {_EVERYTHING}) for peer in plan.peers)
     ruleset = plan.ruleset
     if ruleset is not None and ruleset.table == CABLE_TABLE:
-        ruleset = replace(ruleset, chains=tuple(chain for chain in ruleset.chains if chain.name != "ingress"))
+        ruleset = replace(ruleset, chains=tuple(chain for chain in ruleset.chains if chain.name != "arriving"))
     return replace(plan, peers=peers, ruleset=ruleset)
 
 

@@ -1,10 +1,13 @@
-"""The nftables rules of both agents."""
+"""The nftables rules of both agents.
+
+Each table looks at a packet that arrives in one base chain, and asks first what few packets answer with yes: entering a
+chain and looking into a set of prefixes are what costs, at every packet of every node (``l3conf bench cables``).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_network
-from itertools import product
 from typing import TYPE_CHECKING
 
 from reference_impl.names import CABLE_TABLE, NODE_DEVICE, NODE_PORT, NODE_TABLE
@@ -70,21 +73,20 @@ def node_ruleset(
             *_host_sets("outer", outer),
         ),
         chains=(
+            Chain(name="underlay", rules=_only_from("nodes", hosts)),
+            Chain(name="clamp", rules=_clamp(versions, mtu)),
+            Chain(name="spoofed", rules=(*_between_gateways(hosts, outer), "counter drop")),
+            # Before conntrack, so that what is dropped costs no entry.
             Chain(
-                name="spoofed",
-                kind="filter",
+                name="arriving",
                 hook="prerouting",
                 priority="raw",
-                rules=(*_between_gateways(hosts, outer), *_spoofed(versions, tunnels)),
+                rules=(
+                    f"udp dport {NODE_PORT} jump underlay",
+                    "tcp flags & (syn | rst) == syn jump clamp",
+                    *_spoofed(versions, tunnels),
+                ),
             ),
-            Chain(
-                name="underlay",
-                kind="filter",
-                hook="input",
-                priority="filter",
-                rules=_only_from("nodes", NODE_PORT, hosts),
-            ),
-            Chain(name="clamp", kind="filter", hook="forward", priority="mangle", rules=_clamp(versions, mtu, tunnels)),
             Chain(
                 name="source",
                 kind="nat",
@@ -123,18 +125,15 @@ def cable_ruleset(
         for index, carrier in enumerate(carriers)
         if not carrier.authenticates
     }
-    ingress = [
-        *(
-            rule
-            for version in versions
-            for owner, carrier in zip(owners, carriers, strict=True)
-            for rule in (
-                _from_others(carrier.device, owner, version, carrier.prefixes),
-                f'iifname "{carrier.device}" {_FAMILY[version]} daddr != @local_v{version} counter drop',
-            )
-        ),
-        *(f'iifname "{NODE_DEVICE}" {_FAMILY[version]} saddr @remote_v{version} counter drop' for version in versions),
-    ]
+    # Only what is for us and from a member leaves the cable: no transit, and no member's packets from a node of our
+    # own, whose only way for them is the cable.
+    arriving = {NODE_DEVICE: tuple(f"{_FAMILY[version]} saddr @remote_v{version} counter drop" for version in versions)}
+    for owner, carrier in zip(owners, carriers, strict=True):
+        arriving[carrier.device] = (
+            *_transit(carrier, transit),
+            *(rule for version in versions for rule in _from_peers(owner, version, carrier.prefixes)),
+        )
+    doors = {f"from-{device}": device for device in arriving}
     return Ruleset(
         table=CABLE_TABLE,
         sets=(
@@ -143,26 +142,14 @@ def cable_ruleset(
             *(item for name, carrier in open_ones.items() for item in _host_sets(name, carrier.peers)),
         ),
         chains=(
-            # Only what is for us and from a member leaves the cable: no transit, and no member's packets from
-            # a node of our own, whose only way for them is the cable.
+            *(Chain(name=name, rules=arriving[device]) for name, device in doors.items()),
             Chain(
-                name="ingress",
-                kind="filter",
+                name="arriving",
                 hook="prerouting",
                 priority="raw",
-                rules=(*_transit(carriers, transit), *ingress),
+                rules=(_vmap("iifname", {f'"{device}"': name for name, device in doors.items()}),),
             ),
-            Chain(
-                name="underlay",
-                kind="filter",
-                hook="input",
-                priority="filter",
-                rules=tuple(
-                    rule
-                    for name, carrier in open_ones.items()
-                    for rule in _only_from(name, carrier.port, carrier.peers)
-                ),
-            ),
+            *_underlay(open_ones),
             *_keeping_sources(anchors),
         ),
     )
@@ -181,18 +168,34 @@ def _keeping_sources(anchors: Mapping[str, frozenset[IPAddress]]) -> Iterable[Ch
         yield Chain(name="anchors", kind="nat", hook="postrouting", priority=FIRST_SOURCE_NAT, rules=rules)
 
 
-def _from_others(device: str, owner: str, version: int, prefixes: Iterable[IPNetwork]) -> str:
-    """Drop what comes out of a device and is from none of its peers."""
+def _underlay(carriers: Mapping[str, Carrier]) -> Iterable[Chain]:
+    """Take outer packets from peers only, where the cable itself does not tell who sent them."""
+    ports = {str(carrier.port): f"to-{carrier.port}" for carrier in carriers.values()}
+    if not ports:
+        return
+    for name, carrier in carriers.items():
+        yield Chain(name=ports[str(carrier.port)], rules=_only_from(name, carrier.peers))
+    yield Chain(name="underlay", hook="input", rules=(_vmap("udp dport", ports),))
+
+
+def _vmap(key: str, chains: Mapping[str, str]) -> str:
+    """Go to the chain that a packet's property names, by one look-up however many there are."""
+    return f"{key} vmap {{ {', '.join(f'{value} : goto {chain}' for value, chain in chains.items())} }}"
+
+
+def _from_peers(owner: str, version: int, prefixes: Iterable[IPNetwork]) -> tuple[str, ...]:
+    """Drop what comes out of a device and is from none of its peers, or not for us."""
     if any(prefix.version == version for prefix in prefixes):
-        return f'iifname "{device}" {_FAMILY[version]} saddr != @{owner}_v{version} counter drop'
-    return f'iifname "{device}" meta nfproto {_PROTOCOL[version]} counter drop'
+        return (
+            f"{_FAMILY[version]} saddr != @{owner}_v{version} counter drop",
+            f"{_FAMILY[version]} daddr != @local_v{version} counter drop",
+        )
+    return (f"meta nfproto {_PROTOCOL[version]} counter drop",)
 
 
-def _transit(
-    carriers: Iterable[Carrier], ways: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]]
-) -> Iterable[str]:
+def _transit(carrier: Carrier, ways: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]]) -> Iterable[str]:
     """Let pass what is relayed: out of the sender's own cable, between the prefixes of one pair."""
-    for carrier, (sources, destinations) in product(carriers, ways):
+    for sources, destinations in ways:
         if not {*sources} <= {*carrier.prefixes}:
             continue
         for version in sorted({*_versions(sources)} & {*_versions(destinations)}):
@@ -201,7 +204,7 @@ def _transit(
                 ", ".join(str(prefix) for prefix in sorted(group, key=str) if prefix.version == version)
                 for group in (sources, destinations)
             )
-            yield f'iifname "{carrier.device}" {ip} saddr {{ {here} }} {ip} daddr {{ {there} }} counter accept'
+            yield f"{ip} saddr {{ {here} }} {ip} daddr {{ {there} }} counter accept"
 
 
 def _between_gateways(nodes: Iterable[IPAddress], outer: Iterable[IPAddress]) -> tuple[str, ...]:
@@ -214,30 +217,35 @@ def _between_gateways(nodes: Iterable[IPAddress], outer: Iterable[IPAddress]) ->
 
 
 def _spoofed(versions: Iterable[int], tunnels: str) -> tuple[str, ...]:
-    """Believe a member's source only out of a tunnel (L3-B8); before conntrack, so it costs no entry."""
+    """Believe a member's source only out of a tunnel (L3-B8)."""
     return tuple(
-        f"iifname != {tunnels} {_FAMILY[version]} saddr @remote_v{version} counter drop" for version in versions
+        f"{_FAMILY[version]} saddr @remote_v{version} iifname != {tunnels} goto spoofed" for version in versions
     )
 
 
-def _only_from(name: str, port: int, hosts: Iterable[IPAddress]) -> tuple[str, ...]:
-    """Take outer packets from known hosts only; a family without hosts is closed altogether."""
+def _only_from(name: str, hosts: Iterable[IPAddress]) -> tuple[str, ...]:
+    """Take outer packets from known hosts only; a family without hosts is closed altogether.
+
+    What another host is to get is none of our business: only what is for this one, its broadcasts included.
+    """
     present = {host.version for host in hosts}
     return tuple(
-        f"udp dport {port} {_FAMILY[version]} saddr != @{name}_v{version} counter drop"
+        f"{_FAMILY[version]} saddr != @{name}_v{version} fib daddr type != unicast counter drop"
         if version in present
-        else f"meta nfproto {_PROTOCOL[version]} udp dport {port} counter drop"
+        else f"meta nfproto {_PROTOCOL[version]} fib daddr type != unicast counter drop"
         for version in (4, 6)
     )
 
 
-def _clamp(versions: Iterable[int], mtu: int, tunnels: str) -> tuple[str, ...]:
-    """Clamp both directions: each end learns from the other's SYN what fits. The kernel never raises the option."""
+def _clamp(versions: Iterable[int], mtu: int) -> tuple[str, ...]:
+    """Clamp both directions: each end learns from the other's SYN what fits. The kernel never raises the option.
+
+    What this node sends itself knows the MTU from its route.
+    """
     return tuple(
-        f"{side} {tunnels} meta nfproto {_PROTOCOL[version]} tcp flags & (syn | rst) == syn "
-        f"tcp option maxseg size set {mtu - _IP_AND_TCP_HEADERS[version]}"
+        f"{_FAMILY[version]} {end} @remote_v{version} tcp option maxseg size set {mtu - _IP_AND_TCP_HEADERS[version]}"
         for version in versions
-        for side in ("iifname", "oifname")
+        for end in ("saddr", "daddr")
     )
 
 

@@ -120,19 +120,22 @@ def test_no_common_driver_is_named_with_both_offers_and_its_prefixes_go_nowhere(
 def test_a_peer_behind_one_cable_cannot_pose_as_one_behind_another() -> None:
     state = plan(load_drivers(NAMES, key(1)), speaking(2, "vxlan"), speaking(4, *NAMES))
     assert state.ruleset is not None
-    text = render(state.ruleset)
+    (arrived,) = (chain for chain in state.ruleset.chains if chain.name == f"from-{CABLE_DEVICE}")
+    assert f'"{CABLE_DEVICE}" : goto {arrived.name}' in render(state.ruleset)
     owners = {item.name: item.prefixes for item in state.ruleset.sets}
     (weak,) = (name for name, prefixes in owners.items() if name != "remote_v4" and endpoint(2).subnets[0] in prefixes)
     assert not owners[weak] & set(endpoint(4).subnets)
-    assert f'iifname "{CABLE_DEVICE}" ip saddr != @{weak} counter drop' in text
+    assert f"ip saddr != @{weak} counter drop" in arrived.rules
 
 
 def test_only_the_cable_that_does_not_authenticate_is_filtered_by_address() -> None:
     state = plan(load_drivers(NAMES, key(1)), speaking(2, "vxlan"), speaking(4, *NAMES))
     assert state.ruleset is not None
     (underlay,) = (chain for chain in state.ruleset.chains if chain.name == "underlay")
-    assert all(rule.endswith("drop") and "udp dport 4502" in rule for rule in underlay.rules)
-    assert underlay.rules
+    assert underlay.rules == ("udp dport vmap { 4502 : goto to-4502 }",)
+    (door,) = (chain for chain in state.ruleset.chains if chain.name == "to-4502")
+    assert door.rules
+    assert all(rule.endswith("drop") for rule in door.rules)
 
 
 def test_an_offer_that_cannot_be_read_leaves_what_everybody_reads() -> None:
