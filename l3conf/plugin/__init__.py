@@ -13,9 +13,9 @@ import pytest
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Protocol
 from l3conf.oracle import Via
-from l3conf.plugin import marks
+from l3conf.plugin import fixtures, marks
 from l3conf.plugin.caller import follow_caller, tidy_up_for_caller
-from l3conf.plugin.fixtures import POOL, RUN, budgets, fresh_lab, implementation, installed_lab, lab, topology
+from l3conf.plugin.fixtures import POOL, RUN
 from l3conf.plugin.options import add_options, read_options
 from l3conf.plugin.recorder import Recorder
 from l3conf.plugin.run import EVENTS, MAIN_WORKER, Run
@@ -26,18 +26,12 @@ if TYPE_CHECKING:
     from l3conf.plugin.pool import LabPool
 
 __all__ = [
-    "budgets",
-    "fresh_lab",
-    "implementation",
-    "installed_lab",
-    "lab",
     "pytest_addoption",
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_make_parametrize_id",
     "pytest_report_header",
     "pytest_unconfigure",
-    "topology",
 ]
 
 _OPTIONS: pytest.StashKey[RunOptions] = pytest.StashKey()
@@ -51,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks and decide which part this process plays."""
+    # By itself: among this package's names a fixture gives way to the submodule of its name once that is imported.
+    config.pluginmanager.register(fixtures, "l3conf-fixtures")
     marks.declare(config)
     options = config.stash[_OPTIONS] = read_options(config)
     is_worker = hasattr(config, "workerinput")

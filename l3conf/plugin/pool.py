@@ -58,7 +58,7 @@ class LabPool:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._labs: dict[str, Stages] = {}
-        self._grounds: list[Ground] = []
+        self._grounds: dict[str, Ground] = {}
 
     def bare(self, topology: str, *, disturbed: bool) -> Lab:
         """Return a lab in which nothing of the implementation is installed, if it is used first."""
@@ -80,16 +80,27 @@ class LabPool:
         """Return the labs that stand, for evidence."""
         return [stages.bare() for stages in self._labs.values() if stages.bare.succeeded]
 
+    def retire(self, name: str) -> None:
+        """End a lab that no test will ask for again, so that its agents no longer take others' time; no error if none.
+
+        ``name``: as ``lab_name`` gives it.
+        """
+        stages, ground = self._labs.pop(name, None), self._grounds.pop(name, None)
+        try:
+            if stages is not None and stages.bare.succeeded:
+                stages.bare().close()
+        finally:
+            if ground is not None:
+                ground.close()
+
     def close(self) -> None:
         """End all labs. The first error is raised after all of them were tried."""
         errors: list[Exception] = []
-        for close in [*(lab.close for lab in self.opened()), *(ground.close for ground in self._grounds)]:
+        for name in [*self._labs]:
             try:
-                close()
+                self.retire(name)
             except Exception as error:  # noqa: BLE001 - the other labs must end all the same
                 errors.append(error)
-        self._labs.clear()
-        self._grounds.clear()
         if errors:
             raise errors[0]
 
@@ -113,7 +124,7 @@ class LabPool:
             patience=self._run.options.budgets.patience,
             progress=lambda stage: self._run.note(f"lab {name}: {stage}"),
         )
-        self._grounds.append(ground)
+        self._grounds[name] = ground
         self._run.emit(LabFacts(topology=topology.name, facts=ground.describe(), seconds=time.monotonic() - began))
         harness = Harness(
             lab=ground,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, Worker
 from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from l3conf.plugin.lab import Lab
     from l3conf.plugin.pool import LabPool
@@ -34,6 +36,8 @@ class Recorder:
         self._pool = pool
         # The causes are kept beside their evidence, so that no later exception can have the id of one of them.
         self._gathered: dict[int, tuple[BaseException, list[str]]] = {}
+        self._waiting: Counter[str] = Counter()
+        """Tests that are still to come, by lab. Every worker counts all of them: a lab's tests go to one worker."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,6 +45,7 @@ class Recorder:
         known = self._run.options.implementation is not None
         tests = arrange(items, self._run.options, config, self._run.claims.features if known else None)
         self._run.patient = frozenset(lab_of(item) for item in items if is_patient(item))
+        self._waiting = Counter(lab_of(item) for item in items if rows_of(item))
         if tests:
             self._run.emit(RunStarted(tests=tests))
             self._share_groups(config, items)
@@ -74,6 +79,16 @@ class Recorder:
                 pytest.skip(f"{UNSUPPORTED}{missing}")
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """End a lab after the last test that needs it."""
+        done = yield
+        if rows_of(item):
+            self._waiting[lab_of(item)] -= 1
+            if not self._waiting[lab_of(item)] and not self._run.options.hold and self._pool.succeeded:
+                self._end(partial(self._pool().retire, lab_of(item)))
+        return done
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -86,15 +101,18 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """End the labs and close the record."""
-        try:
-            if self._pool.succeeded:
-                self._hold()
-                self._pool().close()
-        except Exception as error:  # noqa: BLE001 - whatever it was, the record must say so
-            self._run.emit(HarnessFailed(message=f"a lab could not be ended: {error}"))
+        if self._pool.succeeded:
+            self._end(self._hold)
+            self._end(self._pool().close)
         if self._run.recording:
             self._run.emit(WorkerFinished(exit_code=int(exitstatus)))
         self._run.close()
+
+    def _end(self, end: Callable[[], None]) -> None:
+        try:
+            end()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the record must say so
+            self._run.emit(HarnessFailed(message=f"a lab could not be ended: {error}"))
 
     def _hold(self) -> None:
         """Keep the labs until Enter or Ctrl-C, if that was asked for."""

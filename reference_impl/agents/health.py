@@ -124,10 +124,11 @@ class HealthChecker:
 
     def _receive(self) -> None:
         now = _now()
+        asked = {watched.identifier: watched for watched in self._all}
         while (reply := self._echo.receive()) is not None:
-            for watched in self._all:
-                if watched.identifier == reply.identifier:
-                    watched.health.answered(reply.sequence, now)
+            watched = asked.get(reply.identifier)
+            if watched is not None:
+                watched.health.answered(reply.sequence, now)
         self._compare()
 
     def _compare(self) -> None:

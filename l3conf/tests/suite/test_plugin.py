@@ -190,6 +190,38 @@ def test_a_run_that_ended_in_order_has_no_errors_of_the_harness(
     result.stdout.fnmatch_lines(["INCOMPLETE: *", "report: *"])
 
 
+RECORDING = """
+from types import SimpleNamespace
+import l3conf.plugin.pool
+from l3conf.plugin.collection import lab_name
+
+class Pool:
+    ground = SimpleNamespace(capabilities=frozenset(), kind="paper")
+    def __init__(self, run): pass
+    def say(self, text):
+        with open("said", "a") as file:
+            print(text, file=file)
+    def connected(self, topology, *, disturbed):
+        self.say(lab_name(topology, disturbed=disturbed))
+        return self
+    def retire(self, name): self.say(f"{name} ends")
+    def close(self): self.say("rest ends")
+
+l3conf.plugin.pool.LabPool = Pool
+"""
+
+
+def test_a_lab_ends_with_the_last_test_that_needs_it(pytester: pytest.Pytester, implementation: Path) -> None:
+    text = SCENARIO.format(body="pass").replace("def test_it():", "def test_it(lab):")
+    patient = text.replace("def test_it", "@pytest.mark.patient\ndef test_it")
+    other = text.replace("two-clusters", "dual-stack")
+    files = {"test_a": patient, "test_b": text, "test_c": other, "test_d": other, "conftest": RECORDING}
+    run(pytester, implementation, "-n", "1", "--dist", "loadgroup", **files)
+    said = (pytester.path / "said").read_text(encoding="utf-8").splitlines()
+    assert sorted(said[:4]) == ["dual-stack", "dual-stack", "dual-stack ends", "two-clusters"]
+    assert said[-3:] == ["two-clusters", "two-clusters ends", "rest ends"]
+
+
 def test_a_worker_that_dies_leaves_an_error_and_no_pass(pytester: pytest.Pytester, implementation: Path) -> None:
     text = SCENARIO.format(body="import os; os._exit(9)")
     run(pytester, implementation, "-n", "1", "--dist", "loadgroup", "--max-worker-restart", "0", test_one=text)
