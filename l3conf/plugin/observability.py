@@ -70,9 +70,9 @@ class Observability:
             yield
         self.lab.run.note(f"no longer blocked: ESP {sub_tunnel:#010x} at {peer}")
 
-    def round_trip_times_agree(self, member: str, peer: str) -> None:
-        """Expect that the round-trip times which a member reports from now on are those that are measured."""
-        round_trips.await_agreement(self.lab, member, peer, since=time.time())
+    def round_trip_times_agree(self, one: str, other: str) -> None:
+        """Expect that the round-trip times which both ends report from now on are those that are measured."""
+        round_trips.await_agreement(self.lab, [(one, other), (other, one)], since=time.time())
 
     def misreported_path(self, member: str, peer: str) -> list[str]:
         """Send packets to a peer and return what its connection's entry does not report as it was seen on the WAN."""

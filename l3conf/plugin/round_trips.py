@@ -20,7 +20,7 @@ from l3conf.plugin.gateways import latest_connections
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from l3conf.model.topology import IPAddress
     from l3conf.plugin.lab import Lab
@@ -72,28 +72,35 @@ def order_faults(latency: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def await_agreement(lab: Lab, member: str, peer: str, *, since: float) -> None:
-    """Expect within ``T_stale`` that what a member reports of a peer is what is measured.
+def await_agreement(lab: Lab, pairs: Collection[tuple[str, str]], *, since: float) -> None:
+    """Expect within ``T_stale`` that what members report of peers is what is measured, for all pairs at once.
 
     ``since``: Unix seconds from which on reports count; those of the same second may be older.
     """
-    samples = Samples()
+    samples = {pair: Samples() for pair in pairs}
 
     def look() -> str | Pending:
-        said = latest_connections(lab.apis[member].items(f"{GROUP}/gateways")).get(peer)
-        latency = said.entry.get("latencyRTT") if said is not None else None
-        if said is None or not latency:
-            return Pending(f"{member} reports no latencyRTT of {peer}")
-        faults = order_faults(latency)
-        if faults:
-            raise AssertionError(f"{member} of {peer}: {'; '.join(faults)}")
-        if said.reported > since + 1:
-            samples.reported[said.reported] = seconds(latency.get("last"))
-        samples.measured += _measure(lab, member, said.entry)
-        apart = samples.difference()
-        return Pending(f"{member} of {peer}: {apart}") if apart else "round trips agree"
+        apart = [text for pair in pairs if (text := _look(lab, *pair, samples[pair], since))]
+        return Pending("; ".join(apart)) if apart else "round trips agree"
 
-    lab.harness.wait(f"{member} reports true round-trip times of {peer}", look, "T_stale")
+    told = " and ".join(f"{member} of {peer}" for member, peer in pairs)
+    lab.harness.wait(f"round-trip times are reported truly: {told}", look, "T_stale")
+
+
+def _look(lab: Lab, member: str, peer: str, samples: Samples, since: float) -> str:
+    """Take one more sample of either kind; return how far apart both are, empty if they agree."""
+    said = latest_connections(lab.apis[member].items(f"{GROUP}/gateways")).get(peer)
+    latency = said.entry.get("latencyRTT") if said is not None else None
+    if said is None or not latency:
+        return f"{member} reports no latencyRTT of {peer}"
+    faults = order_faults(latency)
+    if faults:
+        raise AssertionError(f"{member} of {peer}: {'; '.join(faults)}")
+    if said.reported > since + 1:
+        samples.reported[said.reported] = seconds(latency.get("last"))
+    samples.measured += _measure(lab, member, said.entry)
+    apart = samples.difference()
+    return f"{member} of {peer}: {apart}" if apart else ""
 
 
 def _measure(lab: Lab, member: str, entry: Mapping[str, Any]) -> Sequence[float]:
