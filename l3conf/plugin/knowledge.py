@@ -30,11 +30,10 @@ class MutualKnowledge(IdentityTrials):
         """Watch pairs without a common cable driver for ``W_steady``; return those whose status does not stay."""
         return mismatch.changes(self, self.members.joined)
 
-    def not_agreed(self) -> list[str]:
-        """Return the pairs of members that do not say the same of the connection between them."""
-        return gateways.not_agreed(
-            {member: self.apis[member].items(f"{GROUP}/gateways") for member in self.members.joined}
-        )
+    def not_agreed(self, *members: str) -> list[str]:
+        """Return the pairs of members, of these or of all, that do not both say that they are connected."""
+        asked = members or self.members.joined
+        return gateways.not_agreed({member: self.apis[member].items(f"{GROUP}/gateways") for member in asked})
 
     def not_said(self, status: Mapping[IPFamily, bool]) -> list[str]:
         """Return a line for every connection that is not reported, a family, as connected or as not connected."""

@@ -105,8 +105,15 @@ class Lab(BrokerRights):
         return watch_formation(self, member, cut)
 
     def watched(self, *clusters: str) -> StatusWatch:
-        """Return a watch over what these clusters, or all members, say while its context is open."""
-        return StatusWatch(self, clusters or self.members.joined)
+        """Return a watch over what these clusters, or all members, say while its context is open.
+
+        It begins when all of them are connected: what was disturbed before is none of its business.
+        """
+        members = clusters or self.members.joined
+        self.eventually_none(
+            "not all are connected before a watch begins", lambda: self.not_agreed(*members), within="T_recover"
+        )
+        return StatusWatch(self, members)
 
     def silenced(self, cluster: str, peer: str) -> Silence:
         """Freeze the agents of a cluster until nobody can believe its status any more, and let them go on."""

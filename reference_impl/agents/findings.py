@@ -24,8 +24,8 @@ class Findings:
     """What of the plan could not be done, "" if all was."""
     notices: tuple[str, ...] = ()
     """What an operator should know besides."""
-    lacking: Mapping[str, str] = field(default_factory=dict)
-    """By cluster id: what part of its cable is down."""
+    lacking: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """By cluster id and IP version: what part of its cable is down."""
     impostors: Mapping[str, str] = field(default_factory=dict)
     """By cluster id: how it is known that whoever is at its address does not have its key."""
     forgeries: tuple[Refusal, ...] = ()
@@ -49,7 +49,7 @@ class Findings:
         return tuple(
             replace(
                 peer,
-                lacking=self.lacking.get(name, ""),
+                lacking=self.lacking.get((name, peer.version), ""),
                 impostor=self.impostors.get(name, ""),
                 mtu=self.mtus.get(name, 0),
                 arriving=None if name in up else self.arriving.get(name),

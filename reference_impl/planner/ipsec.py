@@ -116,11 +116,13 @@ def questions(
     return frozenset(found)
 
 
-def lacking(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, str]:
-    """Say which sub-tunnels are down, by cluster id; nothing of those that are whole."""
+def lacking(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[tuple[str, int], str]:
+    """Say which sub-tunnels are down, by cluster id and IP version; nothing of those that are whole."""
     return {
-        name: f"no packets between {' nor between '.join(f'{own} and {other}' for own, other in pairs)}"
+        (name, version): f"no packets between {' nor between '.join(f'{own} and {other}' for own, other in mine)}"
         for name, pairs in sub_tunnels_down(peers, up).items()
+        for version in (4, 6)
+        if (mine := [pair for pair in pairs if pair[0].version == version])
     }
 
 

@@ -14,7 +14,7 @@ from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
-from reference_impl.planner.ipsec import IPsecCables, questions, sub_tunnels_down
+from reference_impl.planner.ipsec import IPsecCables, lacking, questions, sub_tunnels_down
 from reference_impl.planner.membership import plan_membership
 from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.state import InterfaceAddress, IPsecPeer, KernelState, Ruleset, SubTunnel
@@ -141,6 +141,15 @@ def test_one_sub_tunnel_that_is_down_is_named() -> None:
     lost = next(item for item in every if item.peer == "c3")
     assert sub_tunnels_down(wish.ike_peers, frozenset(every)) == {}
     assert sub_tunnels_down(wish.ike_peers, frozenset(every - {lost})) == {"c3": (lost.pair,)}
+
+
+def test_a_family_whose_sub_tunnels_are_up_lacks_nothing() -> None:
+    six = ip_network("fd00::/48"), ip_network("fd01::/48")
+    four = ip_network("10.1.0.0/16"), ip_network("10.2.0.0/16")
+    (ike,) = plan(peer(2)).ike_peers
+    ike = replace(ike, pairs=frozenset({six, four}))
+    up = frozenset({SubTunnel(peer="c2", pair=six)})
+    assert lacking([ike], up) == {("c2", 4): "no packets between 10.1.0.0/16 and 10.2.0.0/16"}
 
 
 def test_every_sub_tunnel_is_asked_once_by_its_health_check_or_a_question_of_its_own() -> None:
