@@ -15,7 +15,7 @@ def test_every_member_renews_a_lease_at_the_broker(lab: Lab, member: str, peer: 
     before = lab.beats_of(member)
     assert before != {}, f"the broker has no Lease of {member}"
     lab.eventually_none("a Lease is not renewed", lambda: lab.not_renewed(member, before), within="T_detect")
-    assert lab.not_seen_as("Unknown", of=member, by=[peer]) != []
+    lab.eventually_none("it is unknown", lambda: lab.seen_as("Unknown", of=member, by=[peer]), within="T_detect")
 
 
 @verifies("L3-C4")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.cluster_api import Object
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Carriers(MutualKnowledge):
     """A lab whose cables can be found and taken away."""
 

@@ -67,7 +67,7 @@ class Snapshot:
     """What, beyond the ordinary protocols, passed between the nodes of every cluster."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class FurnishedLab:
     """Clusters with a probe pod on every node."""
 
@@ -82,6 +82,10 @@ class FurnishedLab:
     """The Service over the probe pods, by cluster."""
     nodes: tuple[Node, ...]
     outsider: Outsider
+
+    def __repr__(self) -> str:
+        """Return a name: assertions that fail show what they compared, and all that a lab knows would hide it."""
+        return f"<lab {self.topology.name}>"
 
     @property
     def topology(self) -> Topology:

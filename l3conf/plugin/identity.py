@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class IdentityTrials(MemberedLab):
     """A lab whose members can be made to be somebody else."""
 
@@ -76,6 +76,14 @@ class IdentityTrials(MemberedLab):
             f"{member} has no condition {status} of {of}"
             for member in by
             if not heartbeats.said(of, self.apis[member].items(f"{GROUP}/clusters"), status)
+        ]
+
+    def seen_as(self, status: str, *, of: str, by: Sequence[str]) -> list[str]:
+        """Return the members that say of another one's Cluster a condition of this status."""
+        return [
+            f"{member} says of {of}: {kind} is {status}"
+            for member in by
+            for kind in heartbeats.said(of, self.apis[member].items(f"{GROUP}/clusters"), status)
         ]
 
     def _runs(self, cluster: str, made: list[str]) -> str | Pending:

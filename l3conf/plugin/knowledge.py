@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.gateways import Connection
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class MutualKnowledge(IdentityTrials):
     """A lab whose members are asked what they know and say of each other."""
 

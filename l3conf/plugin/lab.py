@@ -46,7 +46,7 @@ class Departure:
     """``time.monotonic`` when the leave hook had ended."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Lab(BrokerRights):
     """A cluster set under test. Made by the fixtures ``lab``, ``fresh_lab`` and ``installed_lab``."""
 

@@ -24,7 +24,7 @@ _MOST_LINES = 12
 """Lines of a finding that a message shows."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class MemberedLab(FurnishedLab):
     """A lab with members, and with what can be compared with the time before them."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.member_account import MemberAccount
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class BrokerRights(Whereabouts):
     """A lab whose members have credentials at the broker."""
 

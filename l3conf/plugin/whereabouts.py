@@ -23,7 +23,7 @@ _ENOUGH = 4
 """Recorded messages that are worth repeating: a request and a reply in both directions."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Whereabouts(Carriers):
     """A lab whose members are found at addresses."""
 
