@@ -40,9 +40,9 @@ class Connection:
     """Whether an IKE SA is being negotiated."""
     up: frozenset[Pair] = frozenset()
     held: frozenset[Pair] = frozenset()
-    """Pairs that SAs of keys before these still carry."""
+    """Pairs that SAs of keys or addresses before these still carry."""
     predecessors: tuple[str, ...] = ()
-    """Unique ids of those IKE SAs."""
+    """Unique ids of those IKE SAs that end as soon as others carry what they do."""
     place: tuple[IPAddress, int] | None = None
     """Where the peer is, as its own messages have shown."""
 
@@ -141,15 +141,21 @@ def parse_connections(peers: Mapping[str, IPsecPeer], associations: Iterable[Mes
 
 def _connection(peer: IPsecPeer, associations: Iterable[Message]) -> Connection:
     listed = tuple(associations)
-    current = [each for each in listed if _is_between(each, peer)]
-    older = [each for each in listed if not _is_between(each, peer)]
-    places = [place for each in current if _text(each.get("state")) in _STANDING and (place := _place(each))]
+    of_these_keys = [each for each in listed if _is_between(each, peer)]
+    current = [each for each in of_these_keys if not _is_elsewhere(each, peer)]
+    up = frozenset(pair for each in current for pair in _carried(each))
+    older = [each for each in listed if each not in current]
+    # One that goes elsewhere ends when its successor is whole, and no sooner: where we were sent may be no way for it.
+    ended = [each for each in older if each not in of_these_keys or up >= peer.pairs]
+    places = [
+        place for each in current or of_these_keys if _text(each.get("state")) in _STANDING and (place := _place(each))
+    ]
     return Connection(
         peer=peer,
         under_way=any(_text(each.get("state")) in _UNDER_WAY for each in current),
-        up=frozenset(pair for each in current for pair in _carried(each)),
+        up=up,
         held=frozenset(pair for each in older for pair in _carried(each)),
-        predecessors=tuple(sorted(_text(each.get("uniqueid")) for each in older)),
+        predecessors=tuple(sorted(_text(each.get("uniqueid")) for each in ended)),
         place=places[-1] if places else None,
     )
 
@@ -208,6 +214,15 @@ def _is_between(association: Message, peer: IPsecPeer) -> bool:
     """Say whether an IKE SA is one of these two keys. Before it is authenticated, the other end has no name yet."""
     ends = (("local-id", peer.own_key), ("remote-id", peer.public_key))
     return all(_text(association.get(field)) in ("", _UNKNOWN, _colons(key)) for field, key in ends)
+
+
+def _is_elsewhere(association: Message, peer: IPsecPeer) -> bool:
+    """Say whether an IKE SA of our own making goes to another address than the one found since (L3-I6).
+
+    Of one that the peer made, the address is where a NAT may have put it: nothing follows from that.
+    """
+    place = _place(association)
+    return _text(association.get("initiator")) == "yes" and place is not None and place[0] != peer.remote[0]
 
 
 def _carried(association: Message) -> Iterable[Pair]:

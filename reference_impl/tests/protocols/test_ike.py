@@ -137,6 +137,20 @@ def test_where_the_peer_is_shows_in_an_sa_that_stands() -> None:
     assert connection.place is None
 
 
+def test_an_sa_of_our_making_that_goes_elsewhere_ends_when_its_successor_is_whole() -> None:
+    public = {"remote-host": b"192.0.2.10", "remote-port": b"4500", "initiator": b"yes"}
+    private = {**public, "remote-host": b"172.16.2.10", "uniqueid": b"9"}
+    old, new = ({**association(*PAIRS)["west"], **each} for each in (public, private))
+    (connection,) = parse_connections({"west": PEER}, [{"west": old}])
+    assert (connection.down, connection.held) == (tuple(sorted(PAIRS, key=str)), frozenset(PAIRS))
+    assert (connection.predecessors, connection.place) == ((), (ip_address("192.0.2.10"), 4500))
+    (connection,) = parse_connections({"west": PEER}, [{"west": old}, {"west": new}])
+    assert (connection.predecessors, connection.place) == (("7",), (ip_address("172.16.2.10"), 4500))
+    assert connection.down == ()
+    (connection,) = parse_connections({"west": PEER}, [{"west": {**old, "initiator": b"no"}}])
+    assert (connection.down, connection.predecessors) == ((), ()), "a NAT may have put the caller there"
+
+
 REPLACED = Connection(peer=PEER, held=frozenset(PAIRS), predecessors=("7",))
 WHOLE = replace(REPLACED, up=frozenset(PAIRS))
 
