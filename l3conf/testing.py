@@ -9,6 +9,7 @@ from l3conf.model.faults import AddressChange, Delay, NATRebinding, NATReboot, N
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
 from l3conf.oracle import SeenAs, Via, across_clusters, whoever_asks
+from l3conf.plugin.connection_policies import EVERYBODY, clusters, connect, isolate, labelled
 from l3conf.plugin.lab import Lab
 from l3conf.plugin.marks import needs, verifies
 from l3conf.plugin.resources import undescribed
@@ -17,6 +18,7 @@ from l3conf.spec.budgets import Budgets
 
 __all__ = [
     "BAD_VALUES",
+    "EVERYBODY",
     "AddressChange",
     "BadValue",
     "Budgets",
@@ -38,8 +40,12 @@ __all__ = [
     "across_clusters",
     "addresses_of",
     "carrying",
+    "clusters",
+    "connect",
     "every",
     "icmp",
+    "isolate",
+    "labelled",
     "needs",
     "payload_of",
     "sample",

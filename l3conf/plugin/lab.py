@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from l3conf.expectations.places import NAMESPACE
 from l3conf.observation import ORDINARY, Protocol
 from l3conf.plugin import exchange
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.connection_policies import ConnectionPolicies
+from l3conf.plugin.detour import detour
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.observability import Observability
@@ -26,6 +29,8 @@ from l3conf.plugin.status_watch import StatusWatch
 from l3conf.report.events import LabFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from l3conf.model.topology import IPFamily
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
@@ -126,6 +131,25 @@ class Lab(BrokerRights):
     def underlay_lost(self, one: str, other: str, window: str) -> Outage:
         """Cut both directions between two clusters for a window of the table, and return the two timelines."""
         return watch_loss(self, one, other, self.harness.budgets.get(window))
+
+    @property
+    def policies(self) -> ConnectionPolicies:
+        """ClusterConnectionPolicies at the broker."""
+        return ConnectionPolicies(self)
+
+    @contextmanager
+    def detour(self, member: str, *, to: str, through: str) -> Iterator[None]:
+        """Send what a member's nodes have for one cluster the way to another while the context is open."""
+        target = self.topology.cluster(to)
+        with ExitStack() as stack:
+            for node in self.nodes:
+                if node.site.cluster == member:
+                    for prefix in target.pod_cidrs:
+                        there = self.pods.of(through)[0]
+                        via = next(one for one in there.addresses if one.version == prefix.version)
+                        stack.enter_context(detour(self.ground, node, prefix, via))
+            self.run.note(f"{member} sends what is for {to} to {through}")
+            yield
 
     def phantoms(self) -> Phantoms:
         """Return a context in which members that do not exist may join and leave at the broker."""

@@ -36,6 +36,8 @@ class Cache:
         self._items: dict[str, Object] = {}
         self.problem = ""
         """Why the API cannot be read now; "" while it can."""
+        self.refused = 0
+        """HTTP status with which the API refused the last list; 0 if it did not."""
         self.synced = asyncio.Event()
         """Set once everything was listed: before that, absence means nothing."""
 
@@ -57,15 +59,22 @@ class Cache:
                 async with asyncio.timeout(RELIST):
                     version = await self._list()
                     listed, delay = True, FIRST_RETRY
+                    self.refused = 0
                     self._tell("")
                     await self._watch(version)
             except TimeoutError:
                 self._tell("" if listed else f"no answer within {RELIST:g} s")
             except APIError as error:
+                self._refuse(0 if listed else error.code)
                 self._tell("" if listed else str(error))
                 _LOG.warning("%s, trying again in %.1f s", error, delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LAST_RETRY)
+
+    def _refuse(self, code: int) -> None:
+        if code != self.refused:
+            self.refused = code
+            self._changed()
 
     def _tell(self, problem: str) -> None:
         """Remember what is wrong, and wake whoever reports it. A watch that broke is no problem: a list follows."""

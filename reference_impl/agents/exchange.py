@@ -7,8 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
+from reference_impl.agents.last import Last
 from reference_impl.drivers.api import API, APIError, ConflictError, NotFoundError, Resource
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
+from reference_impl.planner.connections import decide_all
 from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange
 from reference_impl.planner.membership import Refusal
 
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 
     from reference_impl.agents.settings import BrokerAccess, Settings
     from reference_impl.mutants import Mutant
+    from reference_impl.protocols.policy import Decision
 
 _LOG = logging.getLogger(__name__)
+_ABSENT = frozenset({403, 404})
 _REFUSED = frozenset({400, 403, 422})
 """HTTP statuses that are about the object, not about the server."""
 KINDS = (Resource.CLUSTER, Resource.ENDPOINT)
@@ -42,6 +46,8 @@ class Exchange:
         self._member = member
         self._mutant = mutant
         self._broker = {kind: Cache(apis[Side.BROKER], kind, access.namespace, changed) for kind in KINDS}
+        self._policies = Cache(apis[Side.BROKER], Resource.CONNECTION_POLICY, access.namespace, changed)
+        self._decisions: Last[object, Mapping[str, Decision]] = Last()
 
     @property
     def problem(self) -> str:
@@ -51,7 +57,7 @@ class Exchange:
     async def run(self) -> None:
         """Keep the broker's side in view until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for cache in self._broker.values():
+            for cache in (*self._broker.values(), self._policies):
                 tasks.create_task(cache.run())
 
     @property
@@ -64,16 +70,25 @@ class Exchange:
         )
 
     async def step(self) -> None:
-        """Write what separates the two sides; nothing until all of the broker's objects were seen."""
-        if not all(cache.synced.is_set() for cache in self._broker.values()):
+        """Write what separates the two sides; nothing until all of the broker's objects were seen.
+
+        Policies too: what they forbid is never delivered, not for a moment either. A broker that knows no policies, or
+        lets this member read none, has none.
+        """
+        known = self._policies.synced.is_set() or self._policies.refused in _ABSENT
+        if not (known and all(cache.synced.is_set() for cache in self._broker.values())):
             return
+        own_id = self._settings.cluster.cluster_id
+        asked = (own_id, self._broker[Resource.CLUSTER].items, self._policies.items)
+        decisions = self._decisions.answer(asked, lambda: decide_all(*asked))
         for kind in KINDS:
             facts = ExchangeFacts(
-                own_id=self._settings.cluster.cluster_id,
+                own_id=own_id,
                 member_namespace=self._settings.namespace,
                 broker_namespace=self._access.namespace,
                 member=self._member[kind].items,
                 broker=self._mutant.received(self._broker[kind].items),
+                decisions=self._mutant.decisions(decisions),
             )
             for write in self._mutant.writes(plan_exchange(facts)):
                 await self._write(kind, write)

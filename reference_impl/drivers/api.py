@@ -18,6 +18,7 @@ class Resource(enum.Enum):
     ENDPOINT = ("submariner.io", "v1", "Endpoint", "endpoints", True)
     GATEWAY = ("submariner.io", "v1", "Gateway", "gateways", True)
     ROUTE_AGENT = ("submariner.io", "v1", "RouteAgent", "routeagents", True)
+    CONNECTION_POLICY = ("l3conf.io", "v1alpha1", "ClusterConnectionPolicy", "clusterconnectionpolicies", True)
     LEASE = ("coordination.k8s.io", "v1", "Lease", "leases", True)
     NODE = ("", "v1", "Node", "nodes", False)
     NAMESPACE = ("", "v1", "Namespace", "namespaces", False)

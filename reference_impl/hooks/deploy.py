@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from reference_impl.hooks.cluster import connect
-from reference_impl.hooks.manifests import IDENTITY, load
+from reference_impl.hooks.manifests import IDENTITY, POLICIES, load
 from reference_impl.hooks.properties import install_kind
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ async def deploy(request: HookRequest) -> Object:
         _install(member.name, member.kubeconfig, ("crds", "member/namespace.yaml", "member/rbac.yaml"))
         for member in request.members
     ]
-    broker = _install("broker", request.broker.kubeconfig, ("crds", "broker/namespace.yaml", IDENTITY))
+    broker = _install("broker", request.broker.kubeconfig, ("crds", POLICIES, "broker/namespace.yaml", IDENTITY))
     await asyncio.gather(broker, *members)
     return {}
 

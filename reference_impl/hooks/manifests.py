@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 IDENTITY = "broker/identity.yaml"
 """Binds what members write at the broker to who they are."""
+POLICIES = "broker/connection-policies.yaml"
+"""The kind by which the broker's administrator says who connects."""
 _DIRECTORY = Path(__file__).parent.parent / "manifests"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where PyYAML has it: the CRDs alone take the Python one a third of a second."""

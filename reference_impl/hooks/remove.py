@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.api import Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.leave import take_out
-from reference_impl.hooks.manifests import IDENTITY, load
+from reference_impl.hooks.manifests import IDENTITY, POLICIES, load
 from reference_impl.hooks.properties import remove_kind
 from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
 
@@ -31,7 +31,7 @@ async def remove(request: HookRequest) -> Object:
         for member in request.members
     ]
     await asyncio.gather(
-        _uninstall("broker", request.broker.kubeconfig, BROKER_NAMESPACE, (IDENTITY,)), *uninstallations
+        _uninstall("broker", request.broker.kubeconfig, BROKER_NAMESPACE, (POLICIES, IDENTITY)), *uninstallations
     )
     unclean = {
         member.name: outcome["nodesNotCleaned"]

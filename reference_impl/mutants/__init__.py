@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reference_impl.operations import Operation
     from reference_impl.planner.exchange import Write
     from reference_impl.protocols.objects import Endpoint
+    from reference_impl.protocols.policy import Decision
     from reference_impl.state import IPAddress, KernelState
 
 VARIABLE = "REFERENCE_IMPL_MUTANT"
@@ -53,6 +54,8 @@ class Mutant:
     """The conditions of a member about to be written."""
     received: Callable[[tuple[Object, ...]], tuple[Object, ...]] = _same
     """What the broker holds, before it is judged."""
+    decisions: Callable[[Mapping[str, Decision]], Mapping[str, Decision]] = _same
+    """What connection policies say of pairs, before the exchange goes by it."""
     writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
     """What the exchange with the broker is about to write."""
     manifests: Callable[[list[Object]], list[Object]] = _same

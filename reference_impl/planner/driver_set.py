@@ -137,6 +137,15 @@ class DriverSet:
         return replace(peer, backend=driver.backend, port=port, way=way)
 
 
+def only(peer: Endpoint, backend: str) -> Endpoint:
+    """Return an Endpoint as if it offered one driver alone; one that does not offer it is offered by none."""
+    offered = {name: port for name, port in _offer(peer).items() if name == backend}
+    parameters = frozenset(entry for entry in peer.parameters if entry[0] != CABLE_DRIVERS)
+    return replace(
+        peer, backend=backend if offered else "none", port=offered.get(backend, peer.port), parameters=parameters
+    )
+
+
 def _offer(peer: Endpoint) -> Mapping[str, int]:
     """Return what a peer speaks and on which ports, most preferred first. What cannot be read is not offered."""
     offered: dict[str, int] = {}

@@ -1,5 +1,8 @@
 """What travels through the broker: own Clusters and Endpoints up, the other members' down.
 
+Of clusters with which connection policies do not connect this one no Endpoint comes down, so that neither address nor
+key of theirs is learnt (L3-J7); their Cluster does, and says why.
+
 Only metadata that names the origin and the whole ``spec`` travel, unread: fields that this version does not
 know pass through and are not erased on the way (L3-L4).
 """
@@ -7,10 +10,11 @@ know pass through and are not erased on the way (L3-L4).
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL
+from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL, PAIR_DRIVER, PAIR_POLICY
+from reference_impl.protocols.policy import CONNECTED, Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,21 +57,29 @@ class ExchangeFacts:
     """Everything in the member's namespace: own objects without the label, others' with it."""
     broker: tuple[Object, ...]
     """Everything in the broker's namespace."""
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    """What connection policies say of the pair with each other member; what is not there connects."""
 
 
 def plan_exchange(facts: ExchangeFacts) -> tuple[Write, ...]:
     """Plan the writes that make both sides agree; none if they do."""
     own = [obj for obj in facts.member if not _owner(obj)]
-    foreign = [obj for obj in facts.broker if _owner(obj) != facts.own_id and is_genuine(obj)]
+    there = {_name(obj): _labels(obj) for obj in facts.broker if _owner(obj) == facts.own_id}
+    foreign = [
+        obj
+        for obj in facts.broker
+        if _owner(obj) != facts.own_id and is_genuine(obj) and (_decision(obj, facts).connects or _is_cluster(obj))
+    ]
     return (
         *_mirror(
             Side.BROKER,
-            [_copy(obj, facts.broker_namespace, _stamp(obj, facts)) for obj in own],
+            # Labels that the broker's administrator gave, for connection policies to select by, stay.
+            [_copy(obj, facts.broker_namespace, {**there.get(_name(obj), {}), **_stamp(obj, facts)}) for obj in own],
             [obj for obj in facts.broker if _owner(obj) == facts.own_id],
         ),
         *_mirror(
             Side.MEMBER,
-            [_dated(_copy(obj, facts.member_namespace, _labels(obj)), obj) for obj in foreign],
+            [_noted(_copy(obj, facts.member_namespace, _labels(obj)), obj, _decision(obj, facts)) for obj in foreign],
             [obj for obj in facts.member if _owner(obj)],
         ),
     )
@@ -104,7 +116,7 @@ def _mirror(side: Side, wanted: Sequence[Object], actual: Iterable[Object]) -> I
         found = existing.pop(_name(obj), None)
         if found is None:
             yield Write(side, WriteVerb.CREATE, obj)
-        elif found.get("spec") != obj["spec"] or _labels(found) != _labels(obj) or _date(found) != _date(obj):
+        elif found.get("spec") != obj["spec"] or _labels(found) != _labels(obj) or _notes(found) != _notes(obj):
             version = found["metadata"].get("resourceVersion")
             yield Write(side, WriteVerb.REPLACE, {**obj, "metadata": {**obj["metadata"], "resourceVersion": version}})
     for ghost in existing.values():
@@ -121,17 +133,35 @@ def _copy(obj: Object, namespace: str, labels: dict[str, str]) -> Object:
 
 
 def _stamp(obj: Object, facts: ExchangeFacts) -> dict[str, str]:
-    return {**_labels(obj), CLUSTER_ID_LABEL: facts.own_id, ORIGIN_LABEL: facts.member_namespace}
+    # What a Cluster is called is its administrator's at the broker to say, not its own.
+    own = {} if _is_cluster(obj) else _labels(obj)
+    return {**own, CLUSTER_ID_LABEL: facts.own_id, ORIGIN_LABEL: facts.member_namespace}
 
 
-def _dated(copy: Object, original: Mapping[str, Any]) -> Object:
-    """Say in a copy when its original was made: who came first is the same for all members, whenever they joined."""
-    created = str(original["metadata"].get("creationTimestamp") or "")
-    return {**copy, "metadata": {**copy["metadata"], "annotations": {CREATED: created}}} if created else copy
+def _noted(copy: Object, original: Mapping[str, Any], decision: Decision) -> Object:
+    """Say in a copy when its original was made, and whether the pair may connect.
+
+    Who came first is so the same for all members, whenever they joined.
+    """
+    notes = {CREATED: str(original["metadata"].get("creationTimestamp") or "")}
+    if _is_cluster(original):
+        notes[PAIR_POLICY] = "" if decision.connects else f"{decision.reason}: {decision.message}"
+        notes[PAIR_DRIVER] = decision.cable_driver
+    written = {name: text for name, text in notes.items() if text}
+    return {**copy, "metadata": {**copy["metadata"], "annotations": written}} if written else copy
 
 
-def _date(obj: Mapping[str, Any]) -> str:
-    return str((obj["metadata"].get("annotations") or {}).get(CREATED) or "")
+def _notes(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    annotations = obj["metadata"].get("annotations") or {}
+    return {name: str(annotations[name]) for name in (CREATED, PAIR_POLICY, PAIR_DRIVER) if annotations.get(name)}
+
+
+def _decision(obj: Mapping[str, Any], facts: ExchangeFacts) -> Decision:
+    return facts.decisions.get(_owner(obj), CONNECTED)
+
+
+def _is_cluster(obj: Mapping[str, Any]) -> bool:
+    return obj.get("kind") == "Cluster"
 
 
 def _labels(obj: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from reference_impl.planner.claims import Claims
+from reference_impl.planner.driver_set import only
 from reference_impl.planner.skew import AGENT_VERSION, skew
 from reference_impl.version import VERSION
 
@@ -26,7 +27,7 @@ class Refusal:
     cluster_id: str
     reason: str
     """CamelCase, as in a condition: ``OverlappingCIDR``, ``IPFamilyMismatch``,
-    ``DriverMismatch``, ``IdentityConflict``, ``Malformed``."""
+    ``DriverMismatch``, ``IdentityConflict``, ``Malformed``, ``Isolated``, ``Conflicted``."""
     message: str
     endpoint: Endpoint | None = None
 
@@ -57,9 +58,19 @@ def plan_membership(
     member must not disconnect the others. One that only lacks a common driver keeps its prefixes: nothing for it may
     leave by another way. ``underlay`` holds the addresses of our own nodes and of the broker, and accepted members'
     gateways join them: a member that claims one of these would cut others off, not itself.
+
+    Members that connection policies do not connect with this one are no peers, whatever Endpoints there are. They
+    claim last, and without dispute: clusters that never meet may have the same ranges.
     """
-    members = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
-    newest = _newest(endpoints, own.cluster_id)
+    listed = {cluster.cluster_id: cluster for cluster in clusters if cluster.cluster_id != own.cluster_id}
+    isolated = {name: cluster for name, cluster in listed.items() if cluster.isolation is not None}
+    members = {name: cluster for name, cluster in listed.items() if name not in isolated}
+    named = {name: cluster.cable_driver for name, cluster in members.items() if cluster.cable_driver}
+    newest = {
+        name: only(endpoint, named[name]) if name in named else endpoint
+        for name, endpoint in _newest(endpoints, own.cluster_id).items()
+        if name not in isolated
+    }
     claimed = Claims()
     claimed.add(own.cluster_id, own.prefixes)
     guarded = Claims()
@@ -86,6 +97,12 @@ def plan_membership(
             identities[drivers.identity(endpoint)] = cluster_id
             guarded.add(f"the gateway of {cluster_id}", map(ip_network, outer_addresses(endpoint)))
             peers.append(endpoint)
+    for cluster in sorted(isolated.values(), key=lambda each: (each.created, each.cluster_id)):
+        reason, message = cluster.isolation or ("", "")
+        refusals.append(Refusal(cluster_id=cluster.cluster_id, reason=reason, message=message))
+        if _overlap(cluster.cluster_id, cluster.prefixes, claimed, guarded, None) is None:
+            claimed.add(cluster.cluster_id, cluster.prefixes)
+            known.extend(cluster.prefixes)
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
         refusals=tuple(sorted(refusals, key=lambda refusal: refusal.cluster_id)),

@@ -9,6 +9,7 @@ from reference_impl.planner.conditions import AUTHENTICATION_FAILED, gateway_con
 from reference_impl.protocols.durations import go_duration
 from reference_impl.protocols.health import Health
 from reference_impl.protocols.objects import endpoint_spec
+from reference_impl.protocols.policy import ISOLATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,8 +76,9 @@ def gateway_status(
     """Return ``Gateway.status``; a passive gateway has no connections. Its conditions have no times yet.
 
     ``failure`` says what of the plan could not be done, ``notices`` what an operator should know besides, ``forgeries``
-    which members wrote in the name of others.
+    which members wrote in the name of others. Who is isolated on purpose is no news of a gateway: its Cluster says so.
     """
+    refusals = [refusal for refusal in refusals if refusal.reason != ISOLATED]
     connections = [_connection(peer, failure) for peer in peers] + [_refused(refusal) for refusal in refusals]
     return {
         "version": version,

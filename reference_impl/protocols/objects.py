@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.names import CREATED
+from reference_impl.names import CREATED, PAIR_DRIVER, PAIR_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +43,10 @@ class Cluster:
     service_cidrs: tuple[IPNetwork, ...]
     created: str = ""
     """``creationTimestamp`` at the broker: who claimed first."""
+    isolation: tuple[str, str] | None = None
+    """Reason (CamelCase) and message, where connection policies do not connect it with this cluster."""
+    cable_driver: str = ""
+    """The one that connection policies name for the pair; "" if none."""
 
     @property
     def prefixes(self) -> tuple[IPNetwork, ...]:
@@ -182,6 +186,8 @@ def parse_cluster(obj: Mapping[str, Any]) -> Cluster:
         pod_cidrs=_prefixes(spec.get("cluster_cidr"), "cluster_cidr"),
         service_cidrs=_prefixes(spec.get("service_cidr"), "service_cidr"),
         created=_created(obj),
+        isolation=_isolation(_annotation(obj, PAIR_POLICY)),
+        cable_driver=_annotation(obj, PAIR_DRIVER),
     )
 
 
@@ -226,14 +232,22 @@ def _text(spec: Mapping[str, Any], key: str) -> str:
     return value
 
 
+def _isolation(said: str) -> tuple[str, str] | None:
+    reason, _, message = said.partition(": ")
+    return (reason, message) if reason else None
+
+
+def _annotation(obj: Mapping[str, Any], name: str) -> str:
+    metadata = obj.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return str(annotations.get(name) or "") if isinstance(annotations, Mapping) else ""
+
+
 def _created(obj: Mapping[str, Any]) -> str:
     """Return when an object came to the broker, as its copy tells; else when it was made here."""
     metadata = obj.get("metadata")
-    if not isinstance(metadata, Mapping):
-        return ""
-    annotations = metadata.get("annotations")
-    told = annotations.get(CREATED) if isinstance(annotations, Mapping) else None
-    return str(told or metadata.get("creationTimestamp") or "")
+    made = metadata.get("creationTimestamp") if isinstance(metadata, Mapping) else None
+    return _annotation(obj, CREATED) or str(made or "")
 
 
 def _prefixes(value: object, key: str) -> tuple[IPNetwork, ...]:

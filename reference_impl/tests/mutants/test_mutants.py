@@ -20,6 +20,7 @@ from reference_impl.planner.node import plan_node
 from reference_impl.planner.relays import Relays
 from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
+from reference_impl.protocols.policy import CONFLICTED, Decision
 from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset, WireGuardLink
 from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts
 from reference_impl.tests.planner.test_wireguard import key
@@ -123,8 +124,11 @@ FORGED = ({"metadata": {"name": "x", "labels": {"submariner-io/clusterID": "c3"}
 WRITES = (
     Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Endpoint", "spec": {"backend_config": CONFIG}}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
+    Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Endpoint", "spec": {}}),
     Write(Side.MEMBER, WriteVerb.CREATE, {"kind": "Cluster", "metadata": {"annotations": {CREATED: "2026"}}}),
 )
+APART = Decision(connects=False, reason=CONFLICTED, message="p and q disagree")
+DECISIONS: tuple[dict[str, Decision], ...] = ({"a": APART, "c2": APART}, {"c2": APART}, {})
 
 
 def _differs(mutant: Mutant) -> bool:
@@ -137,6 +141,7 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.operations(_removals()) != _removals()
         or mutant.operations(REKEYED) != REKEYED
         or mutant.ways(PEERS, CLAIMED) != PEERS
+        or any(mutant.decisions(each) != each for each in DECISIONS)
         or mutant.status(STATUS) != STATUS
         or mutant.status(CONNECTED) != CONNECTED
         or mutant.status(LATER) != LATER

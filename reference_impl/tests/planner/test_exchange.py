@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL
+from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL, PAIR_POLICY
 from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange
+from reference_impl.protocols.policy import ISOLATED, Decision
 
 Objects = dict[str, dict[str, Any]]
 
@@ -30,7 +31,9 @@ def _object(name: str, labels: dict[str, str], spec: dict[str, object]) -> dict[
     }
 
 
-def _exchange(member: Objects, broker: Objects, own_id: str = "east") -> tuple[Write, ...]:
+def _exchange(
+    member: Objects, broker: Objects, own_id: str = "east", decisions: dict[str, Decision] | None = None
+) -> tuple[Write, ...]:
     return plan_exchange(
         ExchangeFacts(
             own_id=own_id,
@@ -38,6 +41,7 @@ def _exchange(member: Objects, broker: Objects, own_id: str = "east") -> tuple[W
             broker_namespace="ns",
             member=tuple(member.values()),
             broker=tuple(broker.values()),
+            decisions=decisions or {},
         )
     )
 
@@ -127,3 +131,32 @@ def test_a_copy_of_an_object_that_came_again_is_younger_though_nothing_else_chan
     (write,) = _exchange(member, broker)
     assert write.verb is WriteVerb.REPLACE
     assert write.obj["metadata"]["annotations"] == {CREATED: "2026-01-02T00:00:00Z"}
+
+
+def test_of_a_cluster_that_may_not_connect_no_endpoint_comes_and_the_one_that_is_there_goes() -> None:
+    apart = {"west": Decision(connects=False, reason=ISOLATED, message="policy p says so")}
+    broker = {"w": stamped("w", "west"), "s": stamped("s", "south")}
+    member: Objects = {}
+    _carry_out(member, broker, _exchange(member, broker))
+    assert set(member) == {"w", "s"}
+    (write,) = _exchange(member, broker, decisions=apart)
+    assert (write.side, write.verb, write.obj["metadata"]["name"]) == (Side.MEMBER, WriteVerb.DELETE, "w")
+
+
+def test_the_cluster_object_says_why_until_the_pair_may_connect_again() -> None:
+    apart = {"west": Decision(connects=False, reason=ISOLATED, message="policy p says so")}
+    west = {**stamped("west", "west"), "kind": "Cluster"}
+    member: Objects = {}
+    _carry_out(member, {"west": west}, _exchange(member, {"west": west}, decisions=apart))
+    assert member["west"]["metadata"]["annotations"] == {PAIR_POLICY: "Isolated: policy p says so"}
+    assert _exchange(member, {"west": west}, decisions=apart) == ()
+    (write,) = _exchange(member, {"west": west})
+    assert (write.verb, write.obj["metadata"].get("annotations")) == (WriteVerb.REPLACE, None)
+
+
+def test_labels_that_the_broker_s_administrator_gave_stay() -> None:
+    there = stamped("east", "east")
+    there["metadata"]["labels"] |= {"role": "hub"}
+    assert _exchange({"east": own("east")}, {"east": there}) == ()
+    (write,) = _exchange({"east": own("east", value=1)}, {"east": there})
+    assert write.obj["metadata"]["labels"]["role"] == "hub"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from reference_impl.tests.planner.facts import OWN, cluster, endpoint, endpoints
 
 if TYPE_CHECKING:
     from reference_impl.protocols.objects import Endpoint
+
+
+DRIVERS = DriverSet((VXLANCables(),))
 
 
 def plan(*members: Endpoint, clusters: tuple[int, ...] = ()):  # type: ignore[no-untyped-def] # noqa: ANN201
@@ -89,3 +93,29 @@ def test_prefixes_of_a_member_without_endpoint_are_known() -> None:
     planned = plan(clusters=(2,))
     assert planned.peers == ()
     assert set(planned.known) == set(cluster(2).prefixes)
+
+
+def test_who_may_not_connect_is_no_peer_and_its_prefixes_go_nowhere() -> None:
+    apart = replace(cluster(2), isolation=("Isolated", "policy p says so"))
+    planned = plan_membership(OWN, (), [apart, cluster(3)], [endpoint(2), endpoint(3)], drivers=DRIVERS)
+    assert [peer.cluster_id for peer in planned.peers] == ["c3"]
+    assert [(each.cluster_id, each.reason) for each in planned.refusals] == [("c2", "Isolated")]
+    assert set(apart.prefixes) <= set(planned.known)
+
+
+def test_who_may_not_connect_may_have_anybody_s_ranges() -> None:
+    twin = replace(cluster(2), isolation=("Isolated", "policy p says so"), pod_cidrs=OWN.pod_cidrs)
+    rival = replace(cluster(4), isolation=("Isolated", "policy p says so"), pod_cidrs=cluster(3).pod_cidrs)
+    planned = plan_membership(OWN, (), [twin, rival, cluster(3)], [endpoint(3)], drivers=DRIVERS)
+    assert [peer.cluster_id for peer in planned.peers] == ["c3"]
+    assert {each.reason for each in planned.refusals} == {"Isolated"}
+    assert set(planned.known) == {*cluster(3).prefixes}
+
+
+def test_a_pair_uses_the_driver_that_policies_name_or_none() -> None:
+    speaks = endpoint(2, backend="vxlan", parameters=frozenset({("cable-drivers", "vxlan:4500,wireguard:4501")}))
+    for driver, reasons in (("vxlan", []), ("wireguard", ["DriverMismatch"]), ("libreswan", ["DriverMismatch"])):
+        named = replace(cluster(2), cable_driver=driver)
+        planned = plan_membership(OWN, (), [named], [speaks], drivers=DRIVERS)
+        assert [each.reason for each in planned.refusals] == reasons
+        assert len(planned.peers) == (not reasons)
