@@ -56,8 +56,6 @@ class Heartbeat:
         self._changed = changed
         self._own: OwnHeartbeat | None = None
         self._others = Heartbeats()
-        self._renewable: Object | None = None
-        """Our Lease as we last wrote it, if the next beat may do without a look at the Leases."""
         self._shown: object = None
         self._unheard = False
         self._woken = asyncio.Event()
@@ -88,7 +86,7 @@ class Heartbeat:
         """Beat until cancelled. A broker that does not answer changes nothing: what was last known counts."""
         while True:
             if self._role() is not Role.ACTIVE:
-                self._own, self._others, self._renewable = None, Heartbeats(), None
+                self._own, self._others = None, Heartbeats()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK):
                         await self._woken.wait()
@@ -106,38 +104,20 @@ class Heartbeat:
             await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret
 
     async def _beat(self) -> None:
-        """Renew our Lease; look at everybody's at every other beat, and whenever ours is not as we left it."""
-        own = self._own or await self._introduce()
-        if not await self._renew(own):
-            await self._look(own)
-        self._own, self._unheard = own, False
-
-    async def _renew(self, own: OwnHeartbeat) -> bool:
-        """Beat without a look; False if it takes one."""
-        lease, self._renewable = self._renewable, None
-        if lease is None:
-            return False
-        try:
-            await self._write(own, lease, len(self.lives))
-        except ConflictError:
-            return False
-        return True
-
-    async def _look(self, own: OwnHeartbeat) -> None:
         leases, _ = await self._broker.list(Resource.LEASE, self._there)
         found = {str(lease["metadata"]["name"]): lease for lease in leases}
-        self._others.observe({name: _read(lease) for name, lease in found.items()}, asyncio.get_running_loop().time())
-        written = await self._write(own, found.get(self._cluster_id), len(found))
-        self._renewable = written if own.standing is Standing.HOLDING else None
-
-    async def _write(self, own: OwnHeartbeat, lease: Object | None, members: int) -> Object:
-        """Write what our Lease should say after it said this; return it as it stands then."""
         now = asyncio.get_running_loop().time()
-        wanted = own.next(_read(lease) if lease is not None else None, now, BEATS * interval(members))
+        self._others.observe({name: _read(lease) for name, lease in found.items()}, now)
+        own = self._own or await self._introduce()
+        lease = found.get(self._cluster_id)
+        duration = BEATS * interval(len(found))
+        wanted = own.next(_read(lease) if lease is not None else None, now, duration)
         obj = self._lease(lease, wanted, renewed=own.standing is Standing.HOLDING)
         if lease is None:
-            return await self._broker.create(Resource.LEASE, obj)
-        return await self._broker.replace(Resource.LEASE, obj)
+            await self._broker.create(Resource.LEASE, obj)
+        else:
+            await self._broker.replace(Resource.LEASE, obj)
+        self._own, self._unheard = own, False
 
     async def _introduce(self) -> OwnHeartbeat:
         """Say who we are: the gateway Lease in our own API has a UID that no other cluster's has."""
