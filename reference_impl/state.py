@@ -164,7 +164,10 @@ class AddressSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """A base chain, or one that other chains of its table lead to."""
+    """A base chain, or one that other chains of its table lead to.
+
+    Tables are changed in place, across versions too: a chain that changes its hook takes another name.
+    """
 
     name: str
     kind: str = "filter"

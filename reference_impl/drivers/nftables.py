@@ -1,20 +1,25 @@
-"""One nftables table through the ``nft`` program: load atomically, recognise what was loaded, remove."""
+"""One nftables table through the ``nft`` program: change without a gap, recognise what was loaded, remove."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import subprocess
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.nft_script import render
+from reference_impl.nft_script import MARK, render, render_change
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reference_impl.state import Ruleset
 
+_LOG = logging.getLogger(__name__)
 _TIMEOUT = 10.0
-_COMMENT = re.compile(r'^\s*comment "([0-9a-f]{32})"$', re.MULTILINE)
+_KINDS = ("chain", "set", "map", "counter", "quota", "limit", "flowtable", "ct", "secmark", "synproxy")
+_NAMED = re.compile(rf"^\t({'|'.join(_KINDS)}) (.+) \{{$", re.MULTILINE)
 _COUNTERS = re.compile(r"counter packets \d+ bytes \d+")
 
 
@@ -27,11 +32,30 @@ class Table:
         """Listing of the table right after we loaded or adopted it, without counters."""
 
     def load(self, ruleset: Ruleset) -> None:
-        """Replace the table in one transaction; ``KernelError`` carries nft's message."""
-        result = run_nft("-f", "-", script=render(ruleset))
-        if result.returncode:
-            raise KernelError(f"nft: {result.stderr.strip()}")
+        """Bring the table to a ruleset; ``KernelError`` carries nft's message.
+
+        What is there is changed in place, so that no packet meets a filter without its sets. A table that is not of
+        our making, or that somebody put other things into, is replaced in one transaction.
+        """
+        listing = self._list()
+        names = {kind: _names(listing, kind) for kind in _KINDS}
         self._loaded = ""
+        ours = listing is None or any(name.startswith(MARK) for name in names["chain"])
+        if ours and not any(names[kind] for kind in _KINDS if kind not in {"chain", "set"}):
+            try:
+                self._run_all(render_change(ruleset, chains=names["chain"], sets=names["set"]))
+            except KernelError as error:
+                _LOG.warning("table %s is replaced as a whole: %s", self._name, error)
+            else:
+                return
+        self._run_all([render(ruleset)])
+
+    @staticmethod
+    def _run_all(scripts: Iterable[str]) -> None:
+        for script in scripts:
+            result = run_nft("-f", "-", script=script)
+            if result.returncode:
+                raise KernelError(f"nft: {result.stderr.strip()}")
 
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
@@ -42,17 +66,28 @@ class Table:
         """Return the digest of what was loaded, "" if it was tampered with since, None if there is no table.
 
         nft prints rules in a form of its own that varies by version, so a listing is only ever compared with an
-        earlier listing: a foreign edit under an intact comment is noticed from the second look on.
+        earlier listing: a foreign edit under an intact mark is noticed from the second look on.
         """
+        text = self._list()
+        if text is None:
+            return None
+        listing = hashlib.sha256(_COUNTERS.sub("", text).encode()).hexdigest()
+        self._loaded = self._loaded or listing
+        marks = [name.removeprefix(MARK) for name in _names(text, "chain") if name.startswith(MARK)]
+        return marks[0] if len(marks) == 1 and listing == self._loaded else ""
+
+    def _list(self) -> str | None:
+        """Return the table as nft prints it; None if there is none."""
         result = run_nft("list", "table", "inet", self._name)
         if result.returncode:
             if "No such file" in result.stderr:
                 return None
             raise KernelError(f"nft: {result.stderr.strip()}")
-        listing = hashlib.sha256(_COUNTERS.sub("", result.stdout).encode()).hexdigest()
-        self._loaded = self._loaded or listing
-        comment = _COMMENT.search(result.stdout)
-        return comment.group(1) if comment and listing == self._loaded else ""
+        return result.stdout
+
+
+def _names(listing: str | None, kind: str) -> tuple[str, ...]:
+    return tuple(found[2] for found in _NAMED.finditer(listing or "") if found[1] == kind)
 
 
 def run_nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.names import CABLE_DEVICE, FLOOR_METRIC, NODE_DEVICE
-from reference_impl.nft_script import digest, render
+from reference_impl.nft_script import MARK, digest, render, render_change
 from reference_impl.planner.node import plan_node
 from reference_impl.state import Direction, Guard, HostAddress, InterfaceAddress, KernelState, RouteKind, Side
 from reference_impl.tests.planner.facts import NODES, REMOTE, REMOTE_V6, node_facts, prefixes
@@ -70,7 +70,25 @@ def test_the_script_replaces_the_table_in_one_transaction() -> None:
     ruleset = plan_node(node_facts(known=(ip_network("10.2.0.0/16"),))).ruleset
     assert ruleset is not None
     lines = render(ruleset).splitlines()
-    assert lines[:3] == ["table inet submariner { }", "delete table inet submariner", "table inet submariner {"]
+    assert lines[:3] == ["table inet submariner { }", "delete table inet submariner", "add table inet submariner"]
+
+
+def test_sets_are_there_before_rules_look_into_them_and_old_ones_go_with_their_rules() -> None:
+    one, other = (plan_node(node_facts(known=(ip_network(text),))).ruleset for text in ("10.2.0.0/16", "10.3.0.0/16"))
+    assert one is not None
+    assert other is not None
+    first = render_change(one, chains=(), sets=())
+    sets = [line.split()[4] for line in first[0].splitlines() if line.startswith("add set")]
+    chains = [*(chain.name for chain in one.chains), f"{MARK}{digest(one)}"]
+    (again,) = render_change(one, chains=chains, sets=sets)
+    assert "set inet" not in again
+    fill, switch = render_change(other, chains=chains, sets=sets)
+    (fresh,) = (line.split()[4] for line in fill.splitlines() if line.startswith("add set"))
+    assert fresh.startswith("remote_v4-")
+    assert f"@{fresh}" in switch
+    gone = [line.split()[-1] for line in switch.splitlines() if line.startswith("delete")]
+    assert gone == [f"{MARK}{digest(one)}", next(name for name in sets if name.startswith("remote_v4-"))]
+    assert not any(f"@{name}" in switch for name in gone)
 
 
 def test_a_node_that_its_plugin_gave_no_address_among_pods_takes_the_one_that_no_pod_gets() -> None:
