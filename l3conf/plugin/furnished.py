@@ -6,7 +6,6 @@ Nothing here knows of an implementation; ``l3conf.plugin.lab`` adds that.
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
 from l3conf.labs.base import Capability
-from l3conf.model.faults import AgentsFrozen, AgentsKilled, ReversePathFilter
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
@@ -28,21 +26,18 @@ from l3conf.observation import Outcome, Protocol
 from l3conf.plugin import dns, local_traffic
 from l3conf.plugin.carriage import is_carried_inside
 from l3conf.plugin.cluster_api import ClusterAPI
-from l3conf.plugin.family_block import blocked, ruleset
 from l3conf.plugin.inventory import installed_objects
-from l3conf.plugin.node_annotations import PREFIX, annotate
 from l3conf.plugin.resources import Resources
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from ipaddress import IPv4Address
 
     from l3conf.expectations import Node, Outsider, Pod, Service
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Server
     from l3conf.labs.base import Lab as Ground
-    from l3conf.model.faults import Fault
     from l3conf.model.topology import IPAddress, Topology
     from l3conf.oracle import Table
     from l3conf.plugin.inventory import Pods
@@ -224,31 +219,6 @@ class FurnishedLab:
         """Return the bytes of IP and UDP header without options."""
         return 8 + (20 if family is IPFamily.IPV4 else 40)
 
-    @contextmanager
-    def cut(self, source: str, destination: str) -> Iterator[None]:
-        """Drop everything from one site to another, this direction only, while the context is open."""
-        with self.ground.cut(source, destination):
-            self.run.note(f"cut: {source} -> {destination}")
-            yield
-        self.run.note(f"healed: {source} -> {destination}")
-
-    @contextmanager
-    def reverse_path_filter(self, mode: int) -> Iterator[None]:
-        """Set rp_filter of all links of all nodes, from outside, while the context is open."""
-        with ExitStack() as stack:
-            for node in self.nodes:
-                fault = ReversePathFilter(cluster=node.site.cluster, node=node.site.node, mode=mode)
-                stack.enter_context(self.ground.fault(fault))
-            self.run.note(f"rp_filter is {mode} on all nodes")
-            yield
-
-    def forget_neighbours(self) -> None:
-        """Make all nodes forget what they learnt of their neighbours on the LAN."""
-        for node in self.nodes:
-            code, _, err = self.ground.run(node.place, ["ip", "-6", "neigh", "flush", "nud", "all"], timeout=5.0)
-            if code != 0:
-                raise LabError(f"ip neigh flush failed: {err.strip()}", where=node.place)
-
     def owner_of(self, address: IPAddress | None) -> str:
         """Return the cluster to whose pods, Services or nodes an address belongs; "" if to none."""
         for cluster in self.topology.clusters:
@@ -257,65 +227,11 @@ class FurnishedLab:
                 return cluster.name
         return ""
 
-    @contextmanager
-    def family_blocked(self, source: str, destination: str, family: IPFamily) -> Iterator[None]:
-        """Drop one family of what one cluster's pods send to another, there, while the context is open."""
-        gateways = [node for node in self.nodes if node.site.cluster == destination and node.is_gateway]
-        with blocked(self.ground, gateways, ruleset(self.topology.cluster(source), family)):
-            self.run.note(f"blocked: {family.value} of {source} at {destination}")
-            yield
-        self.run.note(f"no longer blocked: {family.value} of {source} at {destination}")
-
-    @contextmanager
-    def without_broker(self, *members: str) -> Iterator[None]:
-        """Let nothing pass between the broker and these members, either way, while the context is open."""
-        with ExitStack() as cuts:
-            for member in members:
-                cuts.enter_context(self.cut(member, "broker"))
-                cuts.enter_context(self.cut("broker", member))
-            yield
-
-    @contextmanager
-    def agents_frozen(self, cluster: str) -> Iterator[None]:
-        """Have the agents on a cluster's gateway nodes do nothing while the context is open, as if they were dead."""
-        with ExitStack() as faults:
-            for node in self.topology.cluster(cluster).gateway_nodes:
-                faults.enter_context(self.ground.fault(AgentsFrozen(cluster=cluster, node=node.name)))
-            self.run.note(f"frozen: agents on the gateway nodes of {cluster}")
-            yield
-        self.run.note(f"thawed: agents on the gateway nodes of {cluster}")
-
-    def kill_agents(self, cluster: str) -> None:
-        """Kill the agents on every node of a cluster; its kubelets restart them."""
-        for node in self.topology.cluster(cluster).nodes:
-            with self.ground.fault(AgentsKilled(cluster=cluster, node=node.name)):
-                self.run.note(f"killed: agents on {cluster}@{node.name}")
-
-    @contextmanager
-    def fault(self, fault: Fault) -> Iterator[None]:
-        """Let a fault of the ground be in force while the context is open (``l3conf.model.faults``)."""
-        with self.ground.fault(fault):
-            self.run.note(f"begins: {fault}")
-            yield
-        self.run.note(f"over: {fault}")
-
     def idle(self, window: str) -> None:
         """Let a window of the table pass without a packet of the suite's own."""
         seconds = self.harness.budgets.get(window)
         self.run.note(f"idle for {window} = {seconds:g} s")
         self.harness.clock.sleep(seconds)
-
-    @contextmanager
-    def annotated(self, cluster: str, settings: Mapping[str, str]) -> Iterator[None]:
-        """Write settings ``gateway.submariner.io/…`` on a cluster's first gateway node while the context is open."""
-        node = self.topology.cluster(cluster).gateway_nodes[0].name
-        wanted = {PREFIX + name: value for name, value in settings.items()}
-        before = annotate(self.apis[cluster], node, wanted)
-        self.run.note(f"annotated {cluster}@{node}: {settings}")
-        try:
-            yield
-        finally:
-            annotate(self.apis[cluster], node, before)
 
     @property
     def free_wan_address(self) -> IPv4Address:

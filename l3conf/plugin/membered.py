@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.plugin import local_traffic, residue
-from l3conf.plugin.furnished import FurnishedLab
+from l3conf.plugin.disturbed import DisturbedLab
 from l3conf.plugin.inventory import installed_objects
 from l3conf.wait import Pending
 
@@ -25,7 +25,7 @@ _MOST_LINES = 12
 
 
 @dataclass(slots=True, repr=False)
-class MemberedLab(FurnishedLab):
+class MemberedLab(DisturbedLab):
     """A lab with members, and with what can be compared with the time before them."""
 
     members: Membership

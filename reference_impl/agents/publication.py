@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import ConflictError, NotFoundError, Resource
 from reference_impl.names import CLUSTER_ID_LABEL
-from reference_impl.protocols.objects import cluster_spec, endpoint_name, endpoint_spec
+from reference_impl.protocols.object_codec import cluster_spec, endpoint_spec
+from reference_impl.protocols.objects import endpoint_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reference_impl.planner.membership import Membership, Refusal, plan_membership
 from reference_impl.planner.node import Node
 from reference_impl.protocols.gateway_settings import parse_gateway_settings
-from reference_impl.protocols.objects import MalformedObjectError, parse_cluster, parse_endpoint
+from reference_impl.protocols.object_codec import MalformedObjectError, parse_cluster, parse_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

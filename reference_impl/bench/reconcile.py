@@ -31,14 +31,8 @@ from reference_impl.mutants import Mutant
 from reference_impl.names import API_GROUP, API_VERSION, BROKER_NAMESPACE, CLUSTER_ID_LABEL, MEMBER_NAMESPACE
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.vxlan import VXLANCables
-from reference_impl.protocols.objects import (
-    Cluster,
-    Endpoint,
-    cable_name,
-    cluster_spec,
-    endpoint_name,
-    endpoint_spec,
-)
+from reference_impl.protocols.object_codec import cluster_spec, endpoint_spec
+from reference_impl.protocols.objects import Cluster, Endpoint, cable_name, endpoint_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

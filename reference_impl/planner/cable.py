@@ -15,9 +15,9 @@ from reference_impl.names import (
     TRAFFIC_TABLE,
 )
 from reference_impl.planner.addresses import address_within, contains, next_hop, underlay_mtu
+from reference_impl.planner.cable_rules import Carrier, cable_ruleset
 from reference_impl.planner.node import DEFAULT_MTU
 from reference_impl.planner.relays import Relays
-from reference_impl.planner.rulesets import Carrier, cable_ruleset
 from reference_impl.planner.ways import candidates
 from reference_impl.state import (
     Door,

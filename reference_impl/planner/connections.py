@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from reference_impl.names import CLUSTER_ID_LABEL
-from reference_impl.protocols.objects import MalformedObjectError
+from reference_impl.protocols.object_codec import MalformedObjectError
 from reference_impl.protocols.policy import CONNECTED, Member, decide, member_of, parse_policy, unreadable
 
 if TYPE_CHECKING:

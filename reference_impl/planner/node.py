@@ -38,8 +38,8 @@ from reference_impl.planner.addresses import (
     tunnel_mac,
     underlay_mtu,
 )
+from reference_impl.planner.node_rules import node_ruleset
 from reference_impl.planner.passages import plan_passages
-from reference_impl.planner.rulesets import node_ruleset
 from reference_impl.protocols.gateway_settings import GatewaySettings
 from reference_impl.state import (
     Direction,

@@ -18,7 +18,7 @@ def plan_passages(guards: Iterable[Guard], devices: Collection[str], versions: C
     """Plan a rule per guard, device and side; none in chains that see no packets of these IP versions.
 
     Devices are enough to go by: only members' packets are led into our tunnels, and what leaves one with another
-    source was dropped before (``rulesets``).
+    source was dropped before (``node_rules``).
     """
     return frozenset(
         Passage(guard=guard, side=side, device=device)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED, gateway_conditions
 from reference_impl.protocols.durations import go_duration
 from reference_impl.protocols.health import Health
-from reference_impl.protocols.objects import endpoint_spec
+from reference_impl.protocols.object_codec import endpoint_spec
 from reference_impl.protocols.policy import ISOLATED
 
 if TYPE_CHECKING:

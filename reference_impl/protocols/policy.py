@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.protocols.objects import MalformedObjectError
+from reference_impl.protocols.object_codec import MalformedObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,7 +16,8 @@ from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.membership import plan_membership
 from reference_impl.planner.node import plan_node
 from reference_impl.planner.vxlan import VXLANCables
-from reference_impl.protocols.objects import Cluster, Endpoint, endpoint_spec, parse_endpoint
+from reference_impl.protocols.object_codec import endpoint_spec, parse_endpoint
+from reference_impl.protocols.objects import Cluster, Endpoint
 from reference_impl.state import InterfaceAddress, IPNetwork, RouteKind
 from reference_impl.tests.planner.facts import DUAL, NODES, OWN, endpoint, node_facts
 

@@ -14,17 +14,14 @@ from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.ipsec import IPsecCables
 from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
-from reference_impl.protocols.objects import (
-    Cluster,
-    Endpoint,
+from reference_impl.protocols.object_codec import (
     MalformedObjectError,
     cluster_spec,
-    discovery_port,
-    endpoint_name,
     endpoint_spec,
     parse_cluster,
     parse_endpoint,
 )
+from reference_impl.protocols.objects import Cluster, Endpoint, discovery_port, endpoint_name
 
 ENDPOINT = Endpoint(
     cluster_id="west",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reference_impl.names import CLUSTER_ID_LABEL
 from reference_impl.planner.connections import decide_all
-from reference_impl.protocols.objects import MalformedObjectError
+from reference_impl.protocols.object_codec import MalformedObjectError
 from reference_impl.protocols.policy import (
     CONFLICTED,
     ISOLATED,

@@ -1,0 +1,141 @@
+"""The further nftables rules of an active gateway: what comes out of cables, and out of the underlay into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_impl.names import CABLE_TABLE, NODE_DEVICE
+from reference_impl.planner.rule_parts import FAMILY, PROTOCOL, host_sets, only_from, prefix_sets, versions_of
+from reference_impl.state import Chain, Ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reference_impl.state import IPAddress, IPNetwork
+
+FIRST_SOURCE_NAT = "srcnat - 20"
+"""Priority of what must be settled before every node's source chain (``node_rules.BEFORE_SOURCE_NAT``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """One cable driver's side of the active gateway's filters."""
+
+    device: str
+    port: int
+    authenticates: bool
+    """If it does, packets may come from any address: a peer behind NAT has none of its own."""
+    prefixes: tuple[IPNetwork, ...]
+    """What its peers may send from."""
+    peers: tuple[IPAddress, ...]
+    """Their outer addresses."""
+
+
+def cable_ruleset(
+    *,
+    local: Sequence[IPNetwork],
+    remote: Sequence[IPNetwork],
+    carriers: Sequence[Carrier],
+    transit: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]] = (),
+    anchors: Mapping[str, frozenset[IPAddress]],
+) -> Ruleset:
+    """Plan the further rules of the active gateway.
+
+    ``local`` holds every own prefix a peer may address (services too), ``remote`` those of all peers. What comes out of
+    one driver's device may only be from that driver's peers: a weaker cable is no way to pose as somebody behind a
+    stronger one. ``anchors`` holds, by device, addresses of this node that keep their own when they send: each
+    sub-tunnel is asked from one of them. ``transit`` holds the prefixes from and to which this gateway relays between
+    members.
+    """
+    versions = versions_of(local, remote)
+    named = {"remote": tuple(remote)}
+    owners = ["remote"]
+    if len(carriers) > 1:
+        owners = [f"remote{index}" for index in range(len(carriers))]
+        named |= {owner: carrier.prefixes for owner, carrier in zip(owners, carriers, strict=True)}
+    open_ones = {
+        "peers" if len(carriers) == 1 else f"peers{index}": carrier
+        for index, carrier in enumerate(carriers)
+        if not carrier.authenticates
+    }
+    # Only what is for us and from a member leaves the cable: no transit, and no member's packets from a node of our
+    # own, whose only way for them is the cable.
+    arriving = {NODE_DEVICE: tuple(f"{FAMILY[version]} saddr @remote_v{version} counter drop" for version in versions)}
+    for owner, carrier in zip(owners, carriers, strict=True):
+        arriving[carrier.device] = (
+            *_transit(carrier, transit),
+            *(rule for version in versions for rule in _from_peers(owner, version, carrier.prefixes)),
+        )
+    doors = {f"from-{device}": device for device in arriving}
+    return Ruleset(
+        table=CABLE_TABLE,
+        sets=(
+            *prefix_sets("local", local, versions),
+            *(item for name, prefixes in named.items() for item in prefix_sets(name, prefixes, versions)),
+            *(item for name, carrier in open_ones.items() for item in host_sets(name, carrier.peers)),
+        ),
+        chains=(
+            *(Chain(name=name, rules=arriving[device]) for name, device in doors.items()),
+            Chain(
+                name="arriving",
+                hook="prerouting",
+                priority="raw",
+                rules=(_vmap("iifname", {f'"{device}"': name for name, device in doors.items()}),),
+            ),
+            *_underlay(open_ones),
+            *_keeping_sources(anchors),
+        ),
+    )
+
+
+def _keeping_sources(anchors: Mapping[str, frozenset[IPAddress]]) -> Iterable[Chain]:
+    """Settle the source of what this node sends from an anchor, before every node's chain takes it for the node's."""
+    rules = tuple(
+        f'oifname "{device}" {FAMILY[version]} saddr {{ {", ".join(sorted(map(str, mine)))} }} '
+        f"snat {FAMILY[version]} to {FAMILY[version]} saddr"
+        for device, addresses in sorted(anchors.items())
+        for version in sorted(FAMILY)
+        if (mine := [address for address in addresses if address.version == version])
+    )
+    if rules:
+        yield Chain(name="anchors", kind="nat", hook="postrouting", priority=FIRST_SOURCE_NAT, rules=rules)
+
+
+def _underlay(carriers: Mapping[str, Carrier]) -> Iterable[Chain]:
+    """Take outer packets from peers only, where the cable itself does not tell who sent them."""
+    ports = {str(carrier.port): f"to-{carrier.port}" for carrier in carriers.values()}
+    if not ports:
+        return
+    for name, carrier in carriers.items():
+        yield Chain(name=ports[str(carrier.port)], rules=only_from(name, carrier.peers))
+    yield Chain(name="underlay", hook="input", rules=(_vmap("udp dport", ports),))
+
+
+def _vmap(key: str, chains: Mapping[str, str]) -> str:
+    """Go to the chain that a packet's property names, by one look-up however many there are."""
+    return f"{key} vmap {{ {', '.join(f'{value} : goto {chain}' for value, chain in chains.items())} }}"
+
+
+def _from_peers(owner: str, version: int, prefixes: Iterable[IPNetwork]) -> tuple[str, ...]:
+    """Drop what comes out of a device and is from none of its peers, or not for us."""
+    if any(prefix.version == version for prefix in prefixes):
+        return (
+            f"{FAMILY[version]} saddr != @{owner}_v{version} counter drop",
+            f"{FAMILY[version]} daddr != @local_v{version} counter drop",
+        )
+    return (f"meta nfproto {PROTOCOL[version]} counter drop",)
+
+
+def _transit(carrier: Carrier, ways: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]]) -> Iterable[str]:
+    """Let pass what is relayed: out of the sender's own cable, between the prefixes of one pair."""
+    for sources, destinations in ways:
+        if not {*sources} <= {*carrier.prefixes}:
+            continue
+        for version in sorted({*versions_of(sources)} & {*versions_of(destinations)}):
+            ip = FAMILY[version]
+            here, there = (
+                ", ".join(str(prefix) for prefix in sorted(group, key=str) if prefix.version == version)
+                for group in (sources, destinations)
+            )
+            yield f"{ip} saddr {{ {here} }} {ip} daddr {{ {there} }} counter accept"
