@@ -29,7 +29,6 @@ from reference_impl.drivers.key_file import KeyRing
 from reference_impl.names import (
     CABLE_DEVICE,
     CABLE_TABLE,
-    DISCOVERY_PORT,
     GATEWAY_PROTOCOL,
     IPSEC_BACKEND,
     IPSEC_DEVICE,
@@ -42,14 +41,12 @@ from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking, questions
 from reference_impl.planner.isolation import plan_isolated
+from reference_impl.planner.own_endpoint import own_endpoint
 from reference_impl.planner.relays import Relays, relayed
-from reference_impl.planner.skew import own_parameters
 from reference_impl.planner.ways import actual
 from reference_impl.protocols.election import Role
-from reference_impl.protocols.objects import DISCOVERY_PORT as DISCOVERY_PORT_FIELD
-from reference_impl.protocols.objects import PREFERRED_SERVER, Endpoint, cable_name, discovery_port
+from reference_impl.protocols.objects import Endpoint, discovery_port
 from reference_impl.state import KernelState, Ownership
-from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from reference_impl.agents.settings import BrokerAccess, Settings
@@ -266,26 +263,12 @@ class GatewayAgent:
         return tuple(filter(None, (*here.gateway.problems, self._public.problem, discovery, self._exchange.problem)))
 
     def _endpoint(self, here: Node, drivers: DriverSet, observed: Observed) -> Endpoint:
-        cluster, said = self._settings.cluster, here.gateway
-        health = tuple(host_addresses(observed.addresses, cluster.pod_cidrs, here.pod_ranges).values())
-        public = self._public.want(said.public_ip, here.underlay.version)
-        parameters = {**own_parameters(VERSION, drivers.backend), **drivers.parameters}
-        if self._discovery is not None:
-            port = DISCOVERY_PORT if said.discovery_port is None else said.discovery_port
-            parameters[DISCOVERY_PORT_FIELD] = str(port)
-        if said.preferred_server:
-            parameters[PREFERRED_SERVER] = said.preferred_server
-        return Endpoint(
-            cluster_id=cluster.cluster_id,
-            cable_name=cable_name(cluster.cluster_id, here.underlay),
-            hostname=here.name,
-            subnets=cluster.prefixes,
-            private_ip=here.underlay,
-            public_ip=public,
-            health_check_ip=next(iter(health), None),
-            other_health_check_ips=health[1:],
-            nat_enabled=self._settings.nat_enabled or said.public_ip is not None,
-            backend=drivers.backend,
-            port=drivers.port,
-            parameters=frozenset(parameters.items()),
+        return own_endpoint(
+            self._settings.cluster,
+            here,
+            drivers,
+            health_checks=host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges),
+            public_ip=self._public.want(here.gateway.public_ip, here.underlay.version),
+            behind_nat=self._settings.nat_enabled,
+            discovers=self._discovery is not None,
         )
