@@ -39,7 +39,7 @@ layers: setup  ## import-linter contracts
 unit: witnesses setup  ## Unit and integration tests
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
-teeth: setup  ## Every mutant must be caught by its rows (a quarter of an hour)
+teeth: setup  ## Every mutant must be caught by its rows (half an hour)
 	@$(BIN)/l3conf teeth
 
 BITES := crd-ignores-host-bits clear-packets-accepted snat-at-gateway large-packets-lost residue-rules
