@@ -24,7 +24,7 @@ def test_status_names_the_path_that_packets_take(lab: Lab, member: str, peer: st
 @pytest.mark.topology("nat-one-side")
 @pytest.mark.parametrize(("member", "peer"), [("east", "west"), ("west", "east")])
 def test_status_names_the_path_through_a_nat(lab: Lab, member: str, peer: str) -> None:
-    """One end sends to a translated address, the other does not. A path that has just been learnt may not be said yet."""
+    """One end sends to a translated address, the other does not; what was just learnt may be said a moment later."""
     lab.eventually_none("the path is misreported", lambda: lab.reports.misreported_path(member, peer), within="T_fresh")
 
 
