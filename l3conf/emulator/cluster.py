@@ -15,6 +15,7 @@ from l3conf.emulator.node.context import APIAccess, ClusterDNS
 from l3conf.emulator.node.kubelet import Kubelet
 from l3conf.emulator.node.pod_access import ClusterPods
 from l3conf.emulator.node_runtime import Image
+from l3conf.emulator.policies.enforcer import PolicyEnforcer
 from l3conf.emulator.proxy.kube_proxy import KubeProxy
 from l3conf.emulator.readiness import wait_until_ready
 from l3conf.emulator.workloads.dns import IMAGE as DNS_IMAGE
@@ -78,6 +79,9 @@ class EmulatedCluster:
         known = [*images, Image(name=DNS_IMAGE, builtin=DNSWorkload(self.api))]
         self.kubelets = tuple(self._kubelet(node, known, state_directory) for node in self.nodes)
         self._proxies = tuple(KubeProxy(self.api, ground=node, cluster_cidrs=spec.pod_cidrs) for node in self.nodes)
+        self._enforcers = tuple(
+            PolicyEnforcer(self.api, ground=node, service_cidrs=spec.service_cidrs) for node in self.nodes
+        )
         pods = ClusterPods()
         pods.kubelets.update({kubelet.node: kubelet for kubelet in self.kubelets})
         self.server.pod_access = pods
@@ -105,6 +109,8 @@ class EmulatedCluster:
             kubelet.start()
         for proxy in self._proxies:
             proxy.start()
+        for enforcer in self._enforcers:
+            enforcer.start()
         for manifest in dns_manifests(self.spec.service_cidrs):
             self.create(manifest)
 

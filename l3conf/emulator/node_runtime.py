@@ -109,6 +109,9 @@ class NodeGround(Protocol):
     async def load_ruleset(self, ruleset: str) -> None:
         """Load an nftables ruleset (``nft -f`` syntax) into the node's namespace, atomically."""
 
+    async def load_pod_ruleset(self, pod_uid: str, ruleset: str) -> None:
+        """Load an nftables ruleset into a pod's own namespace, atomically."""
+
     async def forget_flows(self, family: IPFamily, is_stale: Callable[[Flow], bool]) -> None:
         """Drop remembered flows from the node's connection tracking, so that new rules apply to their next packet."""
 

@@ -46,6 +46,8 @@ class Capability(enum.Enum):
     """Kill the agents on a node, and freeze them."""
     WAN_CAPTURE = "wan-capture"
     """Capture on the wide-area network."""
+    NETWORK_POLICY = "network-policy"
+    """Network plugins that enforce NetworkPolicies."""
     SCTP = "sctp"
     """Ask and answer over SCTP, by sockets of the kernel or raw ones."""
     NODE_STATE = "node-state"

@@ -19,6 +19,7 @@ from l3conf.plugin.connection_policies import ConnectionPolicies
 from l3conf.plugin.detour import detour
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.intrusion import watch_intrusion
+from l3conf.plugin.network_policies import only_from
 from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.phantoms import Phantoms
@@ -136,6 +137,13 @@ class Lab(BrokerRights):
     def policies(self) -> ConnectionPolicies:
         """ClusterConnectionPolicies at the broker."""
         return ConnectionPolicies(self)
+
+    @contextmanager
+    def admitting(self, cluster: str, *, only: str) -> Iterator[None]:
+        """Have a NetworkPolicy let a cluster's pods hear those of one other cluster only, while the context is open."""
+        with only_from(self.apis[cluster], self.topology.cluster(only).pod_cidrs):
+            self.run.note(f"NetworkPolicy: pods of {cluster} hear those of {only} only")
+            yield
 
     @contextmanager
     def detour(self, member: str, *, to: str, through: str) -> Iterator[None]:

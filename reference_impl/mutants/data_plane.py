@@ -134,6 +134,12 @@ def masquerade_at_gateway(plan: KernelState) -> KernelState:
     return with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,), kind="nat", priority="srcnat - 20")
 
 
+def masquerade_what_arrives(plan: KernelState) -> KernelState:
+    """Give what comes out of a cable the node's own address, which NetworkPolicies always let in."""
+    rule = f'iifname "{CABLE_DEVICE}" masquerade'
+    return with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,), kind="nat", priority="srcnat - 20")
+
+
 def leave_services_to_kube_proxy(plan: KernelState) -> KernelState:
     """Settle sources on the way out only, so that kube-proxy masquerades what comes to a ClusterIP."""
     return _edit_rules(plan, "source", lambda rules: (rule for rule in rules if "saddr @remote" not in rule))

@@ -121,6 +121,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "counted-once": Mutant(metrics=counters.count_once()),
     "metrics-always-up": Mutant(metrics=counters.call_everybody_connected),
     "one-driver-offered": Mutant(writes=drivers.offer_one),
+    "network-policy-bypassed": Mutant(kernel=data_plane.masquerade_what_arrives),
     "policies-ignored": Mutant(decisions=policies.ignore),
     "policy-at-one-end": Mutant(decisions=policies.keep_at_one_end),
     "policy-one-way": Mutant(decisions=policies.read_one_way),

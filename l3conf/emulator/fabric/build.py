@@ -210,6 +210,13 @@ class Fabric:
         """Load nftables text into a namespace without holding up the event loop."""
         await asyncio.to_thread(self.load_ruleset, key, text)
 
+    async def load_pod_ruleset_async(self, uid: str, text: str) -> None:
+        """Load nftables text into a pod's namespace likewise. ``LabError`` if there is no such pod."""
+        namespace = self._pod_namespaces.get(uid)
+        if namespace is None:
+            raise LabError(f"the fabric has no pod {uid}")
+        await asyncio.to_thread(nftables.load_ruleset, namespace, text)
+
     def cut(self, source_site: str, destination_site: str) -> None:
         """Drop everything that one site sends to the other from now on, established flows too. Idempotent.
 

@@ -112,6 +112,10 @@ class EmulatedNode:
         """Load an nftables ruleset into the node's namespace, all or nothing."""
         await self._fabric.load_ruleset_async(self.key, ruleset)
 
+    async def load_pod_ruleset(self, pod_uid: str, ruleset: str) -> None:
+        """Load an nftables ruleset into a pod's namespace, all or nothing."""
+        await self._fabric.load_pod_ruleset_async(pod_uid, ruleset)
+
     async def open_connection(
         self, network: PodNetwork | None, host: IPAddress, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

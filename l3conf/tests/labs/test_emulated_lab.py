@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from l3conf.capture.pcap import read_pcap
 from l3conf.errors import LabError, LabGoneError, UserError
 from l3conf.labs.emulated import EmulatedLab
 from l3conf.observation import Outcome, Probe, Protocol
+from l3conf.plugin.cluster_api import ClusterAPI
+from l3conf.plugin.network_policies import only_from
 from l3conf.spec.files import load_topology
 
 if TYPE_CHECKING:
@@ -55,6 +58,25 @@ def address_of(lab: EmulatedLab, place: str) -> str:
     cluster, namespace, name = place.split("/")
     pods = lab.status()["clusters"][cluster]["pods"]
     return str(next(p["address"] for p in pods if (p["namespace"], p["name"]) == (namespace, name)))
+
+
+def test_a_network_policy_isolates_pods_for_as_long_as_it_is_there(lab: EmulatedLab) -> None:
+    target = ip_address(address_of(lab, pod("east", 1)))
+    probe = Probe(source=pod("east", 2), destination=target, port=7100, protocol=Protocol.TCP, timeout=0.3)
+
+    def ends_in(outcome: Outcome) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            [seen] = lab.probe([probe])
+            if seen.outcome is outcome:
+                return True
+        return False
+
+    assert ends_in(Outcome.DELIVERED)
+    with contextlib.closing(ClusterAPI("east", lab.clusters["east"].kubeconfig, timeout=PATIENCE)) as api:
+        with only_from(api, [ip_network("10.2.0.0/16")]):
+            assert ends_in(Outcome.TIMEOUT)
+        assert ends_in(Outcome.DELIVERED)
 
 
 def test_pods_of_a_cluster_reach_each_other_under_their_own_addresses(lab: EmulatedLab) -> None:

@@ -57,6 +57,7 @@ class FakeGround:
         self.processes: list[FakeProcess] = []
         self.executed: list[tuple[str, ...]] = []
         self.rulesets: list[str] = []
+        self.pod_rulesets: dict[str, str] = {}
         self.loaded = asyncio.Event()
         """Set by every ruleset; whoever waits clears it."""
         self.flows: list[Flow] = []
@@ -100,6 +101,10 @@ class FakeGround:
         process = FakeProcess(spec)
         process.end(self.executing(spec))
         return process
+
+    async def load_pod_ruleset(self, pod_uid: str, ruleset: str) -> None:
+        self.pod_rulesets[pod_uid] = ruleset
+        self.loaded.set()
 
     async def open_connection(
         self, network: PodNetwork | None, host: IPAddress, port: int

@@ -1,0 +1,1 @@
+"""NetworkPolicy (``networking.k8s.io/v1``), as network plugins enforce it."""
