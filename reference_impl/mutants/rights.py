@@ -57,11 +57,13 @@ def without_heartbeats(objects: list[Object]) -> list[Object]:
 
 
 def forget_holders(objects: list[Object]) -> list[Object]:
-    """Remember of no id which cluster holds it."""
+    """Remember of no id which cluster holds it, and let nobody beat at the broker: either would tell a second one."""
     changed = copy.deepcopy(objects)
     for obj in changed:
         if obj["kind"] == "ServiceAccount":
             obj["metadata"].get("annotations", {}).pop(HOLDER, None)
+        if obj["kind"] == "Role":
+            obj["rules"] = [rule for rule in obj.get("rules", []) if rule.get("resources") != ["leases"]]
     return changed
 
 
