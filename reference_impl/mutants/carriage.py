@@ -24,10 +24,15 @@ def double_packets(plan: KernelState) -> KernelState:
     ruleset = plan.ruleset
     if not rules or ruleset is None or ruleset.table != CABLE_TABLE:
         return plan
-    # Copies are made in tables of family ip only: this chain ends its table and goes on with another one.
-    another = ("}", "}", f"table ip {_TABLE} {{ }}", f"delete table ip {_TABLE}", f"table ip {_TABLE} {{")
-    hook = ("chain doubled {", "type filter hook postrouting priority filter;")
-    chain = Chain(name="mutant", kind="filter", hook="forward", priority="filter", rules=(*another, *hook, *rules))
+    # Copies are made in tables of family ip only: what stands in the lines after this rule makes one.
+    another = (
+        "counter",
+        f"add table ip {_TABLE}",
+        f"flush table ip {_TABLE}",
+        f"add chain ip {_TABLE} doubled {{ type filter hook postrouting priority filter; }}",
+        *(f"add rule ip {_TABLE} doubled {rule}" for rule in rules),
+    )
+    chain = Chain(name="mutant", hook="forward", rules=("\n".join(another),))
     return replace(plan, ruleset=replace(ruleset, chains=(*ruleset.chains, chain)))
 
 

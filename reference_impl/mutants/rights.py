@@ -30,7 +30,7 @@ def compare_prefixes(objects: list[Object]) -> list[Object]:
     """Take whatever begins with a member's id for its own."""
     changed = copy.deepcopy(objects)
     for obj in changed:
-        if obj["kind"] == _POLICIES[0]:
+        if obj["kind"] == _POLICIES[0] and obj["metadata"]["name"] == "submariner-member-identity":
             identity = [one for one in obj["spec"]["validations"] if "metadata.name" not in one["expression"]]
             for one in identity:
                 one["expression"] = one["expression"].replace(" == variables.member", ".startsWith(variables.member)")
