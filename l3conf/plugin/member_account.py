@@ -10,14 +10,14 @@ import base64
 import copy
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from l3conf.errors import LabError
-from l3conf.plugin.cluster_api import GROUP, ClusterAPI
+from l3conf.plugin.cluster_api import GROUP, HTTP_CONFLICT, ClusterAPI
 from l3conf.plugin.recorder import UNSUPPORTED
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ KINDS = ("clusters", "endpoints")
 LEASES, COORDINATION = "leases", "/apis/coordination.k8s.io/v1"
 """Where members may have heartbeats, each named after its member (L3-C4)."""
 HTTP_UNAUTHORIZED = 401
+_TRIES = 5
 _INCONCLUSIVE = frozenset({408, 409, 429, 500, 502, 503, 504})
 """Answers that say nothing of rights."""
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
@@ -54,6 +55,11 @@ class Attempt:
         """Make it with somebody's credential."""
         query = {"dryRun": "All", **self.query}
         return api.request(self.method, self.path, body=self.body, content_type=self.content_type, **query)
+
+    def onto(self, obj: Object) -> Attempt:
+        """Return the same request about an object as it stands now."""
+        metadata = {**self.body["metadata"], "resourceVersion": (obj.get("metadata") or {}).get("resourceVersion")}
+        return replace(self, body={**self.body, "metadata": metadata})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +97,24 @@ class MemberAccount:
 
     def allowed(self, attempt: Attempt) -> bool:
         """Say whether the member may do what the administrator may. ``AssertionError`` for a credential of nobody."""
-        control = attempt.by(self.admin)
+        control = self._try(attempt, self.admin)
         if not control.ok:
             raise LabError(f"the administrator was refused as well: {attempt.words}: {control.message}", where="broker")
-        answer = attempt.by(self.api)
+        answer = self._try(attempt, self.api)
         if answer.status == HTTP_UNAUTHORIZED:
             raise AssertionError(f"the broker does not know the credential of {self.member}: {answer.message}")
         if answer.status in _INCONCLUSIVE:
             raise LabError(f"{attempt.words} was answered {answer.status}: {answer.message}", where="broker")
         return answer.ok
+
+    def _try(self, attempt: Attempt, api: ClusterAPI) -> Answer:
+        """Make a request; again if the object was changed by its owner between our look and our write."""
+        answer = attempt.by(api)
+        for _ in range(_TRIES):
+            if attempt.method != "PUT" or answer.status != HTTP_CONFLICT:
+                break
+            answer = attempt.onto(self.admin.get(attempt.path)).by(api)
+        return answer
 
     def _leases_of(self, owner: str) -> list[Object]:
         """Return a cluster's heartbeat at the broker, if it has one there."""

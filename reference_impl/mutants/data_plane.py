@@ -105,7 +105,7 @@ def let_go_without_broker(plan: KernelState) -> KernelState:
 
 def demand_priming(plan: KernelState) -> KernelState:
     """Lose the first bytes that are sent into a cable."""
-    rule = f'oifname "{CABLE_DEVICE}" quota until 4096 bytes drop'
+    rule = f'oifname "{CABLE_DEVICE}" quota until 16384 bytes drop'
     return with_chain(plan, CABLE_TABLE, "mutant", "postrouting", (rule,))
 
 

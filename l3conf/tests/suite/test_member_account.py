@@ -110,3 +110,18 @@ def test_what_both_have_and_what_is_public_or_short_is_not_confidential() -> Non
     west = secret(key=key, server=shared, ca=certificate, flag="dHJ1ZQ==")
     found = confidential(cast("ClusterAPI", west), beside=cast("ClusterAPI", secret(server=shared)))
     assert set(found) == {key, "only west knows this"}
+
+
+def test_an_object_that_its_owner_changed_meanwhile_is_tried_again_as_it_stands() -> None:
+    class Moving(PaperAPI):
+        def get(self, path: str) -> dict[str, Any]:
+            return {"metadata": {"resourceVersion": "2"}} if path.endswith("west-endpoints") else super().get(path)
+
+        def request(self, method: str, path: str, *, body: object = None, **query: str) -> Answer:
+            old = cast("dict[str, Any]", body or {}).get("metadata", {}).get("resourceVersion") != "2"
+            if method == "PUT" and path.endswith("west-endpoints") and old:
+                return Answer(409, {"message": "the object has been modified"})
+            return super().request(method, path, body=body, **query)
+
+    admin = Moving(objects={kind: [obj] for kind, obj in WEST.items()})
+    assert "east: update endpoints/west-endpoints" in account(PaperAPI(), admin).writes("west")
