@@ -7,9 +7,10 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from l3conf.emulator.cluster_api import Object
+    from l3conf.emulator.controllers.cache import Cache
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,10 @@ class SyncLoop:
         self.synced = asyncio.Event()
         """Set while the last step succeeded and nothing has changed since."""
 
-    def start(self) -> None:
-        """Begin, with a first step."""
+    def start(self, cache: Cache, resources: Iterable[str]) -> None:
+        """Begin, with a first step; each change of a resource asks for another one."""
+        for resource in resources:
+            cache.watch(resource, self._on_change)
         self._changed.set()
         self._task = asyncio.get_running_loop().create_task(self._run(), name=self._name)
 
@@ -42,8 +45,7 @@ class SyncLoop:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def on_change(self, _before: Object | None, _after: Object | None) -> None:
-        """Ask for a step; the handler of a cache."""
+    def _on_change(self, _before: Object | None, _after: Object | None) -> None:
         self.synced.clear()
         self._changed.set()
 

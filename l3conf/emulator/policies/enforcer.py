@@ -12,7 +12,7 @@ from l3conf.emulator.policies.tables import NONE, node_table, pod_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from l3conf.emulator.cluster_api import ClusterAPI
+    from l3conf.emulator.cluster_api import ClusterAPI, Object
     from l3conf.emulator.node_runtime import NodeGround
     from l3conf.model.topology import IPAddress, IPNetwork
 
@@ -35,9 +35,7 @@ class PolicyEnforcer:
 
     def start(self) -> None:
         """Begin to watch."""
-        for resource in _RESOURCES:
-            self._cache.watch(resource, self._loop.on_change)
-        self._loop.start()
+        self._loop.start(self._cache, _RESOURCES)
 
     async def stop(self) -> None:
         """End; the rules stay."""
@@ -48,7 +46,7 @@ class PolicyEnforcer:
         policies = list(self._cache.list(POLICIES))
         if not policies and not self._loaded:
             return
-        tables, pods = self._tables()
+        tables, pods = self._tables(policies)
         for uid, text in tables.items():
             if self._loaded.get(uid) != text:
                 await self._load(uid, text)
@@ -58,10 +56,9 @@ class PolicyEnforcer:
                 await self._load(uid, NONE)
             del self._loaded[uid]
 
-    def _tables(self) -> tuple[dict[str, str], set[str]]:
+    def _tables(self, policies: Sequence[Object]) -> tuple[dict[str, str], set[str]]:
         """Return the tables to have, and the pods of this node that may have some."""
-        policies, namespaces = list(self._cache.list(POLICIES)), list(self._cache.list("namespaces"))
-        pods = list(self._cache.list("pods"))
+        namespaces, pods = list(self._cache.list("namespaces")), list(self._cache.list("pods"))
         own = [pod for pod in pods if pod["spec"].get("nodeName") == self._ground.name and is_subject(pod)]
         hosts = [*self._ground.addresses, *(cidr.network_address + 1 for cidr in self._ground.pod_ranges)]
         tables: dict[str, str] = {}

@@ -36,9 +36,7 @@ class KubeProxy:
 
     def start(self) -> None:
         """Begin to watch."""
-        for resource in ("services", SLICES):
-            self._cache.watch(resource, self._loop.on_change)
-        self._loop.start()
+        self._loop.start(self._cache, ("services", SLICES))
 
     async def stop(self) -> None:
         """End; the rules stay, as they do when kube-proxy ends."""
