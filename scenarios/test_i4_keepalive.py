@@ -10,14 +10,21 @@ from l3conf.testing import Capability, IPFamily, Lab, every, needs, udp, verifie
 
 
 @verifies("L3-I4")
+@pytest.mark.topology("nat-one-side")
+def test_both_sides_say_connected_before_a_long_silence(quiet_lab: Lab) -> None:
+    """What follows is the silence of a connection that stands."""
+    quiet_lab.eventually_none("members do not agree", quiet_lab.not_agreed, within="T_fresh")
+
+
+@verifies("L3-I4")
 @needs(Capability.WAN_CAPTURE)
 @pytest.mark.topology("nat-one-side")
-def test_the_outside_reaches_the_inside_after_a_long_silence(lab: Lab) -> None:
+@pytest.mark.patient
+def test_the_outside_reaches_the_inside_after_a_long_silence(quiet_lab: Lab) -> None:
     """Nobody says a word; the NAT forgets after 30 s; then the first word comes from outside."""
-    lifetime = lab.topology.cluster("east").site.udp_timeout
-    inwards = [pair for pair in lab.pods.workers_across(IPFamily.IPV4) if pair[1].site.cluster == "east"]
-    with lab.wan.capturing() as wan:
-        lab.idle("W_mapping")
-        tunnel = [each for each in wan.between("east", "west") if each.destination_port not in lab.discovery_ports]
-        every(udp(client, server) for client, server in inwards).arrives()
+    lifetime = quiet_lab.topology.cluster("east").site.udp_timeout
+    inwards = [pair for pair in quiet_lab.pods.workers_across(IPFamily.IPV4) if pair[1].site.cluster == "east"]
+    passed = quiet_lab.long_silence().between("east", "west")
+    every(udp(client, server) for client, server in inwards).arrives()
+    tunnel = [each for each in passed if each.destination_port not in quiet_lab.discovery_ports]
     assert max(later.time - earlier.time for earlier, later in pairwise(tunnel)) < lifetime

@@ -1,13 +1,13 @@
 """Which scenarios run, in what order, and on which worker.
 
-Scenarios that share a lab form one xdist group, so that a worker builds it once. Within a group the tests that
-disturb come after those that only look, and those that dismantle come last. What needs minutes but no work is begun
-when its lab is connected and asked for at the end of the run: late tests form a group of their own for the same worker,
-which builds and uses other labs meanwhile.
+Scenarios that share a lab form one xdist group, so that a worker builds it once; those that dismantle it come last.
+What needs minutes but no work is begun when its lab is connected and asked for at the end of the run: late tests form
+a group of their own for the same worker, which builds and uses other labs meanwhile.
 """
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 
 LATE = " (late)"
 """End of the names of groups that come after everything else."""
-DISTURBED = "fresh_lab"
-"""Fixture whose tests may cut, leave and rejoin; their lab is not the one that the others look at."""
+
+
+class Use(enum.StrEnum):
+    """What tests do to their lab; labs that are used differently are different ones."""
+
+    SHARED = ""
+    """They look at it, and send packets."""
+    DISTURBED = "disturbed"
+    """They may cut, leave and rejoin."""
+    QUIET = "quiet"
+    """They send nothing between clusters until the silence that is begun for them is over."""
+
+
+_USE_OF_FIXTURE = {"fresh_lab": Use.DISTURBED, "quiet_lab": Use.QUIET}
 
 
 def arrange(
@@ -87,17 +99,15 @@ def group_of(item: pytest.Item, late: Container[pytest.Item]) -> str:
 
 def lab_of(item: pytest.Item) -> str:
     """Return the name of the lab that a scenario runs on."""
-    return lab_name(topology_of(item), disturbed=uses_disturbed_lab(item))
+    fixtures = getattr(item, "fixturenames", ())
+    return lab_name(
+        topology_of(item), next((use for name, use in _USE_OF_FIXTURE.items() if name in fixtures), Use.SHARED)
+    )
 
 
-def lab_name(topology: str, *, disturbed: bool) -> str:
-    """Return the name of a lab: two that are built alike are told apart by whether tests may disturb them."""
-    return f"{topology}{'-disturbed' if disturbed else ''}"
-
-
-def uses_disturbed_lab(item: pytest.Item) -> bool:
-    """Whether a scenario asks for the lab that may be disturbed."""
-    return DISTURBED in getattr(item, "fixturenames", ())
+def lab_name(topology: str, use: Use) -> str:
+    """Return the name of a lab: those that are built alike are told apart by what tests do to them."""
+    return f"{topology}-{use}" if use else topology
 
 
 def is_patient(item: pytest.Item) -> bool:

@@ -56,23 +56,31 @@ class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
     def __init__(self, config: pytest.Config, log: Any, groups: Path) -> None:  # noqa: ANN401
         super().__init__(config, log)
         self._file = groups
-        self._groups: Mapping[str, str] | None = None
+        self._shared: Mapping[str, Mapping[str, Any]] | None = None
+
+    def _read(self, what: str) -> Mapping[str, Any]:
+        if self._shared is None:
+            self._shared = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
+        return self._shared.get(what, {})
 
     def _split_scope(self, nodeid: str) -> str:
-        if self._groups is None:
-            self._groups = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
-        return self._groups.get(nodeid.partition("@")[0]) or str(super()._split_scope(nodeid))
+        return self._read("groups").get(nodeid.partition("@")[0]) or str(super()._split_scope(nodeid))
+
+    def _waiting(self) -> list[str]:
+        """Return the groups that nobody has, the longest first: what begins last must not last."""
+        seconds = self._read("seconds")
+        return sorted(self.workqueue, key=lambda group: -seconds.get(group, 0.0))
 
     def _assign_work_unit(self, node: Any) -> None:  # noqa: ANN401 - xdist's WorkerController
         """Give a worker its next group."""
-        chosen = next_group(list(self.workqueue), self.assigned_work, node)
+        chosen = next_group(self._waiting(), self.assigned_work, node)
         if chosen is not None:
             self.workqueue.move_to_end(chosen, last=False)
             super()._assign_work_unit(node)
 
     def _reschedule(self, node: Any) -> None:  # noqa: ANN401 - likewise
         """Give a worker its next group in time, and let it go if there is none for it."""
-        if not node.shutting_down and next_group(list(self.workqueue), self.assigned_work, node) is None:
+        if not node.shutting_down and next_group(self._waiting(), self.assigned_work, node) is None:
             node.shutdown()
             return
         super()._reschedule(node)
@@ -93,8 +101,11 @@ def next_group(waiting: Sequence[str], assigned: Mapping[Worker, Container[str]]
     return None
 
 
-def write_groups(path: Path, groups: Mapping[str, str]) -> None:
-    """Write the groups so that a reader sees all or none; every worker writes the same."""
+def write_groups(path: Path, groups: Mapping[str, str], seconds: Mapping[str, float]) -> None:
+    """Write the groups so that a reader sees all or none; every worker writes the same.
+
+    ``groups``: the group of each test by node id; ``seconds``: how long each group is expected to take.
+    """
     partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(groups), encoding="utf-8")
+    partial.write_text(json.dumps({"groups": groups, "seconds": seconds}), encoding="utf-8")
     partial.replace(path)

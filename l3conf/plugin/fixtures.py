@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.plugin.collection import Use
 from l3conf.plugin.marks import capabilities_of, topology_of
 
 if TYPE_CHECKING:
@@ -41,21 +42,28 @@ def topology(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab after ``deploy`` and ``join``; whether it connects is not asked."""
-    lab = _pool(request).installed(topology, disturbed=False)
+    lab = _pool(request).installed(topology, Use.SHARED)
     return _capable(lab, request)
 
 
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab, in which packets were seen to cross between all members. Look, do not disturb."""
-    lab = _pool(request).connected(topology, disturbed=False)
+    lab = _pool(request).connected(topology, Use.SHARED)
     return _capable(lab, request)
 
 
 @pytest.fixture
 def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross, and that a test may cut and take apart."""
-    lab = _pool(request).connected(topology, disturbed=True)
+    lab = _pool(request).connected(topology, Use.DISTURBED)
+    return _capable(lab, request)
+
+
+@pytest.fixture
+def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
+    """Return a lab in which packets were seen to cross once; then the suite is silent for patient tests."""
+    lab = _pool(request).connected(topology, Use.QUIET)
     return _capable(lab, request)
 
 

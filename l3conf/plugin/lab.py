@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf import oracle
+from l3conf.errors import LabError
 from l3conf.expectations.flow import Flow
 from l3conf.expectations.idle import IdleConnections
+from l3conf.expectations.long_silence import LongSilence
 from l3conf.expectations.places import NAMESPACE
+from l3conf.labs.base import Capability
 from l3conf.observation import ORDINARY, Protocol
 from l3conf.plugin import exchange
 from l3conf.plugin.cluster_api import GROUP
@@ -32,6 +35,7 @@ from l3conf.report.events import LabFacts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from l3conf.expectations.wan import WanCapture
     from l3conf.model.topology import IPFamily
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
@@ -63,6 +67,7 @@ class Lab(BrokerRights):
     _outages: dict[tuple[str, str], Once[Outage]] = field(init=False, default_factory=dict)
     _revocations: dict[str, Once[float]] = field(init=False, default_factory=dict)
     _idle: dict[IPFamily, IdleConnections] = field(init=False, default_factory=dict)
+    _silence: LongSilence | None = None
     _departures: dict[str, Once[Departure]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,6 +110,18 @@ class Lab(BrokerRights):
         """Open the connections that somebody will ask for at the end."""
         for family in self.families:
             self.idle_connections(family)
+
+    def begin_silence(self) -> None:
+        """Begin the silence that somebody will ask for at the end; once."""
+        if self._silence is None and Capability.WAN_CAPTURE in self.ground.capabilities:
+            self._silence = LongSilence(self.wan, self.harness)
+
+    def long_silence(self) -> WanCapture:
+        """Wait until nobody has sent anything between clusters for ``W_mapping``; return the capture of that time."""
+        self.begin_silence()
+        if self._silence is None:
+            raise LabError("this lab captures nothing", where=self.topology.name)
+        return self._silence.over()
 
     def formed_again(self, member: str, *, cut: tuple[str, str] | None = None) -> Formation:
         """Let a member leave and join again, with one direction cut for a while, and return what was said."""

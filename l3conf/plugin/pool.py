@@ -1,6 +1,6 @@
 """The labs of one worker: each built once, in stages, and shared by all tests that need that stage.
 
-Two labs a topology: one that tests only look at, one that they may disturb. A stage that fails does so once, and
+Labs of one topology are told apart by what tests do to them (``collection.Use``). A stage that fails does so once, and
 everyone who needs it gets the same reason at once.
 """
 
@@ -19,7 +19,7 @@ from l3conf.expectations.harness import Harness
 from l3conf.labs import open_lab
 from l3conf.model.few_nodes import with_few_nodes
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
-from l3conf.plugin.collection import lab_name
+from l3conf.plugin.collection import Use, lab_name
 from l3conf.plugin.gateways import status_lines
 from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
 from l3conf.plugin.lab import Lab
@@ -60,20 +60,20 @@ class LabPool:
         self._labs: dict[str, Stages] = {}
         self._grounds: dict[str, Ground] = {}
 
-    def bare(self, topology: str, *, disturbed: bool) -> Lab:
+    def bare(self, topology: str, use: Use) -> Lab:
         """Return a lab in which nothing of the implementation is installed, if it is used first."""
-        return self._stages(topology, disturbed=disturbed).bare()
+        return self._stages(topology, use).bare()
 
-    def installed(self, topology: str, *, disturbed: bool) -> Lab:
+    def installed(self, topology: str, use: Use) -> Lab:
         """Return a lab whose clusters have been joined by the hooks."""
-        return self._stages(topology, disturbed=disturbed).installed()
+        return self._stages(topology, use).installed()
 
-    def connected(self, topology: str, *, disturbed: bool) -> Lab:
+    def connected(self, topology: str, use: Use) -> Lab:
         """Return a lab in which packets were seen to cross; ``AssertionError`` if they never did."""
-        lab = self.installed(topology, disturbed=disturbed)
+        lab = self.installed(topology, use)
         lab.connected()
-        if lab_name(topology, disturbed=disturbed) in self._run.patient:
-            lab.begin_idle_connections()
+        if lab_name(topology, use) in self._run.patient:
+            (lab.begin_silence if use is Use.QUIET else lab.begin_idle_connections)()
         return lab
 
     def opened(self) -> list[Lab]:
@@ -104,8 +104,8 @@ class LabPool:
         if errors:
             raise errors[0]
 
-    def _stages(self, topology: str, *, disturbed: bool) -> Stages:
-        name = lab_name(topology, disturbed=disturbed)
+    def _stages(self, topology: str, use: Use) -> Stages:
+        name = lab_name(topology, use)
         if name not in self._labs:
             bare = Once(lambda: self._open(name, topology))
             self._labs[name] = Stages(bare, Once(lambda: _install(bare())))

@@ -12,6 +12,7 @@ import pytest
 
 from l3conf.errors import LabGoneError
 from l3conf.plugin.collection import arrange, group_of, is_patient, lab_of, late_tests
+from l3conf.plugin.expected_seconds import seconds_of_lab, seconds_of_test
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
@@ -57,7 +58,19 @@ class Recorder:
             from l3conf.plugin.distribution import write_groups  # noqa: PLC0415 - needs xdist, which then is there
 
             late = late_tests(items)
-            write_groups(Path(groups_file), {test_id(item): group_of(item, late) for item in items if rows_of(item)})
+            groups = {test_id(item): group_of(item, late) for item in items if rows_of(item)}
+            write_groups(Path(groups_file), groups, self._seconds(items, late))
+
+    def _seconds(self, items: list[pytest.Item], late: frozenset[pytest.Item]) -> dict[str, float]:
+        """Return how long each group is expected to take."""
+        seconds: dict[str, float] = {}
+        for item in filter(rows_of, items):
+            group = group_of(item, late)
+            if group not in seconds:
+                seconds[group] = 0.0 if item in late else seconds_of_lab(topology_of(item), self._run.root)
+            if all(map(self._run.claims.cover, requirements_of(item))):
+                seconds[group] += seconds_of_test(item, self._run.options.budgets)
+        return seconds
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record a file that could not be collected: its rows would silently be missing."""

@@ -201,8 +201,8 @@ class Pool:
     def say(self, text):
         with open("said", "a") as file:
             print(text, file=file)
-    def connected(self, topology, *, disturbed):
-        self.say(lab_name(topology, disturbed=disturbed))
+    def connected(self, topology, use):
+        self.say(lab_name(topology, use))
         return self
     def retire(self, name): self.say(f"{name} ends")
     def close(self): self.say("rest ends")
@@ -300,3 +300,14 @@ def test_a_row_over_ipv6_is_unsupported_where_ipv6_is_not_claimed(
     report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
     verdicts = {row["id"]: row["verdict"] for row in report["rows"]}
     assert (verdicts["L3-F5"], verdicts["L3-G1"]) == ("pass", "unsupported")
+
+
+def test_a_worker_begins_with_the_lab_that_takes_longest(pytester: pytest.Pytester, implementation: Path) -> None:
+    """By the windows that its tests wait out, not by their number."""
+    text = SCENARIO.format(body="pass")
+    patient = text.replace("two-clusters", "dual-stack").replace("pass", "name = 'W_steady'")
+    files = {"test_a": text, "test_b": text, "test_c": patient}
+    run(pytester, implementation, "-n", "1", "--dist", "loadgroup", **files)
+    (events,) = read_all_events(pytester.path / "out" / "events")
+    ran = [event.test.partition(".py")[0] for event in events.events if isinstance(event, TestFinished)]
+    assert ran == ["test_c", "test_a", "test_b"]

@@ -1,0 +1,28 @@
+"""Silence between clusters, captured: what tunnels send to keep themselves alive is all that passes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from l3conf.expectations.harness import Harness
+    from l3conf.expectations.wan import Wan, WanCapture
+
+WINDOW = "W_mapping"
+
+
+class LongSilence:
+    """The WAN captured from now on, while nobody sends for at least ``W_mapping``. Ends with its lab."""
+
+    def __init__(self, wan: Wan, harness: Harness) -> None:
+        """Begin at once. ``LabError`` if the capture is blind."""
+        self._harness = harness
+        self._context = wan.capturing()
+        self._capture = self._context.__enter__()
+        self._until = harness.clock.now() + harness.budgets.get(WINDOW)
+        harness.note(f"silence for {WINDOW} = {harness.budgets.get(WINDOW):g} s begins")
+
+    def over(self) -> WanCapture:
+        """Wait until the window has passed and return the capture, which goes on."""
+        self._harness.clock.sleep(max(0.0, self._until - self._harness.clock.now()))
+        return self._capture

@@ -1,0 +1,40 @@
+"""How long groups of scenarios are expected to take, so that workers get the longest ones first.
+
+Only an order is made of it, so a rough estimate does: a lab takes time to build by its nodes, and a test waits out in
+full the windows of the table that it names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l3conf.errors import UserError
+from l3conf.plugin.options import topology_file
+from l3conf.spec.files import load_topology
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from l3conf.spec.budgets import Budgets
+
+_TEST = 1.0
+_LAB = 4.0
+_NODE = 0.5
+
+
+def seconds_of_test(item: pytest.Item, budgets: Budgets) -> float:
+    """Return what a scenario takes, its lab apart."""
+    code = getattr(getattr(item, "function", None), "__code__", None)
+    names = {name for name in getattr(code, "co_consts", ()) if isinstance(name, str) and name.startswith("W_")}
+    return _TEST + sum(budgets.get(name) for name in names if name in budgets.table)
+
+
+def seconds_of_lab(topology: str, root: Path) -> float:
+    """Return what building and joining a topology takes; a file that cannot be read is the test's to report."""
+    try:
+        clusters = load_topology(topology_file(topology, root)).clusters
+    except UserError:
+        return _LAB
+    return _LAB + _NODE * sum(len(cluster.nodes) for cluster in clusters)
