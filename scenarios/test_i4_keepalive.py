@@ -19,7 +19,7 @@ def test_both_sides_say_connected_before_a_long_silence(quiet_lab: Lab) -> None:
 @verifies("L3-I4")
 @needs(Capability.WAN_CAPTURE)
 @pytest.mark.topology("nat-one-side")
-@pytest.mark.patient
+@pytest.mark.patient("silence")
 def test_the_outside_reaches_the_inside_after_a_long_silence(quiet_lab: Lab) -> None:
     """Nobody says a word; the NAT forgets after 30 s; then the first word comes from outside."""
     lifetime = quiet_lab.topology.cluster("east").site.udp_timeout

@@ -115,6 +115,16 @@ def is_patient(item: pytest.Item) -> bool:
     return item.get_closest_marker("patient") is not None
 
 
+def patience(items: Iterable[pytest.Item]) -> dict[str, frozenset[str]]:
+    """Return, by lab, what its patient tests ask for."""
+    asked: dict[str, frozenset[str]] = {}
+    for item in items:
+        mark = item.get_closest_marker("patient")
+        if mark is not None:
+            asked[lab_of(item)] = asked.get(lab_of(item), frozenset()) | {*mark.args}
+    return asked
+
+
 def _dismantles(item: pytest.Item) -> bool:
     return item.get_closest_marker("dismantles") is not None
 

@@ -26,10 +26,6 @@ class MutualKnowledge(IdentityTrials):
         """Return the pairs without a common cable driver of which one does not say so."""
         return mismatch.not_said(self, self.members.joined)
 
-    def mismatches_that_change(self) -> list[str]:
-        """Watch pairs without a common cable driver for ``W_steady``; return those whose status does not stay."""
-        return mismatch.changes(self, self.members.joined)
-
     def not_agreed(self, *members: str) -> list[str]:
         """Return the pairs of members, of these or of all, that do not both say that they are connected."""
         asked = members or self.members.joined

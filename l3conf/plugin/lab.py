@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf import oracle
-from l3conf.errors import LabError
-from l3conf.expectations.flow import Flow
-from l3conf.expectations.idle import IdleConnections
-from l3conf.expectations.long_silence import LongSilence
 from l3conf.expectations.places import NAMESPACE
-from l3conf.labs.base import Capability
-from l3conf.observation import ORDINARY, Protocol
+from l3conf.observation import ORDINARY
 from l3conf.plugin import exchange
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.connection_policies import ConnectionPolicies
@@ -25,8 +20,8 @@ from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.network_policies import only_from
 from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
+from l3conf.plugin.patient import PatientLab
 from l3conf.plugin.phantoms import Phantoms
-from l3conf.plugin.rights import BrokerRights
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
@@ -35,7 +30,6 @@ from l3conf.report.events import LabFacts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from l3conf.expectations.wan import WanCapture
     from l3conf.model.topology import IPFamily
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
@@ -57,7 +51,7 @@ class Departure:
 
 
 @dataclass(slots=True, repr=False)
-class Lab(BrokerRights):
+class Lab(PatientLab):
     """A cluster set under test. Made by the fixtures ``lab``, ``fresh_lab`` and ``installed_lab``."""
 
     connected: Once[None] = field(init=False)
@@ -66,8 +60,6 @@ class Lab(BrokerRights):
     """Removes the implementation everywhere; the moment at which the hook had ended."""
     _outages: dict[tuple[str, str], Once[Outage]] = field(init=False, default_factory=dict)
     _revocations: dict[str, Once[float]] = field(init=False, default_factory=dict)
-    _idle: dict[IPFamily, IdleConnections] = field(init=False, default_factory=dict)
-    _silence: LongSilence | None = None
     _departures: dict[str, Once[Departure]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -92,36 +84,6 @@ class Lab(BrokerRights):
         if key not in self._outages:
             self._outages[key] = Once(lambda: watch_outage(self, source, destination))
         return self._outages[key]()
-
-    def idle_connections(self, family: IPFamily) -> IdleConnections:
-        """Return connections between pods off the gateways that are silent for ``W_idle``; opened once a family."""
-        if family not in self._idle:
-            seconds = self.harness.budgets.get("W_idle")
-            self._idle[family] = IdleConnections(
-                self.harness,
-                [
-                    Flow(client=a, server=b, protocol=Protocol.TCP, family=family, idle=seconds)
-                    for a, b in self.pods.workers_across(family)
-                ],
-            )
-        return self._idle[family]
-
-    def begin_idle_connections(self) -> None:
-        """Open the connections that somebody will ask for at the end."""
-        for family in self.families:
-            self.idle_connections(family)
-
-    def begin_silence(self) -> None:
-        """Begin the silence that somebody will ask for at the end; once."""
-        if self._silence is None and Capability.WAN_CAPTURE in self.ground.capabilities:
-            self._silence = LongSilence(self.wan, self.harness)
-
-    def long_silence(self) -> WanCapture:
-        """Wait until nobody has sent anything between clusters for ``W_mapping``; return the capture of that time."""
-        self.begin_silence()
-        if self._silence is None:
-            raise LabError("this lab captures nothing", where=self.topology.name)
-        return self._silence.over()
 
     def formed_again(self, member: str, *, cut: tuple[str, str] | None = None) -> Formation:
         """Let a member leave and join again, with one direction cut for a while, and return what was said."""

@@ -19,7 +19,7 @@ _MARKS = (
     "topology(*names): the cluster sets on which this test runs, each built once and shared",
     "needs(*capabilities): what the lab must be able to do beyond the Kubernetes API; else the row is untestable",
     "declared(*features): asked only of implementations that declare all of these; no part of the row for others",
-    "patient: needs what takes minutes and no work: begun as soon as its lab is connected, asked for at the end",
+    "patient(what): needs what takes long and no work: begun as soon as its lab is connected, asked for at the end",
     "dismantles: leaves its lab without the implementation; runs last on it",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 from l3conf.plugin import reasons
@@ -35,14 +36,24 @@ def not_said(lab: FurnishedLab, members: Iterable[str]) -> list[str]:
     ]
 
 
-def changes(lab: FurnishedLab, members: Iterable[str]) -> list[str]:
-    """Watch for ``W_steady`` what is said of such pairs; return every change after the first word, and "connected"."""
-    pairs = strangers(lab, members)
-    with StatusWatch(lab, sorted({member for member, _ in pairs})) as watch:
-        watch.until(lambda: False, lab.harness.budgets.get("W_steady"))
-    said = {pair: [one.status for one in watch.reports if (one.cluster, one.peer) == pair] for pair in pairs}
-    return [
-        f"{member} says of {peer}: {', then '.join(word or 'nothing' for word in words)}"
-        for (member, peer), words in said.items()
-        if len(words) > 1 or CONNECTED in words
-    ]
+class MismatchWatch:
+    """What is said of such pairs from now on, for at least ``W_steady``."""
+
+    def __init__(self, lab: FurnishedLab, members: Iterable[str]) -> None:
+        """Begin at once."""
+        self._seconds = lab.harness.budgets.get("W_steady")
+        self._pairs = strangers(lab, members)
+        self._watch = StatusWatch(lab, sorted({member for member, _ in self._pairs}))
+        self._watch.__enter__()
+
+    def changes(self) -> list[str]:
+        """End the watch when its time has passed; return every change after the first word, and "connected"."""
+        self._watch.until(lambda: False, self._watch.began + self._seconds - time.monotonic())
+        self._watch.__exit__()
+        heard = self._watch.reports
+        said = {pair: [one.status for one in heard if (one.cluster, one.peer) == pair] for pair in self._pairs}
+        return [
+            f"{member} says of {peer}: {', then '.join(word or 'nothing' for word in words)}"
+            for (member, peer), words in said.items()
+            if len(words) > 1 or CONNECTED in words
+        ]

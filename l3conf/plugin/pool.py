@@ -19,7 +19,7 @@ from l3conf.expectations.harness import Harness
 from l3conf.labs import open_lab
 from l3conf.model.few_nodes import with_few_nodes
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
-from l3conf.plugin.collection import Use, lab_name
+from l3conf.plugin.collection import lab_name
 from l3conf.plugin.gateways import status_lines
 from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
 from l3conf.plugin.lab import Lab
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from l3conf.labs.base import Lab as Ground
     from l3conf.model.topology import Topology
+    from l3conf.plugin.collection import Use
     from l3conf.plugin.run import Run
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -72,8 +73,8 @@ class LabPool:
         """Return a lab in which packets were seen to cross; ``AssertionError`` if they never did."""
         lab = self.installed(topology, use)
         lab.connected()
-        if lab_name(topology, use) in self._run.patient:
-            (lab.begin_silence if use is Use.QUIET else lab.begin_idle_connections)()
+        for what in self._run.patient.get(lab_name(topology, use), ()):
+            lab.begin(what)
         return lab
 
     def opened(self) -> list[Lab]:

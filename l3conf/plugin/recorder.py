@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import LabGoneError
-from l3conf.plugin.collection import arrange, group_of, is_patient, lab_of, late_tests
-from l3conf.plugin.expected_seconds import seconds_of_lab, seconds_of_test
+from l3conf.plugin.collection import arrange, group_of, lab_of, late_tests, patience
+from l3conf.plugin.expected_seconds import LONG, seconds_of_lab, seconds_of_test
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
@@ -45,7 +45,7 @@ class Recorder:
         """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
         known = self._run.options.implementation is not None
         tests = arrange(items, self._run.options, config, self._run.claims.features if known else None)
-        self._run.patient = frozenset(lab_of(item) for item in items if is_patient(item))
+        self._run.patient = patience(items)
         self._waiting = Counter(lab_of(item) for item in items if rows_of(item))
         if tests:
             self._run.emit(RunStarted(tests=tests))
@@ -68,6 +68,7 @@ class Recorder:
             group = group_of(item, late)
             if group not in seconds:
                 seconds[group] = 0.0 if item in late else seconds_of_lab(topology_of(item), self._run.root)
+                seconds[group] += LONG if group in self._run.patient else 0.0
             if all(map(self._run.claims.cover, requirements_of(item))):
                 seconds[group] += seconds_of_test(item, self._run.options.budgets)
         return seconds

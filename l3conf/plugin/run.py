@@ -19,6 +19,8 @@ from l3conf.spec.files import load_implementation
 from l3conf.verdict import Claims
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from l3conf.adapter import HookCall
     from l3conf.model.implementation import Implementation
     from l3conf.plugin.options import RunOptions
@@ -54,8 +56,8 @@ class Run:
     timeline: list[Moment] = field(default_factory=list)
     measured: dict[str, float] = field(default_factory=dict)
     """Of the test that runs now: the longest wait by budget."""
-    patient: frozenset[str] = frozenset()
-    """Labs on which somebody will ask what takes long (``collection.is_patient``)."""
+    patient: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By lab: what takes long and will be asked for at the end (``collection.patience``)."""
     attachments: dict[str, str] = field(default_factory=dict)
     """Of the test that runs now: texts that go into its evidence, by file name."""
     _implementation: Implementation | None = None
