@@ -50,6 +50,12 @@ IMPLEMENTATION: Final = "reference-impl"
 CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
 CLUSTER_SET_PROPERTY: Final = "clusterset.k8s.io"
 """ClusterProperties of KEP-2149: who this cluster is, and which cluster set it is a member of."""
+GLOBAL_RANGES: Final = "submariner-global-ranges"
+"""ConfigMap at the broker: the global ranges of every member, by cluster id. Members have no right to it."""
+GLOBAL_LEDGER: Final = "submariner-global-addresses"
+"""ConfigMap in a member: who has which global addresses, and which were given back lately."""
+CLUSTER_EGRESS: Final = "cluster-egress.submariner.io"
+"""The one ClusterGlobalEgressIP that counts."""
 METRICS_PORT: Final = 32780
 """TCP port of a gateway node where the agent's metrics are, as established."""
 MANAGED_BY: Final = "submariner-reference"
@@ -73,6 +79,7 @@ RULE_PRIORITY: Final = 150
 """After the local table (0), before main (32766)."""
 ROUTE_AGENT_PROTOCOL: Final = 150
 GATEWAY_PROTOCOL: Final = 151
+GLOBAL_PROTOCOL: Final = 153
 """Route protocol numbers (``rtm_protocol``): who put a route or rule there. Unassigned in rtnetlink.h."""
 CABLE_METRIC: Final = 50
 NODE_METRIC: Final = 100
@@ -82,6 +89,7 @@ FLOOR_METRIC: Final = 1000
 NODE_TABLE: Final = "submariner"
 CABLE_TABLE: Final = "submariner-cable"
 TRAFFIC_TABLE: Final = "submariner-traffic"
+GLOBAL_TABLE: Final = "submariner-global"
 """nftables tables, family inet."""
 
 VXLAN_BACKEND: Final = "vxlan"

@@ -46,10 +46,14 @@ class MismatchWatch:
         self._watch = StatusWatch(lab, sorted({member for member, _ in self._pairs}))
         self._watch.__enter__()
 
+    def end(self) -> None:
+        """Stop watching."""
+        self._watch.__exit__()
+
     def changes(self) -> list[str]:
         """End the watch when its time has passed; return every change after the first word, and "connected"."""
         self._watch.until(lambda: False, self._watch.began + self._seconds - time.monotonic())
-        self._watch.__exit__()
+        self.end()
         heard = self._watch.reports
         said = {pair: [one.status for one in heard if (one.cluster, one.peer) == pair] for pair in self._pairs}
         return [

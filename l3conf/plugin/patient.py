@@ -76,3 +76,11 @@ class PatientLab(BrokerRights):
         if self._silence is None:
             raise LabError("this lab captures nothing", where=self.topology.name)
         return self._silence.over()
+
+    def close(self) -> None:
+        """End what is still under way, then the lab."""
+        if self._silence is not None:
+            self._silence.end()
+        if self._mismatches is not None:
+            self._mismatches.end()
+        super(PatientLab, self).close()

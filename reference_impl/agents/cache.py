@@ -22,7 +22,7 @@ LAST_RETRY = 10.0
 
 
 class Cache:
-    """Objects of one kind in one namespace, by name.
+    """Objects of one kind in one namespace, or in all (``namespace`` is ""), by name or by namespace and name.
 
     Whatever goes wrong with a watch (410, a broken connection, a lost event) ends in a new list, which is
     compared with what was known; so duplicates and reordering leave no trace.
@@ -47,7 +47,7 @@ class Cache:
         return tuple(self._items[name] for name in sorted(self._items))
 
     def get(self, name: str) -> Object | None:
-        """Return one object."""
+        """Return one object; ``<namespace>/<name>`` of a cache of all namespaces."""
         return self._items.get(name)
 
     async def run(self) -> None:
@@ -82,9 +82,13 @@ class Cache:
             self.problem = problem
             self._changed()
 
+    def _key(self, item: Object) -> str:
+        name, namespace = str(item["metadata"]["name"]), item["metadata"].get("namespace")
+        return name if self._namespace or not namespace else f"{namespace}/{name}"
+
     async def _list(self) -> str:
         items, version = await self._api.list(self._resource, self._namespace)
-        fresh = {str(item["metadata"]["name"]): item for item in items}
+        fresh = {self._key(item): item for item in items}
         if fresh != self._items or not self.synced.is_set():
             self._items = fresh
             self.synced.set()
@@ -93,7 +97,7 @@ class Cache:
 
     async def _watch(self, version: str) -> None:
         async for event, item in self._api.watch(self._resource, self._namespace, version):
-            name = str(item["metadata"]["name"])
+            name = self._key(item)
             if event == "DELETED":
                 self._items.pop(name, None)
             elif event in ("ADDED", "MODIFIED"):

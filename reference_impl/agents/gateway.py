@@ -240,7 +240,7 @@ class GatewayAgent:
         """Return peers with the ways to plan for, and as the kernel really sends to them. Never waits."""
         if self._discovery is None:
             return peers, peers
-        own = self._settings.cluster.prefixes
+        own = self._settings.cluster.used
         port = discovery_port(local)
         self._discovery.watch(own, (local.private_ip, port), peers, self._drivers.identity)
         found = self._mutant.ways(self._discovery.located(peers), self._discovery.claimed)

@@ -76,6 +76,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             cluster_id=_text(directory / "cluster-id"),
             pod_cidrs=_prefixes(directory / "pod-cidrs"),
             service_cidrs=_prefixes(directory / "service-cidrs"),
+            global_cidrs=_optional_prefixes(directory / "global-cidrs"),
         ),
         drivers=_words(directory / "cable-driver"),
         relay=_is_true(directory / "relay"),
@@ -127,6 +128,11 @@ def _host(path: Path) -> tuple[IPAddress, ...]:
 def _is_true(path: Path) -> bool:
     """Read a switch that older settings do not have."""
     return path.exists() and _text(path) == "true"
+
+
+def _optional_prefixes(path: Path) -> tuple[IPNetwork, ...]:
+    """Read what clusters without global addresses, and older settings, do not have."""
+    return _prefixes(path) if path.exists() and _text(path) else ()
 
 
 def _prefixes(path: Path) -> tuple[IPNetwork, ...]:

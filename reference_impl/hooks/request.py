@@ -21,6 +21,8 @@ class Member:
     kubeconfig: Path
     pod_cidrs: tuple[str, ...]
     service_cidrs: tuple[str, ...]
+    global_cidrs: tuple[str, ...] | None = None
+    """None: it gets no global addresses; empty: their range is ours to choose."""
     cable_drivers: tuple[str, ...] = ()
     """Wanted by the caller, most preferred first; empty: ours to choose."""
 
@@ -85,5 +87,6 @@ def _member(item: dict[str, Any]) -> Member:
         kubeconfig=Path(item["kubeconfig"]),
         pod_cidrs=tuple(item["podCIDRs"]),
         service_cidrs=tuple(item["serviceCIDRs"]),
+        global_cidrs=tuple(ranges) if (ranges := item.get("globalCIDRs")) is not None else None,
         cable_drivers=tuple(item.get("cableDrivers") or ()),
     )

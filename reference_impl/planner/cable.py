@@ -207,7 +207,7 @@ def _exemptions(facts: GatewayFacts, remote: Sequence[IPNetwork]) -> Iterable[Ro
     """
     outer = {peer.tunnel_address for peer in facts.peers}
     for peer in facts.peers:
-        outer |= {each.address for each in candidates(facts.own.prefixes, facts.underlay, facts.peers, peer)}
+        outer |= {each.address for each in candidates(facts.own.used, facts.underlay, facts.peers, peer)}
     for address in outer:
         if contains(remote, address):
             yield Route(destination=ip_network(address), metric=CABLE_METRIC, kind=RouteKind.THROW)

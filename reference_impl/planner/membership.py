@@ -55,7 +55,8 @@ def plan_membership(
 
     A prefix that overlaps one already claimed is refused, never guessed at (L3-H1). The oldest claim wins, so a
     newcomer cannot take traffic from a connected cluster. Refusals are returned, not raised: one misconfigured
-    member must not disconnect the others. One that only lacks a common driver keeps its prefixes: nothing for it may
+    member must not disconnect the others. A member with global ranges claims these alone; inside, it may have the same
+    ranges as anybody. One that only lacks a common driver keeps its prefixes: nothing for it may
     leave by another way. ``underlay`` holds the addresses of our own nodes and of the broker, and accepted members'
     gateways join them: a member that claims one of these would cut others off, not itself.
 
@@ -72,7 +73,8 @@ def plan_membership(
         if name not in isolated
     }
     claimed = Claims()
-    claimed.add(own.cluster_id, own.prefixes)
+    claimed.add(own.cluster_id, own.used)
+    inside = Claims()
     guarded = Claims()
     guarded.add("this cluster's own nodes or broker", map(ip_network, underlay))
     known: list[IPNetwork] = []
@@ -84,6 +86,7 @@ def plan_membership(
         claims = _claims(members.get(cluster_id), endpoint)
         refusal = (
             _overlap(cluster_id, claims, claimed, guarded, endpoint)
+            or _meant_otherwise(members.get(cluster_id), claims, inside, own, endpoint)
             or _family_mismatch(own, endpoint)
             or _mismatch(endpoint, drivers, identities)
         )
@@ -93,6 +96,8 @@ def plan_membership(
                 continue
         claimed.add(cluster_id, claims)
         known.extend(claims)
+        if cluster_id in members:
+            inside.add(cluster_id, members[cluster_id].used)
         if endpoint is not None and refusal is None:
             identities[drivers.identity(endpoint)] = cluster_id
             guarded.add(f"the gateway of {cluster_id}", map(ip_network, outer_addresses(endpoint)))
@@ -161,6 +166,31 @@ def _overlap(
         if not _can_be_routed(prefix):
             text = f"{prefix} is no prefix that can be routed between clusters"
             return Refusal(cluster_id=cluster_id, reason="Malformed", message=text, endpoint=endpoint)
+    return None
+
+
+def _meant_otherwise(
+    cluster: Cluster | None, claims: Sequence[IPNetwork], inside: Claims, own: Cluster, endpoint: Endpoint | None
+) -> Refusal | None:
+    """Return which prefix means something else inside another member.
+
+    Our own packets would not leave a cluster that uses our prefixes itself, and global ranges are to be free in every
+    member, not in ours alone (L3-H11): the same answer everywhere.
+    """
+    if cluster is None or not cluster.global_cidrs:
+        return None
+    for prefix in claims:
+        found = inside.overlapping(prefix)
+        if found is not None:
+            text = f"{prefix} overlaps {found[1]}, which {found[0]} uses inside"
+            return Refusal(cluster_id=cluster.cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
+    theirs = Claims()
+    theirs.add(cluster.cluster_id, cluster.used)
+    for prefix in own.prefixes:
+        found = theirs.overlapping(prefix)
+        if found is not None:
+            text = f"{found[1]}, which {cluster.cluster_id} uses inside, overlaps our {prefix}"
+            return Refusal(cluster_id=cluster.cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
     return None
 
 

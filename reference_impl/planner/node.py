@@ -130,8 +130,19 @@ def plan_node(facts: NodeFacts) -> KernelState:
             ForwardingEntry(device=NODE_DEVICE, mac=tunnel_mac(host), destination=host, port=NODE_PORT)
             for host in hosts
         ),
-        routes=frozenset([*_floor(facts.known), *(_to_nodes(facts) if facts.is_gateway else _to_gateway(facts))]),
-        rules=frozenset(Rule(direction=way, prefix=prefix) for way in Direction for prefix in facts.known),
+        # What is sent to our own global range from inside has no way either: it must not leave by the default route.
+        routes=frozenset(
+            [
+                *_floor((*facts.known, *facts.own.global_cidrs)),
+                *(_to_nodes(facts) if facts.is_gateway else _to_gateway(facts)),
+            ]
+        ),
+        rules=frozenset(
+            [
+                *(Rule(direction=way, prefix=prefix) for way in Direction for prefix in facts.known),
+                *(Rule(direction=Direction.TO, prefix=prefix) for prefix in facts.own.global_cidrs),
+            ]
+        ),
         ruleset=node_ruleset(
             local=facts.own.pod_cidrs,
             remote=facts.known,

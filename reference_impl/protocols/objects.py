@@ -23,6 +23,8 @@ class Cluster:
     cluster_id: str
     pod_cidrs: tuple[IPNetwork, ...]
     service_cidrs: tuple[IPNetwork, ...]
+    global_cidrs: tuple[IPNetwork, ...] = ()
+    """At most one per IP version: under these alone others know it, where its own ranges may be theirs as well."""
     created: str = ""
     """``creationTimestamp`` at the broker: who claimed first."""
     isolation: tuple[str, str] | None = None
@@ -32,8 +34,18 @@ class Cluster:
 
     @property
     def prefixes(self) -> tuple[IPNetwork, ...]:
-        """Return service CIDRs, then pod CIDRs: the order of ``Endpoint.subnets``."""
-        return self.service_cidrs + self.pod_cidrs
+        """Return what it is reached at: the order of ``Endpoint.subnets``.
+
+        Service CIDRs, then pod CIDRs; of an IP version in which it has global ranges, only these.
+        """
+        translated = {prefix.version for prefix in self.global_cidrs}
+        own = self.service_cidrs + self.pod_cidrs
+        return (*(prefix for prefix in own if prefix.version not in translated), *self.global_cidrs)
+
+    @property
+    def used(self) -> tuple[IPNetwork, ...]:
+        """Return every prefix that means something of its own inside it: no other member can be reached at these."""
+        return self.service_cidrs + self.pod_cidrs + self.global_cidrs
 
     @property
     def versions(self) -> tuple[int, ...]:

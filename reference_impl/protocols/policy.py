@@ -14,55 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.protocols.object_codec import MalformedObjectError
+from reference_impl.protocols.selectors import Operator, Requirement, Selector, one_of, parse_selector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    from reference_impl.protocols.selectors import Labels
 
 ISOLATED, CONFLICTED = "Isolated", "Conflicted"
 """Reasons in conditions."""
 Object: TypeAlias = Mapping[str, Any]
-Labels: TypeAlias = Mapping[str, str]
-
-
-class Operator(enum.Enum):
-    """How a requirement compares, as of ``metav1.LabelSelectorRequirement``."""
-
-    IN = "In"
-    NOT_IN = "NotIn"
-    EXISTS = "Exists"
-    DOES_NOT_EXIST = "DoesNotExist"
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One demand on a cluster's labels."""
-
-    key: str
-    operator: Operator
-    values: frozenset[str] = frozenset()
-
-    def matches(self, labels: Labels) -> bool:
-        """Say whether labels meet it; a label that is missing is in no set (``NotIn`` matches, as in Kubernetes)."""
-        match self.operator:
-            case Operator.IN:
-                return labels.get(self.key) in self.values
-            case Operator.NOT_IN:
-                return labels.get(self.key) not in self.values
-            case Operator.EXISTS:
-                return self.key in labels
-            case Operator.DOES_NOT_EXIST:
-                return self.key not in labels
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """All requirements must be met; none selects every cluster."""
-
-    requirements: tuple[Requirement, ...] = ()
-
-    def matches(self, labels: Labels) -> bool:
-        """Say whether a cluster is of this side."""
-        return all(each.matches(labels) for each in self.requirements)
 
 
 class Action(enum.Enum):
@@ -154,9 +115,9 @@ def parse_policy(obj: Object) -> Policy:
         raise MalformedObjectError("spec.cableDriver: not a text")
     return Policy(
         name=str(obj["metadata"]["name"]),
-        left=_selector(spec.get("left"), "spec.left"),
-        right=_selector(spec.get("right"), "spec.right"),
-        action=_one_of(Action, spec.get("action"), "spec.action"),
+        left=parse_selector(spec.get("left"), "spec.left"),
+        right=parse_selector(spec.get("right"), "spec.right"),
+        action=one_of(Action, spec.get("action"), "spec.action"),
         cable_driver=driver,
     )
 
@@ -176,39 +137,3 @@ def member_of(obj: Object, cluster_id: str) -> Member:
         labels={str(key): str(value) for key, value in (obj["metadata"].get("labels") or {}).items()},
         colors=frozenset(map(str, colors)) if isinstance(colors, list) else frozenset(),
     )
-
-
-def _selector(found: object, where: str) -> Selector:
-    if not isinstance(found, Mapping):
-        raise MalformedObjectError(f"{where}: not a label selector")
-    labels, expressions = found.get("matchLabels") or {}, found.get("matchExpressions") or []
-    if not isinstance(labels, Mapping) or not isinstance(expressions, list):
-        raise MalformedObjectError(f"{where}: not a label selector")
-    return Selector(
-        (
-            *(Requirement(str(key), Operator.IN, frozenset({str(value)})) for key, value in sorted(labels.items())),
-            *_requirements(expressions, f"{where}.matchExpressions"),
-        )
-    )
-
-
-def _requirements(expressions: Iterable[object], where: str) -> Iterable[Requirement]:
-    for index, found in enumerate(expressions):
-        here = f"{where}[{index}]"
-        if not isinstance(found, Mapping) or not isinstance(found.get("key"), str):
-            raise MalformedObjectError(f"{here}.key: missing")
-        operator = _one_of(Operator, found.get("operator"), f"{here}.operator")
-        values = found.get("values") or []
-        if not isinstance(values, list):
-            raise MalformedObjectError(f"{here}.values: not a list")
-        if bool(values) is (operator in {Operator.EXISTS, Operator.DOES_NOT_EXIST}):
-            raise MalformedObjectError(f"{here}.values: {'must be empty' if values else 'missing'}")
-        yield Requirement(found["key"], operator, frozenset(map(str, values)))
-
-
-def _one_of(kind: type[enum.Enum], found: object, where: str) -> Any:  # noqa: ANN401 - a member of ``kind``
-    try:
-        return kind(found)
-    except ValueError:
-        allowed = ", ".join(each.value for each in kind)
-        raise MalformedObjectError(f"{where}: {str(found)[:64]!r} is none of {allowed}") from None

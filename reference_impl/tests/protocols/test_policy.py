@@ -13,14 +13,12 @@ from reference_impl.protocols.policy import (
     Action,
     Decision,
     Member,
-    Operator,
     Policy,
-    Requirement,
-    Selector,
     decide,
     member_of,
     parse_policy,
 )
+from reference_impl.protocols.selectors import Operator, Requirement, Selector
 
 KEYS, VALUES = ("role", "zone"), ("a", "b", "c")
 

@@ -1,0 +1,122 @@
+"""The nftables rules that give a cluster its global addresses: on the active gateway, before and after everybody's NAT.
+
+However many addresses there are, a new connection costs one look into a map on its way in, and two on its way out; the
+packets that follow cost none: connection tracking translates them, answers and ICMP errors in both directions too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from reference_impl.names import GLOBAL_TABLE
+from reference_impl.planner.cable_rules import FIRST_SOURCE_NAT
+from reference_impl.planner.rule_parts import FAMILY, PROTOCOL
+from reference_impl.state import Chain, Ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reference_impl.planner.translation import Door, Translation
+    from reference_impl.state import IPAddress
+
+BEFORE_SERVICES = "dstnat - 10"
+"""Before kube-proxy, for which a global address is none of its Services'."""
+
+
+def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) -> Ruleset:
+    """Plan the rules of the active gateway. ``devices``: what cables come out of and go into.
+
+    Destinations change wherever a packet comes from, sources only on the way into a cable. What is relayed between
+    other members, or sent from a global address already, keeps both.
+    """
+    cables = "{ " + ", ".join(f'"{device}"' for device in sorted({*devices})) + " }"
+    groups = {_name("as", addresses): addresses for each in translations for addresses in each.egress.values()}
+    groups |= {_name("as", each.cluster): each.cluster for each in translations if each.cluster}
+    doors = [(each.pool.version, door) for each in translations for door in each.doors]
+    return Ruleset(
+        table=GLOBAL_TABLE,
+        chains=(
+            *(Chain(name=name, rules=_calling_as(addresses)) for name, addresses in sorted(groups.items())),
+            *(Chain(name=_door(door), rules=(_behind(version, door),)) for version, door in doors),
+            Chain(
+                name="arriving",
+                kind="nat",
+                hook="prerouting",
+                priority=BEFORE_SERVICES,
+                rules=tuple(rule for each in translations for rule in _arriving(each)),
+            ),
+            Chain(
+                name="leaving",
+                kind="nat",
+                hook="postrouting",
+                priority=FIRST_SOURCE_NAT,
+                rules=(
+                    f"oifname != {cables} accept",
+                    f"iifname {cables} accept",
+                    *(rule for each in translations for rule in _leaving(each)),
+                ),
+            ),
+        ),
+    )
+
+
+def _arriving(each: Translation) -> Iterable[str]:
+    ip = FAMILY[each.pool.version]
+    if each.hosts:
+        yield f"{ip} daddr {each.pool} dnat {ip} to {ip} daddr map {_map(each.hosts.items())}"
+    if each.doors:
+        ways = {f"{door.address} . {door.protocol} . {door.port}": f"goto {_door(door)}" for door in each.doors}
+        yield f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap {_map(ways.items())}"
+
+
+def _leaving(each: Translation) -> Iterable[str]:
+    ip = FAMILY[each.pool.version]
+    yield f"{ip} saddr {each.pool} accept"
+    alone = {local: known for known, local in sorted(each.hosts.items(), key=str, reverse=True)}
+    if alone:
+        yield f"snat {ip} to {ip} saddr map {_map(alone.items())}"
+    if each.egress:
+        ways = {local: f"goto {_name('as', addresses)}" for local, addresses in each.egress.items()}
+        yield f"{ip} saddr vmap {_map(ways.items())}"
+    protocol = PROTOCOL[each.pool.version]
+    # Without an address to call from, nothing may leave: no member could answer, and a filter there would drop it.
+    yield (
+        f"meta nfproto {protocol} goto {_name('as', each.cluster)}" if each.cluster else f"meta nfproto {protocol} drop"
+    )
+
+
+def _calling_as(addresses: Sequence[IPAddress]) -> tuple[str, ...]:
+    """Spread flows over addresses by their ports, so that each address adds its own 64,512 to one destination."""
+    ip, count = FAMILY[addresses[0].version], len(addresses)
+    if count == 1:
+        return (f"snat {ip} to {addresses[0]}",)
+    choice = _map(enumerate(addresses))
+    return (
+        f"meta l4proto {{ tcp, udp, sctp }} snat {ip} to jhash {ip} saddr . th sport mod {count} map {choice}",
+        f"snat {ip} to jhash {ip} saddr mod {count} map {choice}",
+    )
+
+
+def _behind(version: int, door: Door) -> str:
+    """Choose a backend at random, as kube-proxy does."""
+    ip = FAMILY[version]
+    to = f"meta l4proto {door.protocol} dnat {ip} to"
+    if len(door.backends) == 1:
+        ((address, port),) = door.backends
+        return f"{to} {address if version == 4 else f'[{address}]'}:{port}"  # noqa: PLR2004 - the IP version number
+    choice = {index: f"{address} . {port}" for index, (address, port) in enumerate(door.backends)}
+    return f"{to} numgen random mod {len(choice)} map {_map(choice.items())}"
+
+
+def _map(entries: Iterable[tuple[object, object]]) -> str:
+    return "{ " + ", ".join(f"{key} : {value}" for key, value in entries) + " }"
+
+
+def _door(door: Door) -> str:
+    return f"to-{door.address}-{door.protocol}-{door.port}".replace(":", "_")
+
+
+def _name(kind: str, addresses: Sequence[IPAddress]) -> str:
+    """Return a chain's name: another one for other addresses, so that a change never shows half of it."""
+    return f"{kind}-{hashlib.sha256(' '.join(map(str, addresses)).encode()).hexdigest()[:12]}"

@@ -1,0 +1,164 @@
+"""Which packets of this cluster change their addresses on the way to and from other members. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reference_impl.planner.global_objects import Target, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reference_impl.planner.global_objects import Egress, Ingress, Name
+    from reference_impl.planner.ledger import Ledger
+    from reference_impl.state import IPAddress, IPNetwork
+
+Object: TypeAlias = dict[str, Any]
+SERVICE_LABEL = "kubernetes.io/service-name"
+_ENDED = frozenset({"Succeeded", "Failed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """A pod with an address of its own."""
+
+    name: Name
+    address: IPAddress
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One port of a Service, at its global address."""
+
+    address: IPAddress
+    protocol: str
+    """``tcp``, ``udp`` or ``sctp``."""
+    port: int
+    backends: tuple[tuple[IPAddress, int], ...]
+    """Where it leads: ready pods. Never empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """All of it, of one IP version."""
+
+    pool: IPNetwork
+    hosts: Mapping[IPAddress, IPAddress] = field(default_factory=dict)
+    """Local address by global one; both ways, whoever calls."""
+    doors: tuple[Door, ...] = ()
+    egress: Mapping[IPAddress, tuple[IPAddress, ...]] = field(default_factory=dict)
+    """As whom a pod calls, if not as the cluster and not as itself."""
+    cluster: tuple[IPAddress, ...] = ()
+    """As whom everything else calls; empty: not at all."""
+
+
+def read_pods(objects: Iterable[Object], version: int) -> tuple[Pod, ...]:
+    """Return the pods that have an address of this IP version and no node's."""
+    found = []
+    for obj in objects:
+        status, spec = obj.get("status") or {}, obj.get("spec") or {}
+        if spec.get("hostNetwork") or status.get("phase") in _ENDED:
+            continue
+        texts = [entry.get("ip") for entry in status.get("podIPs") or []] or [status.get("podIP")]
+        addresses = [ip_address(text) for text in texts if text]
+        address = next((each for each in addresses if each.version == version), None)
+        if address is not None:
+            labels = obj["metadata"].get("labels") or {}
+            found.append(Pod(name=name_of(obj), address=address, labels=labels))
+    return tuple(found)
+
+
+def translate(
+    ledger: Ledger,
+    *,
+    ingress: Iterable[Ingress],
+    egress: Iterable[Egress],
+    pods: Iterable[Pod],
+    services: Iterable[Object],
+    slices: Iterable[Object],
+    gateway: tuple[IPAddress, IPAddress] | None,
+) -> Translation:
+    """Say what is translated into what. ``gateway``: the active gateway's global and own address.
+
+    A pod calls under its own global address if it has one; else under those of the GlobalEgressIP that selects it,
+    of its namespace, or of the cluster, the first that has any.
+    """
+    listed = tuple(pods)
+    by_name = {pod.name: pod for pod in listed}
+    hosts: dict[IPAddress, IPAddress] = {} if gateway is None else {gateway[0]: gateway[1]}
+    wanted: dict[Name, IPAddress] = {}
+    for each in sorted(ingress, key=lambda one: (one.claim.created, one.claim.owner)):
+        for address in ledger.addresses(each.claim.owner):
+            if each.target is Target.SERVICE:
+                wanted.setdefault(each.named, address)
+            elif each.named in by_name:
+                hosts[address] = by_name[each.named].address
+    ranked = sorted((each for each in egress if ledger.held.get(each.claim.owner)), key=lambda one: one.rank)
+    alone = {*hosts.values()}
+    called: dict[IPAddress, tuple[IPAddress, ...]] = {}
+    for pod in listed:
+        chosen = next((each for each in ranked if _applies(each, pod)), None)
+        if chosen is not None and chosen.namespace and pod.address not in alone:
+            called[pod.address] = ledger.addresses(chosen.claim.owner)
+    whole = next((each for each in ranked if not each.namespace), None)
+    return Translation(
+        pool=ledger.pool,
+        hosts=hosts,
+        doors=tuple(_doors(wanted, services, slices, ledger.pool.version)),
+        egress=called,
+        cluster=ledger.addresses(whole.claim.owner) if whole is not None else (),
+    )
+
+
+def _applies(egress: Egress, pod: Pod) -> bool:
+    if egress.namespace not in {"", pod.name[0]}:
+        return False
+    return egress.selector is None or egress.selector.matches(pod.labels)
+
+
+def _doors(
+    wanted: Mapping[Name, IPAddress], services: Iterable[Object], slices: Iterable[Object], version: int
+) -> Iterable[Door]:
+    behind: dict[Name, list[Object]] = {}
+    family = f"IPv{version}"
+    for each in slices:
+        name = (each["metadata"].get("labels") or {}).get(SERVICE_LABEL)
+        if name and each.get("addressType") == family:
+            behind.setdefault((name_of(each)[0], name), []).append(each)
+    for service in sorted(services, key=name_of):
+        name = name_of(service)
+        if name not in wanted:
+            continue
+        for port in (service.get("spec") or {}).get("ports") or []:
+            protocol = str(port.get("protocol") or "TCP")
+            backends = sorted(
+                {
+                    (ip_address(text), int(number))
+                    for each in behind.get(name, ())
+                    if (number := _port(each, port.get("name") or "", protocol)) is not None
+                    for text in ready_addresses(each)
+                },
+                key=lambda backend: (int(backend[0]), backend[1]),
+            )
+            if backends:
+                yield Door(
+                    address=wanted[name], protocol=protocol.lower(), port=int(port["port"]), backends=tuple(backends)
+                )
+
+
+def ready_addresses(endpoint_slice: Object) -> Iterable[str]:
+    """Yield the addresses that take new connections; one that says nothing of it is ready (KEP-752)."""
+    for endpoint in endpoint_slice.get("endpoints") or []:
+        if (endpoint.get("conditions") or {}).get("ready") is not False:
+            yield from endpoint.get("addresses") or []
+
+
+def _port(endpoint_slice: Object, name: str, protocol: str) -> int | None:
+    """Return the port on pods that belongs to a Service's port: the one of the same name."""
+    for port in endpoint_slice.get("ports") or []:
+        if (port.get("name") or "") == name and (port.get("protocol") or "TCP") == protocol:
+            return int(port["port"]) if port.get("port") else None
+    return None
