@@ -1,4 +1,4 @@
-"""``python -m reference_impl gateway|route-agent|cleanup|wireguard|ipsec``: the programs of the DaemonSets.
+"""``python -m reference_impl gateway|route-agent|globalnet|cleanup|wireguard|ipsec``: the programs of the DaemonSets.
 
 ``show`` and ``diagnose`` are for people and their scripts.
 """
@@ -64,10 +64,16 @@ async def _gateway(resources: AsyncExitStack) -> None:
     await agent.run()
 
 
-async def _cleanup(resources: AsyncExitStack) -> None:
-    from reference_impl.agents import cleanup, gateway, route_agent  # noqa: PLC0415 - likewise
+async def _globalnet(resources: AsyncExitStack) -> None:
+    from reference_impl.agents.global_agent import OWNERSHIP, GlobalAgent  # noqa: PLC0415 - likewise
 
-    kernels = [LinuxKernel(gateway.OWNERSHIP), LinuxKernel(route_agent.OWNERSHIP)]
+    await GlobalAgent(load_settings(), _api(resources), LinuxKernel(OWNERSHIP), load_mutant()).run()
+
+
+async def _cleanup(resources: AsyncExitStack) -> None:
+    from reference_impl.agents import cleanup, gateway, global_agent, route_agent  # noqa: PLC0415 - likewise
+
+    kernels = [LinuxKernel(each.OWNERSHIP) for each in (gateway, route_agent, global_agent)]
     await cleanup.run(load_place(), _api(resources), kernels, load_mutant())
 
 
@@ -98,6 +104,7 @@ def _echo(resources: AsyncExitStack) -> RawEcho:
 PROGRAMS: dict[str, Callable[[AsyncExitStack], Awaitable[None]]] = {
     "gateway": _gateway,
     "route-agent": _route_agent,
+    "globalnet": _globalnet,
     "cleanup": _cleanup,
     "wireguard": _wireguard,
     "ipsec": _ipsec,

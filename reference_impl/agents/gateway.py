@@ -41,7 +41,7 @@ from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking, questions
 from reference_impl.planner.isolation import plan_isolated
-from reference_impl.planner.own_endpoint import own_endpoint
+from reference_impl.planner.own_endpoint import known_addresses, own_endpoint
 from reference_impl.planner.relays import Relays, relayed
 from reference_impl.planner.ways import actual
 from reference_impl.protocols.election import Role
@@ -267,7 +267,10 @@ class GatewayAgent:
             self._settings.cluster,
             here,
             drivers,
-            health_checks=host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges),
+            health_checks=known_addresses(
+                self._settings.cluster,
+                host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges),
+            ),
             public_ip=self._public.want(here.gateway.public_ip, here.underlay.version),
             behind_nat=self._settings.nat_enabled,
             discovers=self._discovery is not None,

@@ -10,9 +10,10 @@ import yaml
 
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect
+from reference_impl.hooks.global_ranges import global_ranges
 from reference_impl.hooks.identity import check_free
 from reference_impl.hooks.leave import mark
-from reference_impl.hooks.manifests import account_name, agents, member_access, settings
+from reference_impl.hooks.manifests import account_name, agents, global_agent, member_access, settings
 from reference_impl.hooks.properties import announce
 from reference_impl.hooks.request import HookError
 from reference_impl.names import BROKER_NAMESPACE, BROKER_SECRET, MEMBER_NAMESPACE, VXLAN_BACKEND
@@ -47,17 +48,19 @@ async def join(request: HookRequest) -> Object:
             "ca.crt": _certificate_authority(request.broker),
             "token": token,
         }
+        ranges = await global_ranges(request, broker)
         drivers = ",".join(member.cable_drivers) or os.environ.get(CABLE_DRIVER) or VXLAN_BACKEND
         relay = os.environ.get(RELAY) or "false"
         told = {
             **_settings(member),
+            "global-cidrs": ",".join(ranges),
             "cable-driver": drivers,
             "broker-server": access["server"],
             "relay": relay,
         }
         await cluster.apply(settings(told, access))
         await mark(cluster, drivers)
-        await cluster.apply(agents(drivers))
+        await cluster.apply([*agents(drivers), *(global_agent() if ranges else ())])
         await announce(cluster, member.name, request.cluster_set)
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 

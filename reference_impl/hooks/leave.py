@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect, until
+from reference_impl.hooks.global_ranges import give_back
 from reference_impl.hooks.identity import holder_of, uid_of
-from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings
+from reference_impl.hooks.manifests import agents, cleanup, global_agent, load, member_access, settings
 from reference_impl.hooks.properties import withdraw
 from reference_impl.names import (
     BROKER_NAMESPACE,
     CLEANUP_RECORD,
     CLUSTER_ID_LABEL,
     GATEWAY_LEASE,
+    GLOBAL_LEDGER,
+    MANAGED_BY,
     MEMBER_NAMESPACE,
     NODES_ROLE,
     PROGRAMMED,
@@ -68,6 +71,7 @@ async def expel(broker: HookCluster, cluster_id: str) -> None:
     for resource in (Resource.ENDPOINT, Resource.CLUSTER):
         await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
     await broker.delete_one(Resource.LEASE, {"name": cluster_id, "namespace": BROKER_NAMESPACE})
+    await give_back(broker, cluster_id)
 
 
 async def mark(cluster: HookCluster, driver: str | None) -> None:
@@ -90,16 +94,31 @@ async def _empty(cluster: HookCluster) -> list[str]:
     driver = await _marked(cluster)
     if not driver:
         return []
-    await _end(cluster, agents(driver))
+    await _end(cluster, [*agents(driver), *global_agent()])
     await _restore_namespace(cluster)
     unclean = await _clean_nodes(cluster, cleanup(driver))
     for resource in (Resource.GATEWAY, Resource.ROUTE_AGENT, Resource.ENDPOINT, Resource.CLUSTER):
         await cluster.delete_all(resource, MEMBER_NAMESPACE)
     await cluster.delete_one(Resource.LEASE, {"name": GATEWAY_LEASE, "namespace": MEMBER_NAMESPACE})
+    await _forget_global_addresses(cluster)
     await cluster.delete(reversed(settings({}, {})))
     if not unclean:
         await mark(cluster, None)
     return unclean
+
+
+async def _forget_global_addresses(cluster: HookCluster) -> None:
+    """Remove what the agent made, and take addresses off what users made: their objects stay theirs."""
+    for resource in (Resource.INGRESS_IP, Resource.CLUSTER_EGRESS_IP):
+        await cluster.delete(await cluster.find(resource, labels=f"app.kubernetes.io/managed-by={MANAGED_BY}"))
+    for resource in (Resource.INGRESS_IP, Resource.EGRESS_IP, Resource.CLUSTER_EGRESS_IP, Resource.SERVICE_EXPORT):
+        for obj in await cluster.find(resource):
+            if obj.get("status"):
+                nothing = {"status": dict.fromkeys(obj["status"])}
+                metadata = obj["metadata"]
+                with suppress(NotFoundError):
+                    await cluster.api.merge_status(resource, metadata["name"], metadata.get("namespace", ""), nothing)
+    await cluster.delete_one(Resource.CONFIG_MAP, {"name": GLOBAL_LEDGER, "namespace": MEMBER_NAMESPACE})
 
 
 async def _restore_namespace(cluster: HookCluster) -> None:

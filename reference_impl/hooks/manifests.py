@@ -96,6 +96,11 @@ def agents(drivers: str) -> list[Object]:
     return [*load(*(manifest for manifest, _ in engines)), *gateway, *load("member/routeagent.yaml")]
 
 
+def global_agent() -> list[Object]:
+    """Return what a member with global ranges runs besides: the agent, its account and its rights."""
+    return load("member/globalnet.yaml")
+
+
 def cleanup(drivers: str) -> list[Object]:
     """Return what cleans nodes after these cable drivers."""
     objects = load("member/cleanup.yaml")

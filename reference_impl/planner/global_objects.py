@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Object: TypeAlias = dict[str, Any]
 Name: TypeAlias = tuple[str, str]
 """Namespace and name."""
+INGRESS_KIND = "GlobalIngressIP"
 MOST = 20
 """Addresses that one object may ask for (``submariner.io_globalegressips.yaml``)."""
 

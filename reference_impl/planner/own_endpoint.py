@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference_impl.names import DISCOVERY_PORT
+from reference_impl.planner.ledger import gateway_address
 from reference_impl.planner.skew import own_parameters
 from reference_impl.protocols.objects import DISCOVERY_PORT as DISCOVERY_PORT_FIELD
 from reference_impl.protocols.objects import PREFERRED_SERVER, Endpoint, cable_name
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from reference_impl.planner.node import Node
     from reference_impl.protocols.objects import Cluster
     from reference_impl.state import IPAddress
+
+
+def known_addresses(cluster: Cluster, addresses: Mapping[int, IPAddress]) -> dict[int, IPAddress]:
+    """Return under which addresses others know a gateway that has these among pods, by IP version."""
+    known: dict[int, IPAddress] = {pool.version: gateway_address(pool) for pool in cluster.global_cidrs}
+    return {version: known.get(version, address) for version, address in addresses.items()}
 
 
 def own_endpoint(

@@ -1,0 +1,198 @@
+"""The agent that gives a cluster its global addresses; one per gateway node, at work where the gateway is active."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from reference_impl.agents.cable_drivers import load_drivers
+from reference_impl.agents.cache import Cache
+from reference_impl.agents.last import Last
+from reference_impl.agents.ledger_book import LedgerBook
+from reference_impl.agents.loop import KernelHand, Loop
+from reference_impl.agents.views import read_nodes
+from reference_impl.drivers.api import ConflictError, NotFoundError, Resource
+from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_PROTOCOL, GLOBAL_TABLE, MANAGED_BY
+from reference_impl.planner.addresses import host_addresses
+from reference_impl.planner.conditions import stamped
+from reference_impl.planner.exports import plan_exports
+from reference_impl.planner.global_objects import read_egress, read_ingress, uid_of
+from reference_impl.planner.global_rules import global_ruleset
+from reference_impl.planner.global_status import addresses_of, plan_statuses
+from reference_impl.planner.ledger import due, gateway_address, settle
+from reference_impl.planner.translation import read_pods, translate
+from reference_impl.state import KernelState, Ownership
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reference_impl.agents.settings import Settings
+    from reference_impl.drivers.api import API, Object
+    from reference_impl.drivers.kernel import Kernel
+    from reference_impl.mutants import Mutant
+    from reference_impl.planner.conditions import Condition
+    from reference_impl.planner.exports import Exports
+    from reference_impl.planner.translation import Translation
+    from reference_impl.state import IPAddress, IPNetwork, Observed
+
+OWNERSHIP = Ownership(protocol=GLOBAL_PROTOCOL, devices=(), table=GLOBAL_TABLE)
+PERIOD = 2.0
+"""Seconds between two looks without a cause."""
+CLUSTER_ADDRESSES = 8
+"""What a cluster calls as, unless its ClusterGlobalEgressIP says otherwise."""
+_KINDS = (
+    Resource.POD,
+    Resource.SERVICE,
+    Resource.ENDPOINT_SLICE,
+    Resource.SERVICE_EXPORT,
+    Resource.INGRESS_IP,
+    Resource.EGRESS_IP,
+    Resource.CLUSTER_EGRESS_IP,
+)
+
+
+class GlobalAgent:
+    """Observe, plan, diff, apply, report, for one gateway node."""
+
+    def __init__(self, settings: Settings, api: API, kernel: Kernel, mutant: Mutant) -> None:
+        self._settings = settings
+        self._api = api
+        self._mutant = mutant
+        self._devices = load_drivers(settings.drivers).devices
+        self._hand = KernelHand(kernel, mutant)
+        self._loop = Loop(self.reconcile, PERIOD)
+        wake = self._loop.wake
+        self._lease = Cache(api, Resource.LEASE, settings.namespace, wake)
+        self._nodes = Cache(api, Resource.NODE, "", wake)
+        self._caches = {kind: Cache(api, kind, "", wake) for kind in _KINDS}
+        # One pool: that of IPv4. IPv6 has addresses enough for nobody to overlap.
+        self._pool: IPNetwork | None = next((each for each in settings.cluster.global_cidrs if each.version == 4), None)  # noqa: PLR2004 - the IP version number
+        self._book = LedgerBook(api, settings.namespace, self._pool) if self._pool is not None else None
+        self._plan: Last[object, KernelState] = Last()
+
+    async def run(self) -> None:
+        """Run until cancelled. Translations stay as they are: ending an agent is no uninstallation."""
+        caches = (self._lease, self._nodes, *self._caches.values())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for cache in caches:
+                    tasks.create_task(cache.run())
+                for cache in caches:
+                    await cache.synced.wait()
+                tasks.create_task(self._loop.run())
+        finally:
+            self._hand.close()
+
+    async def reconcile(self) -> None:
+        """Make one step. Addresses first, then packets, then words: nobody is told what is not there yet."""
+        observed = await self._hand.observe()
+        if self._book is None or not self._is_active():
+            await self._hand.converge(KernelState(), observed)
+            if self._book is not None:
+                self._book.forget()
+            return
+        try:
+            await self._allocate(self._book, observed)
+        except ConflictError:
+            self._book.forget()
+            self._loop.wake()
+
+    def _is_active(self) -> bool:
+        lease = self._lease.get(GATEWAY_LEASE)
+        return lease is not None and (lease.get("spec") or {}).get("holderIdentity") == self._settings.node
+
+    async def _allocate(self, book: LedgerBook, observed: Observed) -> None:
+        objects = {kind: cache.items for kind, cache in self._caches.items()}
+        exports = plan_exports(
+            objects[Resource.SERVICE_EXPORT],
+            objects[Resource.SERVICE],
+            objects[Resource.ENDPOINT_SLICE],
+            objects[Resource.INGRESS_IP],
+        )
+        await self._make(exports, objects[Resource.CLUSTER_EGRESS_IP])
+        ingress, bad_ingress = read_ingress(objects[Resource.INGRESS_IP])
+        egress, bad_egress = read_egress(objects[Resource.EGRESS_IP], objects[Resource.CLUSTER_EGRESS_IP])
+        now = int(time.time())
+        ledger = await book.open()
+        settlement = settle(ledger, [*(each.claim for each in ingress), *(each.claim for each in egress)], now)
+        await book.keep(settlement.ledger)
+        pool = settlement.ledger.pool
+        own = self._own_addresses(observed).get(pool.version)
+        asked = (
+            settlement.ledger.held,
+            ingress,
+            egress,
+            read_pods(objects[Resource.POD], pool.version),
+            objects[Resource.SERVICE],
+            objects[Resource.ENDPOINT_SLICE],
+            own,
+        )
+        plan = self._plan.answer(
+            asked,
+            lambda: self._rules(
+                translate(
+                    settlement.ledger,
+                    ingress=ingress,
+                    egress=egress,
+                    pods=asked[3],
+                    services=asked[4],
+                    slices=asked[5],
+                    gateway=(gateway_address(pool), own) if own is not None else None,
+                )
+            ),
+        )
+        failure = await self._hand.converge(plan, observed)
+        if failure:
+            return
+        of_ours = (*objects[Resource.INGRESS_IP], *objects[Resource.EGRESS_IP], *objects[Resource.CLUSTER_EGRESS_IP])
+        for said in plan_statuses(of_ours, settlement, (*bad_ingress, *bad_egress)):
+            await self._say(said.obj, (said.condition,), addresses_of(said))
+        for export in objects[Resource.SERVICE_EXPORT]:
+            await self._say(export, exports.said[uid_of(export)], {})
+        rested = due(settlement.ledger, now)
+        if rested is not None and settlement.refused:
+            self._loop.wake_in(rested + 1)
+
+    def _rules(self, translation: Translation) -> KernelState:
+        return KernelState(ruleset=global_ruleset([translation], self._devices))
+
+    def _own_addresses(self, observed: Observed) -> dict[int, IPAddress]:
+        """Return under which addresses this node appears among pods, by IP version."""
+        here = next((node for node in read_nodes(self._nodes.items) if node.name == self._settings.node), None)
+        if here is None:
+            return {}
+        return host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges)
+
+    async def _make(self, exports: Exports, cluster_wide: Iterable[Object]) -> None:
+        """Create and delete what follows from exports, and the cluster's own egress object."""
+        for obj in exports.delete:
+            with suppress(NotFoundError):
+                metadata = obj["metadata"]
+                await self._api.delete(Resource.INGRESS_IP, metadata["name"], metadata["namespace"])
+        for obj in exports.create:
+            with suppress(ConflictError):
+                await self._api.create(Resource.INGRESS_IP, obj)
+        if not any(each["metadata"]["name"] == CLUSTER_EGRESS for each in cluster_wide):
+            kind = Resource.CLUSTER_EGRESS_IP
+            metadata = {"name": CLUSTER_EGRESS, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}}
+            body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
+            with suppress(ConflictError):
+                await self._api.create(kind, {**body, "spec": {"numGlobalIPs": CLUSTER_ADDRESSES}})
+
+    async def _say(self, obj: Object, conditions: tuple[Condition, ...], fields: Mapping[str, object]) -> None:
+        """Write an object's status if its conditions or addresses are others; one that is gone needs none."""
+        status = obj.get("status") or {}
+        before = status.get("conditions") or []
+        known = {(each.get("type"), each.get("status"), each.get("reason"), each.get("message")) for each in before}
+        wanted = {(each.type, each.status, each.reason, each.message) for each in conditions}
+        if wanted <= known and all((status.get(name) or None) == (value or None) for name, value in fields.items()):
+            return
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        generation = obj["metadata"].get("generation")
+        patch = {"status": {"conditions": stamped(conditions, before, now=now, generation=generation), **fields}}
+        metadata = obj["metadata"]
+        with suppress(NotFoundError):
+            await self._api.merge_status(Resource.of(obj), metadata["name"], metadata.get("namespace", ""), patch)

@@ -1,0 +1,136 @@
+"""Global ranges of members: given out by whoever administers the broker, when a member joins.
+
+The record is one ConfigMap at the broker that is replaced only if it is still what was read: members that join at the
+same moment never get the same range. Members have no right to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from reference_impl.drivers.api import ConflictError, NotFoundError, Resource
+from reference_impl.hooks.request import HookError
+from reference_impl.names import BROKER_NAMESPACE, GLOBAL_RANGES, MANAGED_BY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reference_impl.drivers.api import Object
+    from reference_impl.hooks.cluster import HookCluster
+    from reference_impl.hooks.request import HookRequest, Member
+    from reference_impl.state import IPNetwork
+
+POOL = "REFERENCE_IMPL_GLOBAL_POOL"
+"""Variable with the range that members' ranges are taken from, and the length of theirs: ``100.64.0.0/10/18``."""
+DEFAULT_POOL = "100.64.0.0/10/18"
+"""Shared address space (RFC 6598): every stack forwards it, and few clusters have it. 256 members of 16,384 each."""
+_TRIES = 100
+
+
+async def global_ranges(request: HookRequest, broker: HookCluster) -> tuple[str, ...]:
+    """Return the global ranges of the member that joins, and keep them for it until it leaves; none if it wants none.
+
+    The same ones for a member that joins again. Ranges that the caller names are kept as they are: whether they
+    collide with anybody's, all members say in their status.
+    """
+    member = request.member
+    if member.global_cidrs is None:
+        return ()
+    occupied = _occupied(request, await broker.find(Resource.CLUSTER, BROKER_NAMESPACE))
+    for _ in range(_TRIES):
+        record = await _record(broker)
+        known = dict(record.get("data") or {})
+        chosen = ",".join(member.global_cidrs) or known.get(member.name) or str(_next(member.name, known, occupied))
+        if known.get(member.name) == chosen:
+            return tuple(chosen.split(","))
+        for other, text in known.items():
+            if other != member.name and _overlap(chosen, text):
+                sys.stderr.write(f"{member.name}: global range {chosen} overlaps {text} of {other}\n")
+        try:
+            await _replace(broker, record, {**known, member.name: chosen})
+        except ConflictError:
+            continue
+        return tuple(chosen.split(","))
+    raise HookError(f"broker: ConfigMap {GLOBAL_RANGES} changed at every one of {_TRIES} tries")
+
+
+async def give_back(broker: HookCluster, cluster_id: str) -> None:
+    """Let others have a member's ranges."""
+    for _ in range(_TRIES):
+        record = await _record(broker)
+        known = dict(record.get("data") or {})
+        if known.pop(cluster_id, None) is None:
+            return
+        try:
+            await _replace(broker, record, known)
+        except ConflictError:
+            continue
+        return
+
+
+async def _record(broker: HookCluster) -> Object:
+    try:
+        return await broker.api.get(Resource.CONFIG_MAP, GLOBAL_RANGES, BROKER_NAMESPACE)
+    except NotFoundError:
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY}
+        metadata = {"name": GLOBAL_RANGES, "namespace": BROKER_NAMESPACE, "labels": labels}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+
+async def _replace(broker: HookCluster, record: Object, data: Mapping[str, str]) -> None:
+    body = {**record, "data": dict(data)}
+    if "resourceVersion" in record["metadata"]:
+        await broker.api.replace(Resource.CONFIG_MAP, body)
+    else:
+        await broker.api.create(Resource.CONFIG_MAP, body)
+
+
+def _occupied(request: HookRequest, clusters: Iterable[Object]) -> tuple[IPNetwork, ...]:
+    """Return what any member uses inside or is known by."""
+    texts = [text for member in request.members for text in _of(member)]
+    for obj in clusters:
+        spec = obj.get("spec") or {}
+        if spec.get("cluster_id") != request.cluster:
+            texts += [
+                text for field in ("cluster_cidr", "service_cidr", "global_cidr") for text in spec.get(field) or ()
+            ]
+    found = []
+    for text in texts:
+        try:
+            found.append(ip_network(text))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def _of(member: Member) -> Iterable[str]:
+    return (*member.pod_cidrs, *member.service_cidrs, *(member.global_cidrs or ()))
+
+
+def _next(cluster_id: str, known: Mapping[str, str], occupied: Iterable[IPNetwork]) -> IPNetwork:
+    """Return a free range. Where the look begins follows from the name: one just given back is seldom next."""
+    text = os.environ.get(POOL) or DEFAULT_POOL
+    try:
+        prefix, _, length = text.rpartition("/")
+        pool = ip_network(prefix)
+        count = 1 << (int(length) - pool.prefixlen)
+    except ValueError as error:
+        raise HookError(f"{POOL}={text}: {error}: give <prefix>/<length of a member's>, as {DEFAULT_POOL}") from None
+    taken = [*occupied, *(ip_network(each) for ranges in known.values() for each in ranges.split(","))]
+    first = int.from_bytes(hashlib.sha256(cluster_id.encode()).digest()[:4], "big")
+    size = pool.num_addresses // count
+    for index in range(count):
+        base = int(pool.network_address) + (first + index) % count * size
+        found = ip_network((base, int(length)))
+        if not any(found.version == each.version and found.overlaps(each) for each in taken):
+            return found
+    raise HookError(f"broker: no range of /{length} is free in {pool}: set {POOL}")
+
+
+def _overlap(one: str, other: str) -> bool:
+    ranges = [[ip_network(each) for each in text.split(",")] for text in (one, other)]
+    return any(a.version == b.version and a.overlaps(b) for a in ranges[0] for b in ranges[1])

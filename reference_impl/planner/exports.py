@@ -1,0 +1,126 @@
+"""Which Services of a cluster are exported, and which GlobalIngressIPs follow (KEP-1645). Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reference_impl.names import API_GROUP, API_VERSION, MANAGED_BY
+from reference_impl.planner.conditions import FALSE, TRUE, Condition
+from reference_impl.planner.global_objects import INGRESS_KIND, Name, Target, name_of, uid_of
+from reference_impl.planner.translation import SERVICE_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Object: TypeAlias = dict[str, Any]
+VALID, READY = "Valid", "Ready"
+"""Types of a ServiceExport's conditions."""
+MANAGED = "app.kubernetes.io/managed-by"
+_LONGEST_NAME = 253
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exports:
+    """What follows from all ServiceExports."""
+
+    create: tuple[Object, ...]
+    """GlobalIngressIPs."""
+    delete: tuple[Object, ...]
+    """GlobalIngressIPs of ours that nothing asks for any more."""
+    said: Mapping[str, tuple[Condition, ...]]
+    """Conditions of each ServiceExport, by UID."""
+
+
+def plan_exports(
+    exports: Iterable[Object], services: Iterable[Object], slices: Iterable[Object], existing: Iterable[Object]
+) -> Exports:
+    """Plan one GlobalIngressIP for a Service, one for every ready pod of a headless one.
+
+    They are named after what they are for, and go with their ServiceExport. One of the same name that somebody else
+    made stays, and serves if it says the same.
+    """
+    by_name = {name_of(each): each for each in services}
+    listed = tuple(slices)
+    wanted: dict[Name, Object] = {}
+    said: dict[str, tuple[Condition, ...]] = {}
+    for export in sorted(exports, key=name_of):
+        service = by_name.get(name_of(export))
+        refusal = _refusal(service)
+        if refusal is not None or service is None:
+            said[uid_of(export)] = (refusal or _valid(), _ready(0, "nothing is exported"))
+            continue
+        found = tuple(_ingresses(export, service, listed))
+        wanted |= {name_of(each): each for each in found}
+        said[uid_of(export)] = (_valid(), _ready(len(found), "no pod is ready"))
+    there = {name_of(each): each for each in existing}
+    ours = {
+        name: each for name, each in there.items() if (each["metadata"].get("labels") or {}).get(MANAGED) == MANAGED_BY
+    }
+    stale = {name for name, each in ours.items() if name not in wanted or each.get("spec") != wanted[name]["spec"]}
+    return Exports(
+        # One that must become another one is deleted first; the look after that finds it missing.
+        create=tuple(each for name, each in wanted.items() if name not in there),
+        delete=tuple(ours[name] for name in sorted(stale)),
+        said=said,
+    )
+
+
+def _refusal(service: Object | None) -> Condition | None:
+    if service is None:
+        return Condition(type=VALID, status=FALSE, reason="NoService", message="there is no Service of this name")
+    if (service.get("spec") or {}).get("type") == "ExternalName":
+        text = "an ExternalName Service has no endpoints to export"
+        return Condition(type=VALID, status=FALSE, reason="InvalidServiceType", message=text)
+    return None
+
+
+def _valid() -> Condition:
+    return Condition(type=VALID, status=TRUE, reason="Valid", message="the Service can be exported")
+
+
+def _ready(count: int, otherwise: str) -> Condition:
+    if count:
+        return Condition(type=READY, status=TRUE, reason="Exported", message="GlobalIngressIPs are made for it")
+    return Condition(type=READY, status=FALSE, reason="NotExported", message=otherwise)
+
+
+def _ingresses(export: Object, service: Object, slices: Iterable[Object]) -> Iterable[Object]:
+    namespace, name = name_of(service)
+    if (service.get("spec") or {}).get("clusterIP") not in {None, "None"}:
+        yield _ingress(export, name, {"target": Target.SERVICE.value, "serviceRef": {"name": name}})
+        return
+    pods = {
+        str(endpoint["targetRef"]["name"])
+        for each in slices
+        if name_of(each)[0] == namespace and (each["metadata"].get("labels") or {}).get(SERVICE_LABEL) == name
+        for endpoint in each.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        and (endpoint.get("targetRef") or {}).get("kind") == "Pod"
+    }
+    for pod in sorted(pods):
+        spec = {"target": Target.POD.value, "serviceRef": {"name": name}, "podRef": {"name": pod}}
+        yield _ingress(export, f"{name}-{pod}", spec)
+
+
+def _ingress(export: Object, name: str, spec: Object) -> Object:
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    owner = {
+        "apiVersion": "multicluster.x-k8s.io/v1alpha1",
+        "kind": "ServiceExport",
+        "name": export["metadata"]["name"],
+        "uid": uid_of(export),
+    }
+    return {
+        "apiVersion": f"{API_GROUP}/{API_VERSION}",
+        "kind": INGRESS_KIND,
+        "metadata": {
+            "name": name,
+            "namespace": name_of(export)[0],
+            "labels": {MANAGED: MANAGED_BY},
+            "ownerReferences": [owner],
+        },
+        "spec": spec,
+    }
