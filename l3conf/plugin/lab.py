@@ -82,8 +82,7 @@ class Lab(BrokerRights):
 
     def expected(self, family: IPFamily | None = None) -> Table:
         """Return who must reach whom now, seen as whom; in one family, or in all."""
-        features = self.run.implementation.features
-        table = oracle.expected(self.topology, joined=self.members.joined, features=features)
+        table = oracle.expected(self.topology, joined=self.members.joined)
         return {cell: want for cell, want in table.items() if family in {None, cell.family}}
 
     def outage(self, source: str, destination: str) -> Outage:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Any
 
 from l3conf.model import addressing
@@ -32,7 +32,7 @@ UNUSABLE = tuple(
     )
 )
 """Never forwarded: this network, loopback, IPv4 in IPv6 clothes, link-local, multicast, reserved (RFC 6890, 4291)."""
-FORMERLY_UNUSABLE = ip_network("240.0.0.0/4")
+FORMERLY_UNUSABLE = IPv4Network("240.0.0.0/4")
 """Reserved by RFC 1112, but forwarded by enough stacks that global addresses are commonly taken from here."""
 MIN_SERVICE_HOST_BITS = 5
 """Room for ``kubernetes`` (.1), cluster DNS (.10) and a handful of services."""
@@ -157,7 +157,7 @@ def _parse(path: FieldPath, text: str) -> IPNetwork | Problem:
         ip_network(text)
     except ValueError:
         return Problem(path, f"{text!r} has host bits set", f"write {network}")
-    if path[-2] == "globalCIDRs" and network.version == 4 and network.subnet_of(FORMERLY_UNUSABLE):  # noqa: PLR2004
+    if path[-2] == "globalCIDRs" and isinstance(network, IPv4Network) and network.subnet_of(FORMERLY_UNUSABLE):
         return network
     for unusable in UNUSABLE:
         if network.version == unusable.version and network.overlaps(unusable):

@@ -211,7 +211,9 @@ def test_a_cluster_may_use_the_drivers_that_the_topology_means_in_its_order(requ
     assert told((0, 1), ()) is None
 
 
-def test_a_hook_is_told_of_global_ranges_only_where_a_cluster_shall_have_global_addresses(request_: HookRequest) -> None:
+def test_a_hook_is_told_of_global_ranges_only_where_a_cluster_shall_have_global_addresses(
+    request_: HookRequest,
+) -> None:
     def told(ranges: tuple[IPv4Network, ...] | None) -> dict[str, object]:
         east = replace(request_.lab.topology.clusters[0], global_cidrs=ranges)
         lab = replace(cast("PaperLab", request_.lab), topology=replace(request_.lab.topology, clusters=(east,)))
