@@ -50,7 +50,13 @@ def expect(harness: Harness, forbidden: Sequence[Flow], control: Sequence[Flow])
         raise AssertionError(f"arrived, though it must not:\n{failures(seen or answered)}")
 
 
-def expect_passing(harness: Harness, flows: Sequence[Flow], bystanders: Sequence[Pod], control: Sequence[Flow]) -> None:
+def expect_passing(
+    harness: Harness,
+    flows: Sequence[Flow],
+    bystanders: Sequence[Pod],
+    control: Sequence[Flow],
+    within: str,
+) -> None:
     """Send control, flows, control; raise ``AssertionError`` if a flow is not answered or a bystander sees a packet.
 
     ``LabError`` if the control does not show, over every protocol, that each bystander hears.
@@ -68,7 +74,7 @@ def expect_passing(harness: Harness, flows: Sequence[Flow], bystanders: Sequence
         return Pending(f"{len(wrong)} of {len(flows)} flows differ:\n{failures(wrong)}") if wrong else "all answered"
 
     try:
-        harness.wait("what passes bystanders is answered", look, "T_probe")
+        harness.wait("what passes bystanders is answered", look, within)
     except DeadlineMissedError as missed:
         if missed.last is None:
             raise

@@ -100,12 +100,12 @@ class Traffic:
         """
         silence.expect(self._harness, self.flows, control.flows)
 
-    def passes(self, bystanders: Iterable[Pod], *, control: Traffic) -> None:
+    def passes(self, bystanders: Iterable[Pod], *, control: Traffic, within: str = "T_probe") -> None:
         """Expect every flow to be answered by its server, and none of these pods to see a packet of it.
 
         ``control`` is traffic to each of them that must arrive in the same window, over the same protocols.
         """
-        silence.expect_passing(self._harness, self.flows, tuple(bystanders), control.flows)
+        silence.expect_passing(self._harness, self.flows, tuple(bystanders), control.flows, within)
 
     def is_not_replayable(self, *, control: Traffic) -> None:
         """Expect that a recording of these packets on the WAN, sent again, is dropped.
