@@ -8,7 +8,7 @@ from l3conf.labs.base import Capability
 from l3conf.model.faults import AddressChange, Delay, NATRebinding, NATReboot, NodeAddressChange
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
-from l3conf.oracle import SeenAs, Via, across_clusters, whoever_asks
+from l3conf.oracle import SeenAs, Via, across_clusters, by_global_address, whoever_asks
 from l3conf.plugin.connection_policies import EVERYBODY, clusters, connect, isolate, labelled
 from l3conf.plugin.lab import Lab
 from l3conf.plugin.marks import needs, verifies
@@ -39,6 +39,7 @@ __all__ = [
     "Via",
     "across_clusters",
     "addresses_of",
+    "by_global_address",
     "carrying",
     "clusters",
     "connect",

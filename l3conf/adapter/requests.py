@@ -96,6 +96,12 @@ def _shape(spec: ClusterSpec) -> dict[str, object]:
     return {
         "podCIDRs": [str(cidr) for cidr in spec.pod_cidrs],
         "serviceCIDRs": [str(cidr) for cidr in spec.service_cidrs],
+        **_global_ranges(spec),
         "nodes": [node.name for node in spec.nodes],
         "gatewayNodes": [node.name for node in spec.gateway_nodes],
     }
+
+
+def _global_ranges(spec: ClusterSpec) -> dict[str, object]:
+    """Return the ranges of a cluster's global addresses; nothing where it shall have none."""
+    return {} if spec.global_cidrs is None else {"globalCIDRs": [str(cidr) for cidr in spec.global_cidrs]}

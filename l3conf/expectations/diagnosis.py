@@ -44,36 +44,47 @@ def _walk(harness: Harness, flow: Flow) -> list[str]:
     if not isinstance(flow.client, Pod) or server is None:
         return []
     lab, family = harness.lab, flow.family
-    hops = _hops(lab, flow.client, server, family)
+    target = _asked_abroad(lab, flow, server)
+    hops = _hops(lab, flow.client, server, family, target)
     seen = lab.probe([probe for _, probe in hops])
     lines = [f"  {name}: {describe(one)}" for (name, _), one in zip(hops, seen, strict=True)]
     for cluster in dict.fromkeys((flow.client.site.cluster, server.site.cluster)):
         lines += [f"  {line}" for line in harness.status(cluster)]
-    lines += _routes(lab, flow.client, server, family)
+    lines += _routes(lab, flow.client, server, family, target)
     broken = next((name for (name, _), one in zip(hops, seen, strict=True) if one.outcome is not Outcome.DELIVERED), "")
     verdict = f"the first hop that does not answer is: {broken}" if broken else "every hop by itself answers"
     return [*lines, f"  => {verdict}"]
 
 
-def _hops(lab: Lab, client: Pod, server: Pod, family: IPFamily) -> list[tuple[str, Probe]]:
+def _asked_abroad(lab: Lab, flow: Flow, server: Pod) -> IPAddress:
+    """Return the address by which other clusters address the server: a pod, or a Service's global address."""
+    if isinstance(flow.server, Service) and lab.topology.cluster(flow.server.cluster).is_translated:
+        return flow.server.address(flow.family)
+    return server.address(flow.family)
+
+
+def _hops(lab: Lab, client: Pod, server: Pod, family: IPFamily, target: IPAddress) -> list[tuple[str, Probe]]:
     """Return what to ask along the way, from the underlay upwards."""
     here, there = (lab.topology.cluster(pod.site.cluster) for pod in (client, server))
     if here.name == there.name:
         return [_echo(f"pod {client} -> pod {server}", client.place, server.address(family))]
     near, far = (cluster.gateway_nodes[0].name for cluster in (here, there))
     near_place, far_place = f"{here.name}@{near}", f"{there.name}@{far}"
-    target = server.address(family)
+    at_home = server.local.address(family)
+    # A global address may be that of a Service, which answers no echo.
+    ask = _datagram if there.is_translated else _echo
     return [
         _echo(f"underlay {near_place} -> {far_place}", near_place, _node_address(there, far, family)),
         _echo(f"client's cluster: {client} -> {near_place}", client.place, _node_address(here, near, family)),
-        _echo(f"server's cluster: {far_place} -> {server}", far_place, target),
-        _echo(f"tunnel: gateway {near_place} -> {server}", near_place, target),
-        _echo(f"whole path: {client} -> {server}", client.place, target),
-        (
-            f"server process: {far_place} -> {server} udp",
-            Probe(source=far_place, destination=target, port=PORT, protocol=Protocol.UDP, timeout=_PATIENCE),
-        ),
+        _echo(f"server's cluster: {far_place} -> {server}", far_place, at_home),
+        ask(f"tunnel: gateway {near_place} -> {server}", near_place, target),
+        ask(f"whole path: {client} -> {server}", client.place, target),
+        _datagram(f"server process: {far_place} -> {server} udp", far_place, at_home),
     ]
+
+
+def _datagram(name: str, place: str, destination: IPAddress) -> tuple[str, Probe]:
+    return name, Probe(source=place, destination=destination, port=PORT, protocol=Protocol.UDP, timeout=_PATIENCE)
 
 
 def _echo(name: str, place: str, destination: IPAddress) -> tuple[str, Probe]:
@@ -87,15 +98,15 @@ def _node_address(cluster: ClusterSpec, node: str, family: IPFamily) -> IPAddres
     return next((address for address in own if IPFamily.of(address) is family), own[0])
 
 
-def _routes(lab: Lab, client: Pod, server: Pod, family: IPFamily) -> list[str]:
+def _routes(lab: Lab, client: Pod, server: Pod, family: IPFamily, target: IPAddress) -> list[str]:
     """Return the routes that the nodes on the way would take to the server."""
     here, there = (lab.topology.cluster(pod.site.cluster) for pod in (client, server))
-    nodes = [(here.name, client.site.node), *((here.name, node.name) for node in here.gateway_nodes)]
-    nodes += [*((there.name, node.name) for node in there.gateway_nodes), (there.name, server.site.node)]
+    near = [(here.name, client.site.node), *((here.name, node.name) for node in here.gateway_nodes)]
+    far = [*((there.name, node.name) for node in there.gateway_nodes), (there.name, server.site.node)]
+    asked = {**dict.fromkeys(far, server.local.address(family)), **dict.fromkeys(near, target)}
     lines = []
-    for cluster, node in dict.fromkeys(nodes):
-        argv = ["ip", "route", "get", str(server.address(family))]
-        code, out, err = lab.run(f"{cluster}@{node}", argv, timeout=1.0)
+    for cluster, node in dict.fromkeys((*near, *far)):
+        code, out, err = lab.run(f"{cluster}@{node}", ["ip", "route", "get", str(asked[cluster, node])], timeout=1.0)
         first = (out if code == 0 else err).strip().splitlines()[:1]
         lines.append(f"  route on {cluster}@{node}: {first[0].strip() if first else 'none'}")
     return lines

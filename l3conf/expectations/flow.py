@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from l3conf.errors import LabError
 from l3conf.expectations.places import PORT, Pod, Service, Stranger
 from l3conf.model.topology import IPAddress, IPFamily
 from l3conf.observation import Observation, Outcome, Probe, Protocol
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from l3conf.expectations.places import Client, Server
 
+Sources: TypeAlias = IPAddress | frozenset[IPAddress] | SeenAs
+"""What a server must see as the source: an address, one of several, or whose it is."""
 SMALLEST = 64
 """Bytes of payload where a scenario names no size; the probe's own header fits."""
 
@@ -91,15 +94,16 @@ class Flow:
         return " ".join(words)
 
 
-def arrived(flow: Flow, seen: Observation, seen_as: IPAddress | SeenAs | None) -> str:
+def arrived(flow: Flow, seen: Observation, seen_as: Sources | None) -> str:
     """Return what is wrong with an observation of traffic that must arrive; empty if nothing is."""
     if seen.outcome is not Outcome.DELIVERED:
         return describe(seen)
-    if isinstance(flow.server, Pod) and seen.responder and seen.responder != flow.server.place:
+    if isinstance(flow.server, Pod | Service) and seen.responder and seen.responder not in flow.receivers:
         return f"answered by {seen.responder}"
-    wanted = _source(flow, seen_as)
-    if wanted is not None and seen.seen_as != wanted:
-        return f"arrived, but the server saw {seen.seen_as or 'no source'} instead of {wanted}"
+    wanted = _sources(flow, seen_as)
+    if wanted is not None and seen.seen_as not in wanted:
+        instead = " or ".join(map(str, sorted(wanted, key=int))) or "any that is allowed"
+        return f"arrived, but the server saw {seen.seen_as or 'no source'} instead of {instead}"
     return ""
 
 
@@ -122,10 +126,12 @@ def failures(lines: Iterable[tuple[Flow, str]], *, most: int = 12) -> str:
     return "\n".join([*found[:most], *rest])
 
 
-def _source(flow: Flow, seen_as: IPAddress | SeenAs | None) -> IPAddress | None:
-    """Return the address that the server must see, or None where that is no requirement."""
+def _sources(flow: Flow, seen_as: Sources | None) -> frozenset[IPAddress] | None:
+    """Return the addresses of which the server must see one, or None where that is no requirement."""
     if seen_as is SeenAs.ITSELF:
-        return flow.client.address(flow.family)
-    if isinstance(seen_as, SeenAs):
+        return frozenset({flow.client.address(flow.family)})
+    if seen_as is SeenAs.GLOBAL:
+        raise LabError("a flow does not know its client's global addresses", remedy="name them in seen_as")
+    if isinstance(seen_as, SeenAs) or seen_as is None:
         return None
-    return seen_as
+    return seen_as if isinstance(seen_as, frozenset) else frozenset({seen_as})

@@ -34,6 +34,13 @@ class Pod:
     addresses: tuple[IPAddress, ...]
     on_gateway: bool
     harness: Harness = field(repr=False, compare=False)
+    at_home: Pod | None = None
+    """Where ``addresses`` are the pod's global ones: the pod as its own cluster knows it."""
+
+    @property
+    def local(self) -> Pod:
+        """The pod as its own cluster knows it."""
+        return self.at_home or self
 
     @property
     def place(self) -> str:
@@ -41,7 +48,7 @@ class Pod:
         return f"{self.site.cluster}/{NAMESPACE}/{self.name}"
 
     def address(self, family: IPFamily = IPFamily.IPV4) -> IPAddress:
-        """Return the pod's own address of a family."""
+        """Return the pod's own address of a family, or the global one by which others are to address it."""
         return address_of(self.addresses, family, self.place)
 
     def __str__(self) -> str:
@@ -51,7 +58,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A ClusterIP Service over all probe pods of a cluster."""
+    """A Service over all probe pods of a cluster, at its ClusterIPs or at its global address."""
 
     cluster: str
     name: str
@@ -59,7 +66,7 @@ class Service:
     backends: tuple[Pod, ...]
 
     def address(self, family: IPFamily = IPFamily.IPV4) -> IPAddress:
-        """Return the ClusterIP of a family."""
+        """Return the ClusterIP, or the global address, of a family."""
         return address_of(self.addresses, family, str(self))
 
     def __str__(self) -> str:

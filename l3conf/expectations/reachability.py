@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from l3conf.expectations.diagnosis import diagnose
 from l3conf.expectations.flow import Flow, describe
 from l3conf.observation import Observation, Outcome
-from l3conf.oracle import Cell, Expectation, SeenAs, Site, Via, compare
+from l3conf.oracle import Expectation, SeenAs, Via, compare
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Pod, Service
-    from l3conf.oracle import Difference, Table
+    from l3conf.model.topology import IPAddress
+    from l3conf.oracle import Cell, Difference, Site, Table
 
 _TRIES_PER_BACKEND = 5
 """Probes per backend and round: kube-proxy chooses at random, and every backend must be met."""
@@ -34,6 +35,10 @@ class Reachability:
     pods: Mapping[Site, Pod]
     services: Mapping[str, Service]
     """By cluster."""
+    exports: Mapping[str, Service] = field(default_factory=dict)
+    """The same Services at their global addresses, by cluster; of those that have any."""
+    sources: Callable[[], Mapping[Site, frozenset[IPAddress]]] = dict
+    """Asks as which global addresses each pod is seen now."""
     _observed: dict[Cell, tuple[Expectation, str]] = field(default_factory=dict)
 
     def holds(self, *, within: str = "T_probe", started: float | None = None) -> None:
@@ -65,10 +70,11 @@ class Reachability:
         timeout = self.harness.budgets.get("T_probe") / 3
         asked = [cell for cell in cells for _ in range(self._tries(cell))]
         seen = self.harness.send([self._flow(cell).probe(timeout) for cell in asked])
+        sources = self.sources() if any(self.table[cell].seen_as is SeenAs.GLOBAL for cell in cells) else {}
         for cell, observation in zip(asked, seen, strict=True):
             actual = self._actual_cell(cell, observation)
             if actual in self.table and not self._satisfied(actual):
-                self._observed[actual] = self._reading(actual, observation)
+                self._observed[actual] = self._reading(actual, observation, sources.get(actual.client, frozenset()))
 
     def _tries(self, cell: Cell) -> int:
         return _TRIES_PER_BACKEND if cell.via is Via.SERVICE else 1
@@ -82,20 +88,32 @@ class Reachability:
             return cell
         backends = self.services[cell.server.cluster].backends
         server = next((pod.site for pod in backends if pod.place == seen.responder), cell.server)
-        return Cell(cell.client, server, cell.via, cell.family, cell.protocol)
+        return replace(cell, server=server)
 
-    def _reading(self, cell: Cell, seen: Observation) -> tuple[Expectation, str]:
+    def _reading(self, cell: Cell, seen: Observation, sources: frozenset[IPAddress]) -> tuple[Expectation, str]:
         """Return an observation in the oracle's terms, and in words."""
         if seen.outcome is not Outcome.DELIVERED:
             return Expectation(reachable=False), describe(seen)
+        if not self._is_met(cell, seen):
+            return Expectation(reachable=False), f"answered by {seen.responder or 'somebody else'}"
         own = self.pods[cell.client].address(cell.family)
-        as_itself = SeenAs.ITSELF if seen.seen_as == own else SeenAs.ANYONE
-        return Expectation(reachable=True, seen_as=as_itself), f"arrived, seen as {seen.seen_as or 'unknown'}"
+        kind = SeenAs.ITSELF if seen.seen_as == own else SeenAs.GLOBAL if seen.seen_as in sources else SeenAs.ANYONE
+        return Expectation(reachable=True, seen_as=kind), f"arrived, seen as {seen.seen_as or 'unknown'}"
+
+    def _is_met(self, cell: Cell, seen: Observation) -> bool:
+        """Say whether the server that a cell names answered, and not another one at the same address.
+
+        Who answers an echo, a kernel, does not say who it is. Where nothing should arrive, the server is asked.
+        """
+        server = self.pods[cell.server]
+        if seen.responder:
+            return seen.responder == server.place
+        return self.table[cell].reachable or bool(self.harness.lab.sightings(server.place, [seen.nonce]))
 
     def _flow(self, cell: Cell) -> Flow:
         server: Pod | Service = self.pods[cell.server]
         if cell.via is Via.SERVICE:
-            server = self.services[cell.server.cluster]
+            server = (self.exports if cell.by_global else self.services)[cell.server.cluster]
         # A socket of its own, so a port of its own: connection tracking keeps a port's packets with one backend.
         ttl = _USUAL_TTL if cell.via is Via.SERVICE else None
         return Flow(client=self.pods[cell.client], server=server, protocol=cell.protocol, family=cell.family, ttl=ttl)

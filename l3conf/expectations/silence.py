@@ -7,10 +7,12 @@ missing where no implementation stands in its way, the harness is broken: ``LabE
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
-from l3conf.expectations.flow import Flow, describe, failures
+from l3conf.expectations.diagnosis import diagnose
+from l3conf.expectations.flow import Flow, arrived, describe, failures
 from l3conf.expectations.places import Outsider, Pod, Service, Stranger
 from l3conf.observation import Observation, Outcome, Protocol
 from l3conf.wait import DeadlineMissedError, Pending
@@ -46,6 +48,44 @@ def expect(harness: Harness, forbidden: Sequence[Flow], control: Sequence[Flow])
     ]
     if seen or answered:
         raise AssertionError(f"arrived, though it must not:\n{failures(seen or answered)}")
+
+
+def expect_passing(
+    harness: Harness,
+    flows: Sequence[Flow],
+    bystanders: Sequence[Pod],
+    control: Sequence[Flow],
+    within: str,
+) -> None:
+    """Send control, flows, control; raise ``AssertionError`` if a flow is not answered or a bystander sees a packet.
+
+    ``LabError`` if the control does not show, over every protocol, that each bystander hears.
+    """
+    asked = tuple(replace(flow, server=pod) for flow in flows for pod in bystanders)
+    _check_coverage(asked, control)
+    _control_arrives(harness, control, "before")
+    open_, nonces = list(flows), list[str]()
+
+    def look() -> str | Pending:
+        sent = harness.send([flow.probe(harness.budgets.get("T_probe") / 3) for flow in open_])
+        nonces.extend(seen.nonce for seen in sent)
+        wrong = [(flow, words) for flow, one in zip(open_, sent, strict=True) if (words := arrived(flow, one, None))]
+        open_[:] = [flow for flow, _ in wrong]
+        return Pending(f"{len(wrong)} of {len(flows)} flows differ:\n{failures(wrong)}") if wrong else "all answered"
+
+    try:
+        harness.wait("what passes bystanders is answered", look, within)
+    except DeadlineMissedError as missed:
+        if missed.last is None:
+            raise
+        raise AssertionError("\n".join([str(missed), *diagnose(harness, open_[:1])])) from None
+    _control_arrives(harness, control, "after")
+    heard = {pod: len(harness.lab.sightings(pod.place, nonces)) for pod in bystanders}
+    lines = [
+        f"  {pod} at {', '.join(map(str, pod.addresses))}: {count} packets" for pod, count in heard.items() if count
+    ]
+    if lines:
+        raise AssertionError("\n".join(["heard by pods that they were not for:", *lines]))
 
 
 def _check_coverage(forbidden: Sequence[Flow], control: Sequence[Flow]) -> None:
@@ -104,7 +144,7 @@ def _pods(flow: Flow) -> tuple[Pod, ...]:
 
 def _hears_itself(harness: Harness, pod: Pod) -> bool:
     """Whether a pod sees a packet that it sends to its own address: no node and no implementation on the way."""
-    own = Flow(client=pod, server=pod, protocol=Protocol.UDP)
+    own = Flow(client=pod.local, server=pod.local, protocol=Protocol.UDP)
     (seen,) = harness.send([own.probe(harness.budgets.get("T_probe") / 3)])
     return _heard(harness, own, seen)
 

@@ -236,7 +236,7 @@ class Stream:
     def _hears_itself(self, server: Server) -> None:
         """Insist that a receiver that missed packets is one that hears: the same socket gets a packet of its own."""
         for pod in _pods(server):
-            own = Flow(client=pod, server=pod, protocol=Protocol.UDP, family=self._family)
+            own = Flow(client=pod.local, server=pod.local, protocol=Protocol.UDP, family=self._family)
             (seen,) = self._harness.send([own.probe(self._harness.budgets.get("T_probe"))])
             if not self._harness.lab.sightings(pod.place, [seen.nonce]):
                 raise LabError("the receiver is deaf, so what it missed proves nothing", where=str(pod))

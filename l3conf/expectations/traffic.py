@@ -20,10 +20,9 @@ from l3conf.wait import DeadlineMissedError, Pending
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from l3conf.expectations.flow import Sources
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Pod, Server
-    from l3conf.model.topology import IPAddress
-    from l3conf.oracle import SeenAs
 
     Judge = Callable[[Flow, Observation], str]
     """Says what is wrong with an observation; empty if nothing is."""
@@ -44,7 +43,7 @@ class Traffic:
 
     flows: tuple[Flow, ...]
 
-    def arrives(self, *, seen_as: IPAddress | SeenAs | None = None, within: str = "T_probe") -> list[Observation]:
+    def arrives(self, *, seen_as: Sources | None = None, within: str = "T_probe") -> list[Observation]:
         """Expect every flow to be answered intact, by its server, with the source that ``seen_as`` asks for."""
         return self._meets("arrives", lambda flow, seen: arrived(flow, seen, seen_as), within)
 
@@ -62,7 +61,7 @@ class Traffic:
 
         return self._meets("arrives with its ECN field", judge, within)
 
-    def arrives_everywhere(self, *, seen_as: SeenAs | None = None, within: str = "T_probe") -> None:
+    def arrives_everywhere(self, *, seen_as: Sources | None = None, within: str = "T_probe") -> None:
         """Expect every backend of the Service that each flow addresses to answer at least once."""
         missing = {(flow, pod) for flow in self.flows for pod in _backends(flow)}
 
@@ -100,6 +99,13 @@ class Traffic:
         receiver would pass. Its receivers' sightings prove that they heard, and that they heard none of these.
         """
         silence.expect(self._harness, self.flows, control.flows)
+
+    def passes(self, bystanders: Iterable[Pod], *, control: Traffic, within: str = "T_probe") -> None:
+        """Expect every flow to be answered by its server, and none of these pods to see a packet of it.
+
+        ``control`` is traffic to each of them that must arrive in the same window, over the same protocols.
+        """
+        silence.expect_passing(self._harness, self.flows, tuple(bystanders), control.flows, within)
 
     def is_not_replayable(self, *, control: Traffic) -> None:
         """Expect that a recording of these packets on the WAN, sent again, is dropped.

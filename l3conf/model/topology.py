@@ -67,11 +67,25 @@ class ClusterSpec:
     """What stands between the cluster and the WAN."""
     cable_drivers: tuple[int, ...] = ()
     """Cable drivers that it may use, most preferred first, as places in the implementation's own list; empty: all."""
+    global_cidrs: tuple[IPNetwork, ...] | None = None
+    """Ranges of its global addresses, at most one per family; empty: the implementation chooses; None: it has none."""
 
     @property
     def families(self) -> tuple[IPFamily, ...]:
         """Families of the pod ranges, in the order of the file."""
         return tuple(IPFamily.of(cidr) for cidr in self.pod_cidrs)
+
+    @property
+    def global_families(self) -> tuple[IPFamily, ...]:
+        """Families of its global addresses; where the implementation chooses ranges, the first family of its pods."""
+        if self.global_cidrs is None:
+            return ()
+        return tuple(IPFamily.of(cidr) for cidr in self.global_cidrs) or self.families[:1]
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether others know it by global addresses only."""
+        return self.global_cidrs is not None
 
     def shares_a_driver_with(self, other: ClusterSpec) -> bool:
         """Say whether a cable between the two is possible (L3-D6)."""

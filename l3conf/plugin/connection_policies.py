@@ -89,7 +89,6 @@ class ConnectionPolicies:
         table = oracle.expected(
             lab.topology,
             joined=lab.members.joined,
-            features=lab.run.implementation.features,
             policy=lambda one, other: frozenset((one, other)) in allowed,
         )
         asked = oracle.whoever_asks(oracle.across_clusters(table, oracle.Via.POD, *ORDINARY))

@@ -31,15 +31,32 @@ def not_learnt(
                 missing.append(f"{member} has Cluster {other.name} with pod ranges {spec.get('cluster_cidr')}")
             if _ranges(spec.get("service_cidr")) != set(other.service_cidrs):
                 missing.append(f"{member} has Cluster {other.name} with service ranges {spec.get('service_cidr')}")
+            if not _are_global(_ranges(spec.get("global_cidr")), other):
+                missing.append(f"{member} has Cluster {other.name} with global ranges {spec.get('global_cidr')}")
         known = [obj["spec"] for obj in endpoints if obj["spec"].get("cluster_id") == other.name]
         if not known:
             missing.append(f"{member} knows no Endpoint of {other.name}")
+        ranges = {cidr for spec in own for cidr in _ranges(spec.get("global_cidr"))}
         missing += [
             f"{member} has an Endpoint of {other.name} with subnets {spec.get('subnets')}"
             for spec in known
-            if not {*other.pod_cidrs, *other.service_cidrs} <= _ranges(spec.get("subnets"))
+            if not _leads_to(_ranges(spec.get("subnets")), other, ranges)
         ]
     return missing
+
+
+def _are_global(published: set[IPNetwork], cluster: ClusterSpec) -> bool:
+    """Say whether a cluster's published global ranges are those that it shall have: none, these, or any."""
+    if not cluster.global_cidrs:
+        return bool(published) is cluster.is_translated
+    return published == set(cluster.global_cidrs)
+
+
+def _leads_to(subnets: set[IPNetwork], cluster: ClusterSpec, global_ranges: set[IPNetwork]) -> bool:
+    """Say whether an Endpoint leads to all that a cluster is known by: to global ranges alone where it has any."""
+    if cluster.is_translated:
+        return subnets == global_ranges
+    return {*cluster.pod_cidrs, *cluster.service_cidrs} <= subnets
 
 
 def still_known(holder: str, leaver: str, **collections: Sequence[Object]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from l3conf.errors import LabError
 from l3conf.expectations.places import NAMESPACE, Node, Outsider, Pod, Service
 from l3conf.model import addressing
 from l3conf.oracle import Site
@@ -44,6 +45,18 @@ class Pods:
             for server in self.having(family)
             if client.site.cluster != server.site.cluster
         ]
+
+    def towards(self, *servers: Pod) -> list[tuple[Pod, Pod]]:
+        """Return every pod of another cluster with each of these servers."""
+        return [(pod, server) for server in servers for pod in self.all if pod.site.cluster != server.site.cluster]
+
+    def namesakes(self, cluster: str, *, of: str) -> list[Pod]:
+        """Return the pods of a cluster that have the address of a pod of another one; ``LabError`` if none has."""
+        taken = {address for pod in self.of(of) for address in pod.addresses}
+        found = [pod for pod in self.of(cluster) if taken & {*pod.addresses}]
+        if not found:
+            raise LabError(f"no pod of {cluster} has the address of one of {of}, so none can be mistaken for it")
+        return found
 
     def having(self, family: IPFamily) -> list[Pod]:
         """Return the pods that have an address of a family."""

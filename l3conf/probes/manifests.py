@@ -13,6 +13,8 @@ IMAGE = "l3conf/probe:v1"
 NAMESPACE = "l3conf-probes"
 APP = "l3conf-probe"
 LABELS = {"app": APP}
+NODE_LABEL = "l3conf.io/node"
+"""Label of a probe pod with the name of its node, by which selectors can mean the pods of one node."""
 SERVICE = "probe"
 PLACE_VARIABLE = "L3CONF_PLACE"
 SOCKET_VARIABLE = "L3CONF_PROBE_SOCKET"
@@ -66,7 +68,7 @@ def _pod(cluster: str, namespace: str, node: str, name: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": dict(LABELS)},
+        "metadata": {"name": name, "namespace": namespace, "labels": {**LABELS, NODE_LABEL: node}},
         "spec": {
             "nodeName": node,
             "serviceAccountName": APP,

@@ -101,6 +101,7 @@ def _cluster(data: Mapping[str, Any]) -> ClusterSpec:
         plugin=NetworkPlugin(data.get("plugin", "bridge")),
         site=_site(data.get("site", {})),
         cable_drivers=tuple(_PLACES.index(place) for place in data.get("cableDrivers", [])),
+        global_cidrs=_networks(data["globalCIDRs"]) if "globalCIDRs" in data else None,
     )
 
 

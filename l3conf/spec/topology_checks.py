@@ -3,13 +3,14 @@
 Ranges of different clusters may overlap (that is what the ``overlap`` profile is about), with one exception: the
 underlay (every site's LAN and the WAN) is one routed network, so nothing may overlap it. Only a cluster's own pod
 range may hold its LAN, beyond the slices of its nodes: in clouds whose network gives addresses to pods and nodes alike.
+Global ranges may overlap anything: that an implementation notices is what a row asks (L3-H11).
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Any
 
 from l3conf.model import addressing
@@ -31,6 +32,8 @@ UNUSABLE = tuple(
     )
 )
 """Never forwarded: this network, loopback, IPv4 in IPv6 clothes, link-local, multicast, reserved (RFC 6890, 4291)."""
+FORMERLY_UNUSABLE = IPv4Network("240.0.0.0/4")
+"""Reserved by RFC 1112, but forwarded by enough stacks that global addresses are commonly taken from here."""
 MIN_SERVICE_HOST_BITS = 5
 """Room for ``kubernetes`` (.1), cluster DNS (.10) and a handful of services."""
 MAX_SERVICE_HOST_BITS = 20
@@ -65,6 +68,7 @@ def topology_problems(data: Mapping[str, Any]) -> list[Problem]:
         ranges += found
         problems += _family_problems(path, found)
     problems += _overlap_problems(ranges)
+    problems += _global_range_problems(spec["clusters"])
     return problems
 
 
@@ -111,6 +115,21 @@ def _range_lists(spec: Mapping[str, Any]) -> Iterator[tuple[FieldPath, list[str]
             yield ("spec", "clusters", index, key), cluster[key], index
 
 
+def _global_range_problems(clusters: list[dict[str, Any]]) -> list[Problem]:
+    problems: list[Problem] = []
+    for index, cluster in enumerate(clusters):
+        path: FieldPath = ("spec", "clusters", index, "globalCIDRs")
+        found = list(_parse_list(path, cluster.get("globalCIDRs", []), index, problems))
+        problems += _family_problems(path, found)
+        pods = {":" in text for text in cluster["podCIDRs"]}
+        problems += [
+            Problem(item.path, f"{item.network} is of a family that podCIDRs lacks", "use one that pods have")
+            for item in found
+            if (item.network.version == 6) not in pods  # noqa: PLR2004 - the IP version number
+        ]
+    return problems
+
+
 def _parse_list(
     path: FieldPath,
     texts: list[str],
@@ -138,6 +157,8 @@ def _parse(path: FieldPath, text: str) -> IPNetwork | Problem:
         ip_network(text)
     except ValueError:
         return Problem(path, f"{text!r} has host bits set", f"write {network}")
+    if path[-2] == "globalCIDRs" and isinstance(network, IPv4Network) and network.subnet_of(FORMERLY_UNUSABLE):
+        return network
     for unusable in UNUSABLE:
         if network.version == unusable.version and network.overlaps(unusable):
             return Problem(path, f"{text!r} contains addresses of {unusable}, which are never routed", "use others")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -208,3 +209,16 @@ def test_a_cluster_may_use_the_drivers_that_the_topology_means_in_its_order(requ
     assert told((1,), ("libreswan", "vxlan")) == ["vxlan"]
     assert told((), ("libreswan", "vxlan")) is None
     assert told((0, 1), ()) is None
+
+
+def test_a_hook_is_told_of_global_ranges_only_where_a_cluster_shall_have_global_addresses(
+    request_: HookRequest,
+) -> None:
+    def told(ranges: tuple[IPv4Network, ...] | None) -> dict[str, object]:
+        east = replace(request_.lab.topology.clusters[0], global_cidrs=ranges)
+        lab = replace(cast("PaperLab", request_.lab), topology=replace(request_.lab.topology, clusters=(east,)))
+        return cast("list[dict[str, object]]", replace(request_, lab=cast("Lab", lab)).to_json("join")["clusters"])[0]
+
+    assert "globalCIDRs" not in told(None)
+    assert told(())["globalCIDRs"] == []
+    assert told((IPv4Network("100.64.1.0/24"),))["globalCIDRs"] == ["100.64.1.0/24"]

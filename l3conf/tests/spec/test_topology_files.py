@@ -157,6 +157,17 @@ def first(spec: dict[str, Any]) -> dict[str, Any]:
         (lambda s: first(s).update(nodeCIDRs=["172.16.1.0/29"]), "172.16.1.0/29 is too small for 2 nodes"),
         (lambda s: first(s).update(serviceCIDRs=["10.101.0.0/28"]), "too small for services (use a length from /12 to"),
         (lambda s: first(s).update(serviceCIDRs=["16.0.0.0/8"]), "too large for services"),
+        (lambda s: first(s).update(globalCIDRs="100.64.0.0/16"), "globalCIDRs: '100.64.0.0/16' is not of type array"),
+        (lambda s: first(s).update(globalCIDRs=["100.64.0.1/16"]), "globalCIDRs[0]: '100.64.0.1/16' has host bits set"),
+        (lambda s: first(s).update(globalCIDRs=["224.0.0.0/8"]), "contains addresses of 224.0.0.0/3"),
+        (
+            lambda s: first(s).update(globalCIDRs=["100.64.0.0/16", "100.65.0.0/16"]),
+            "globalCIDRs[1]: is the second IPv4 range beside spec.clusters[0].globalCIDRs[0]",
+        ),
+        (
+            lambda s: first(s).update(globalCIDRs=["fd20::/64"]),
+            "globalCIDRs[0]: fd20::/64 is of a family that podCIDRs lacks (use one that pods have)",
+        ),
         (lambda s: s.update(wanCIDRs=["192.0.2.0/29"]), "spec.wanCIDRs[0]: 192.0.2.0/29 is too small for 2 sites"),
         (lambda s: s.update(podsPerNode=True), "spec.podsPerNode: true is not of type integer"),
         (lambda s: s.update(podsPerNode=-1), "spec.podsPerNode"),
@@ -176,6 +187,29 @@ def test_pods_and_services_of_different_clusters_may_overlap(tmp_path: Path) -> 
     data = copy.deepcopy(VALID)
     for key in ("podCIDRs", "serviceCIDRs"):
         data["spec"]["clusters"][1][key] = data["spec"]["clusters"][0][key]
+    load_topology(write(tmp_path, data))
+
+
+@pytest.mark.parametrize(
+    ("written", "families"), [(None, ()), ([], (IPFamily.IPV4,)), (["242.0.0.0/16"], (IPFamily.IPV4,))], ids=str
+)
+def test_a_cluster_has_no_global_ranges_or_leaves_them_to_the_implementation_or_names_them(
+    written: list[str] | None, families: tuple[IPFamily, ...], tmp_path: Path
+) -> None:
+    data = copy.deepcopy(VALID)
+    if written is not None:
+        first(data["spec"])["globalCIDRs"] = written
+    east = load_topology(write(tmp_path, data)).cluster("east")
+    assert east.global_cidrs == (None if written is None else tuple(map(IPv4Network, written)))
+    assert east.is_translated is (written is not None)
+    assert east.global_families == families
+
+
+@pytest.mark.parametrize("taken", ["10.1.0.0/16", "10.102.0.0/16", "172.16.2.0/24", "100.64.0.0/16"])
+def test_a_global_range_may_collide_with_anything(taken: str, tmp_path: Path) -> None:
+    data = copy.deepcopy(VALID)
+    first(data["spec"])["globalCIDRs"] = [taken]
+    data["spec"]["clusters"][1]["globalCIDRs"] = ["100.64.0.0/16"]
     load_topology(write(tmp_path, data))
 
 

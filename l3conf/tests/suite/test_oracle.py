@@ -4,19 +4,21 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from l3conf.model.topology import ClusterSpec, NodeSpec, Topology
 from l3conf.observation import Protocol
 from l3conf.oracle import (
-    TRANSLATED,
     Expectation,
     SeenAs,
     Site,
     Table,
     Via,
+    accepted,
     across_clusters,
+    by_global_address,
     compare,
     expected,
     whoever_asks,
@@ -100,22 +102,99 @@ def test_a_pair_connects_exactly_if_policy_allows_it(topology: Topology, allowed
         assert want == (plain[cell] if len(ends) == 1 or ends in allowed else Expectation(reachable=False))
 
 
-def test_overlapping_clusters_reach_each_other_by_global_addresses_only_where_that_is_declared() -> None:
-    topology = Topology(name="t", clusters=(cluster(0), cluster(2, like=0)))
-    undeclared = expected(topology, joined=NAMES)
-    declared = expected(topology, joined=NAMES, features={TRANSLATED})
-    across = [cell for cell in declared if cell.client.cluster != cell.server.cluster]
-    assert {undeclared[cell] for cell in across} == {Expectation(reachable=False)}
-    assert {declared[cell].seen_as for cell in across if cell.protocol is Protocol.TCP} == {SeenAs.GLOBAL}
+def translated(spec: ClusterSpec, *ranges: str) -> ClusterSpec:
+    return replace(spec, global_cidrs=tuple(map(IPv4Network, ranges)))
+
+
+def seen(table: Table) -> set[SeenAs | None]:
+    return {want.seen_as for want in table.values()}
+
+
+def test_clusters_with_the_same_ranges_reach_each_other_by_global_addresses_alone() -> None:
+    twins = (translated(cluster(0)), translated(cluster(2, like=0)))
+    table = expected(Topology(name="t", clusters=twins), joined=NAMES)
+    for via in Via:
+        assert seen(across_clusters(table, via, *Protocol)) == {None}
+    services = by_global_address(table, *Protocol)
+    assert seen(services) == {SeenAs.GLOBAL}
+    # 2 directions, 2 x 2 placements, two protocols.
+    assert len(services) == 2 * 4 * 2
+    assert str(next(iter(services))) == "tcp IPv4 a/n0 -> c/n0 via its global address"
+
+
+def test_who_has_no_global_addresses_is_reached_at_its_own_by_whoever_does_not_use_them() -> None:
+    topology = Topology(name="t", clusters=(translated(cluster(0)), cluster(1)))
+    table = expected(topology, joined=NAMES)
+    outwards = {cell: want for cell, want in table.items() if cell.client.cluster == "a" != cell.server.cluster}
+    assert seen(across_clusters(outwards, Via.POD, Protocol.TCP, Protocol.UDP)) == {SeenAs.GLOBAL}
+    assert seen(across_clusters(outwards, Via.SERVICE, Protocol.TCP)) == {SeenAs.GLOBAL}
+    assert by_global_address(outwards, *Protocol) == {}
+    inwards = {cell: want for cell, want in table.items() if cell.client.cluster == "b" != cell.server.cluster}
+    assert seen(across_clusters(inwards, Via.POD, *Protocol)) == {None}
+    assert seen(by_global_address(inwards, *Protocol)) == {SeenAs.ITSELF}
+
+
+def test_there_are_no_cells_for_global_addresses_of_a_cluster_that_has_none() -> None:
+    topology = Topology(name="t", clusters=(translated(cluster(0)), translated(cluster(1))))
+    assert by_global_address(expected(topology, joined=()), *Protocol) == {}
+    one = by_global_address(expected(topology, joined=("a",)), *Protocol)
+    assert {(cell.server.cluster, want.reachable) for cell, want in one.items()} == {("a", False)}
+    ruled = by_global_address(expected(topology, joined=NAMES, policy=lambda _a, _b: False), *Protocol)
+    assert seen(ruled) == {None}
+
+
+def test_local_cells_of_a_cluster_with_global_addresses_are_as_ever() -> None:
+    topology = Topology(name="t", clusters=(cluster(0),))
+    local = expected(topology, joined=())
+    assert expected(replace(topology, clusters=(translated(cluster(0)),)), joined=NAMES) == local
+
+
+@pytest.mark.parametrize(
+    ("newcomer", "members_then"),
+    [
+        (translated(cluster(2)), "abc"),
+        (translated(cluster(2, like=1)), "ab"),
+        (translated(cluster(2, like=0)), "abc"),
+        (translated(cluster(2), "100.64.2.0/24"), "abc"),
+        (cluster(2, like=0), "ab"),
+        (translated(cluster(2), "10.1.192.0/20"), "ab"),
+        (translated(cluster(2), "10.101.0.0/24"), "ab"),
+        (translated(cluster(2), "10.0.0.0/24"), "ab"),
+        (translated(cluster(2), "100.64.0.128/25"), "ab"),
+        (translated(cluster(2), "172.16.1.0/24"), "ab"),
+        (translated(cluster(2), "172.16.0.0/24"), "ab"),
+        (translated(cluster(2), "10.102.0.0/24"), "ab"),
+    ],
+    ids=[
+        "ranges of its own",
+        "it uses the ranges of a plain one",
+        "it uses the ranges of a translated one",
+        "a global range of its own",
+        "known by the ranges that a translated one uses",
+        "global in pods of a plain one",
+        "global in services of a plain one",
+        "global in pods of a translated one",
+        "global in a global range",
+        "global in the LAN of a plain one",
+        "global in the LAN of a translated one",
+        "global in its own services",
+    ],
+)
+def test_a_newcomer_is_accepted_if_each_is_known_by_what_the_other_does_not_use(
+    newcomer: ClusterSpec, members_then: str
+) -> None:
+    incumbents = (translated(cluster(0), "100.64.0.0/24"), cluster(1))
+    topology = Topology(name="t", clusters=(*incumbents, newcomer))
+    assert accepted(topology, NAMES) == tuple(members_then)
 
 
 def test_whoever_overlaps_an_incumbent_reaches_nobody() -> None:
     topology = Topology(name="t", clusters=(cluster(0), cluster(1), cluster(2, like=0)))
-    for order, accepted in ((("a", "b", "c"), {"a", "b"}), (("c", "b", "a"), {"b", "c"}), (("a", "c"), {"a"})):
+    for order, taken in ((("a", "b", "c"), {"a", "b"}), (("c", "b", "a"), {"b", "c"}), (("a", "c"), {"a"})):
         table = expected(topology, joined=order)
         reached = {(cell.client.cluster, cell.server.cluster) for cell, want in table.items() if want.reachable}
         assert {pair for pair in reached if pair[0] != pair[1]} == {
-            (one, other) for one in accepted for other in accepted if one != other
+            (one, other) for one in taken for other in taken if one != other
         }
 
 

@@ -1,0 +1,21 @@
+"""Where pods have addresses of their own, who sent can be told."""
+
+from __future__ import annotations
+
+import pytest
+
+from l3conf.testing import Lab, SeenAs, every, tcp, udp, verifies
+
+
+@verifies("L3-H8")
+@pytest.mark.topology("identical-ranges")
+def test_servers_see_each_pod_as_its_own_address_and_reach_it_there(lab: Lab) -> None:
+    """One address a pod, in both directions: what a server saw leads back to the pod that sent."""
+    servers = lab.pods.of("east")
+    with lab.global_addresses.of_pods(*lab.pods.of("west")) as clients:
+        assert len({client.address() for client in clients}) == len(clients)
+        service = lab.global_addresses.service("east")
+        every(ask(client, service) for client in clients for ask in (tcp, udp)).arrives(
+            seen_as=SeenAs.ITSELF, within="T_allocate"
+        )
+        every(tcp(server, client) for server in servers for client in clients).arrives(within="T_allocate")

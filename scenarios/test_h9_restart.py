@@ -1,0 +1,30 @@
+"""Agents that start again find every address where they left it."""
+
+from __future__ import annotations
+
+import pytest
+
+from l3conf.testing import Capability, Lab, Pod, Service, every, needs, udp, verifies
+
+
+@verifies("L3-H9")
+@needs(Capability.AGENT_FAULTS)
+@pytest.mark.topology("identical-ranges")
+def test_killed_agents_neither_move_an_address_nor_lose_a_packet(fresh_lab: Lab) -> None:
+    """All agents of both clusters at once, under flows to pods and to a Service."""
+    addresses, (west, east) = fresh_lab.global_addresses, fresh_lab.pods.one_in_each("west", "east")
+    with addresses.of_pods(east, west) as (in_east, in_west):
+        pairs: list[tuple[Pod, Pod | Service]] = [
+            (west, in_east),
+            (east, in_west),
+            (west, addresses.service("east")),
+        ]
+        every(udp(client, server) for client, server in pairs).arrives(within="T_allocate")
+        before = addresses.held()
+        with fresh_lab.stream(pairs) as stream:
+            for cluster in ("east", "west"):
+                fresh_lab.kill_agents(cluster)
+            stream.goes_on("W_steady")
+        stream.loses_nothing()
+        assert addresses.moved(before) == []
+        assert addresses.faults() == []
