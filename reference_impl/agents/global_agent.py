@@ -23,7 +23,7 @@ from reference_impl.planner.global_objects import read_egress, read_ingress, uid
 from reference_impl.planner.global_rules import global_ruleset
 from reference_impl.planner.global_status import addresses_of, plan_statuses
 from reference_impl.planner.ledger import due, gateway_address, settle
-from reference_impl.planner.translation import read_pods, translate
+from reference_impl.planner.translation import bindings, read_pods, translate
 from reference_impl.state import KernelState, Ownership
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import API, Object
     from reference_impl.drivers.kernel import Kernel
+    from reference_impl.flows import Bindings
     from reference_impl.mutants import Mutant
     from reference_impl.planner.conditions import Condition
     from reference_impl.planner.exports import Exports
+    from reference_impl.planner.ledger import Ledger
     from reference_impl.planner.translation import Translation
     from reference_impl.state import IPAddress, IPNetwork, Observed
 
@@ -71,7 +73,9 @@ class GlobalAgent:
         # One pool: that of IPv4. IPv6 has addresses enough for nobody to overlap.
         self._pool: IPNetwork | None = next((each for each in settings.cluster.global_cidrs if each.version == 4), None)  # noqa: PLR2004 - the IP version number
         self._book = LedgerBook(api, settings.namespace, self._pool) if self._pool is not None else None
-        self._plan: Last[object, KernelState] = Last()
+        self._plan: Last[object, tuple[KernelState, Bindings]] = Last()
+        self._bound: Bindings | None = None
+        """What flows were last brought to."""
 
     async def run(self) -> None:
         """Run until cancelled. Translations stay as they are: ending an agent is no uninstallation."""
@@ -130,9 +134,10 @@ class GlobalAgent:
             objects[Resource.ENDPOINT_SLICE],
             own,
         )
-        plan = self._plan.answer(
+        plan, bound = self._plan.answer(
             asked,
             lambda: self._rules(
+                settlement.ledger,
                 translate(
                     settlement.ledger,
                     ingress=ingress,
@@ -141,12 +146,15 @@ class GlobalAgent:
                     services=asked[4],
                     slices=asked[5],
                     gateway=(gateway_address(pool), own) if own is not None else None,
-                )
+                ),
             ),
         )
         failure = await self._hand.converge(plan, observed)
         if failure:
             return
+        if bound != self._bound:
+            await self._hand.forget(bound)
+            self._bound = bound
         of_ours = (*objects[Resource.INGRESS_IP], *objects[Resource.EGRESS_IP], *objects[Resource.CLUSTER_EGRESS_IP])
         for said in plan_statuses(of_ours, settlement, (*bad_ingress, *bad_egress)):
             await self._say(said.obj, (said.condition,), addresses_of(said))
@@ -156,8 +164,8 @@ class GlobalAgent:
         if rested is not None and settlement.refused:
             self._loop.wake_in(rested + 1)
 
-    def _rules(self, translation: Translation) -> KernelState:
-        return KernelState(ruleset=global_ruleset([translation], self._devices))
+    def _rules(self, ledger: Ledger, translation: Translation) -> tuple[KernelState, Bindings]:
+        return KernelState(ruleset=global_ruleset([translation], self._devices)), bindings(translation, ledger)
 
     def _own_addresses(self, observed: Observed) -> dict[int, IPAddress]:
         """Return under which addresses this node appears among pods, by IP version."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from reference_impl.drivers.kernel import Kernel
+    from reference_impl.flows import Bindings
     from reference_impl.mutants import Mutant
     from reference_impl.operations import Operation
     from reference_impl.state import Count, KernelState, Observed
@@ -89,6 +90,10 @@ class KernelHand:
         for failure in failures:
             _LOG.error("%s", failure)
         return "; ".join(str(failure) for failure in failures)
+
+    async def forget(self, bindings: Bindings) -> None:
+        """End flows that go under global addresses which they should no longer have."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._kernel.forget, bindings)
 
     async def counts(self) -> Mapping[str, Count]:
         """Read what has passed through cables; nothing if the kernel does not tell."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.api import Object
     from reference_impl.drivers.kernel import Kernel, KernelError
+    from reference_impl.flows import Bindings
     from reference_impl.operations import Operation
     from reference_impl.state import Count, Observed
 
@@ -92,6 +93,10 @@ class CountingKernel:
         self.written += len(steps)
         self.failures += [str(failure) for failure in failures]
         return failures
+
+    def forget(self, bindings: Bindings) -> None:
+        """End flows."""
+        self.kernel.forget(bindings)
 
     def counts(self) -> Mapping[str, Count]:
         """Read what has passed."""

@@ -8,15 +8,39 @@ starts a new one, whose source is settled by our own rules.
 
 from __future__ import annotations
 
+import socket
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.netlink import Conntrack
+from reference_impl.flows import Flow, is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from reference_impl.flows import Bindings
     from reference_impl.state import IPNetwork
+
+_LASTING = frozenset({socket.IPPROTO_TCP, socket.IPPROTO_SCTP})
+
+
+def forget_stale_flows(bindings: Bindings) -> int:
+    """Delete every flow that should go under another global address by now; return how many there were."""
+    forgotten = 0
+    with Conntrack() as table:
+        for entry in list(table.dump_entries()):
+            there, back = entry.tuple_orig, entry.tuple_reply
+            flow = Flow(
+                lasting=there.proto in _LASTING,
+                source=ip_address(there.saddr),
+                destination=ip_address(there.daddr),
+                known_as=ip_address(back.daddr),
+                answers_from=ip_address(back.saddr),
+            )
+            if is_stale(flow, bindings):
+                table.entry("del", tuple_orig=there)
+                forgotten += 1
+    return forgotten
 
 
 def forget_translated_flows(prefixes: Collection[IPNetwork]) -> int:

@@ -34,6 +34,7 @@ from reference_impl.state import (
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
+    from reference_impl.flows import Bindings
     from reference_impl.operations import Item
     from reference_impl.state import Count, IPAddress
 
@@ -54,6 +55,8 @@ class FakeKernel:
         """What its counters show, by name."""
         self.located: dict[str, tuple[IPAddress, int]] = {}
         """Where those of them are sent to that have moved since they were set."""
+        self.bindings: list[Bindings] = []
+        """What flows were bound to, in order."""
         self.without: tuple[type, ...] = ()
         """Kinds of items that this kernel does not have."""
         self._items: dict[Hashable, Item] = {}
@@ -88,6 +91,10 @@ class FakeKernel:
             meters_mark="" if meters is None else mark(meters),
             located=frozenset((key, *self.located[key]) for key in self.heard_from if key in self.located),
         )
+
+    def forget(self, bindings: Bindings) -> None:
+        """Remember what flows were to be bound to."""
+        self.bindings.append(bindings)
 
     def counts(self) -> Mapping[str, Count]:
         """Return what its counters show."""

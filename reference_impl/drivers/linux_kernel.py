@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reference_impl.drivers import nftables
-from reference_impl.drivers.conntrack import forget_translated_flows
+from reference_impl.drivers.conntrack import forget_stale_flows, forget_translated_flows
 from reference_impl.drivers.firewalls import Firewalls
 from reference_impl.drivers.ipsec_device import IPsecDevice, IPsecView
 from reference_impl.drivers.kernel import KernelError
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reference_impl.drivers.key_file import Key
+    from reference_impl.flows import Bindings
     from reference_impl.state import Count
 
 _NTF_SELF = 2
@@ -121,6 +122,13 @@ class LinuxKernel:
             sub_tunnels=ipsec.sub_tunnels,
             located=tunnel.located | ipsec.located,
         )
+
+    def forget(self, bindings: Bindings) -> None:
+        """Look through connection tracking once."""
+        try:
+            forget_stale_flows(bindings)
+        except (NetlinkError, OSError) as error:
+            raise KernelError(f"conntrack: {error}") from error
 
     def counts(self) -> Mapping[str, Count]:
         """Read what has passed through cables."""

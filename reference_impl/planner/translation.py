@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.flows import Bindings
 from reference_impl.planner.global_objects import Target, name_of
 
 if TYPE_CHECKING:
@@ -53,6 +54,28 @@ class Translation:
     """As whom a pod calls, if not as the cluster and not as itself."""
     cluster: tuple[IPAddress, ...] = ()
     """As whom everything else calls; empty: not at all."""
+
+
+def bindings(translation: Translation, ledger: Ledger) -> Bindings:
+    """Return what flows may go on as."""
+    doors: dict[IPAddress, set[IPAddress]] = {}
+    for door in translation.doors:
+        doors.setdefault(door.address, set()).update(address for address, _ in door.backends)
+    callers = {local: frozenset(addresses) for local, addresses in translation.egress.items()}
+    alone: dict[IPAddress, set[IPAddress]] = {}
+    for known, local in translation.hosts.items():
+        alone.setdefault(local, set()).add(known)
+    return Bindings(
+        pool=translation.pool,
+        held=frozenset([ledger.pool[offset] for offsets in ledger.held.values() for offset in offsets])
+        | translation.hosts.keys(),
+        callers={**callers, **{local: frozenset(known) for local, known in alone.items()}},
+        others=frozenset(translation.cluster),
+        targets={
+            **{address: frozenset(backends) for address, backends in doors.items()},
+            **{known: frozenset({local}) for known, local in translation.hosts.items()},
+        },
+    )
 
 
 def read_pods(objects: Iterable[Object], version: int) -> tuple[Pod, ...]:

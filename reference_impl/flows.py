@@ -1,0 +1,57 @@
+"""Which flows still go under addresses that they should no longer have: values and one pure question.
+
+Connection tracking keeps what it began with as long as packets come. A client that sends from one port for ever would
+keep an address that was taken away from it, and that another owner gets one day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_impl.state import IPAddress, IPNetwork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bindings:
+    """Who goes under which global address now."""
+
+    pool: IPNetwork
+    held: frozenset[IPAddress]
+    """Every address that has an owner."""
+    callers: Mapping[IPAddress, frozenset[IPAddress]]
+    """As whom a local address calls."""
+    others: frozenset[IPAddress]
+    """As whom everybody else calls."""
+    targets: Mapping[IPAddress, frozenset[IPAddress]]
+    """Where a global address leads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A translated flow, as connection tracking has it."""
+
+    lasting: bool
+    """Whether the ends keep a connection themselves (TCP, SCTP): it cannot go on under another address."""
+    source: IPAddress
+    destination: IPAddress
+    """As its first packet had them before translation."""
+    known_as: IPAddress
+    """Where answers are sent to."""
+    answers_from: IPAddress
+
+
+def is_stale(flow: Flow, bindings: Bindings) -> bool:
+    """Say whether a flow must begin anew: what lasts only if its address is nobody's any more, all else at once."""
+    if flow.known_as != flow.source and flow.known_as in bindings.pool:
+        allowed = bindings.callers.get(flow.source, bindings.others)
+        if flow.known_as not in (bindings.held if flow.lasting else allowed):
+            return True
+    if flow.answers_from != flow.destination and flow.destination in bindings.pool:
+        if flow.lasting:
+            return flow.destination not in bindings.held
+        return flow.answers_from not in bindings.targets.get(flow.destination, frozenset())
+    return False
