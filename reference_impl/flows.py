@@ -20,6 +20,8 @@ class Bindings:
     """Who goes under which global address now."""
 
     pool: IPNetwork
+    remote: frozenset[IPNetwork]
+    """What other members are reached at."""
     held: frozenset[IPAddress]
     """Every address that has an owner."""
     callers: Mapping[IPAddress, frozenset[IPAddress]]
@@ -45,7 +47,12 @@ class Flow:
 
 
 def is_stale(flow: Flow, bindings: Bindings) -> bool:
-    """Say whether a flow must begin anew: what lasts only if its address is nobody's any more, all else at once."""
+    """Say whether a flow must begin anew: what lasts only if its address is nobody's any more, all else at once.
+
+    One that began before there was a translation for it reaches nobody, and would go on like that.
+    """
+    if _untranslated(flow, bindings):
+        return True
     if flow.known_as != flow.source and flow.known_as in bindings.pool:
         allowed = bindings.callers.get(flow.source, bindings.others)
         if flow.known_as not in (bindings.held if flow.lasting else allowed):
@@ -55,3 +62,11 @@ def is_stale(flow: Flow, bindings: Bindings) -> bool:
             return flow.destination not in bindings.held
         return flow.answers_from not in bindings.targets.get(flow.destination, frozenset())
     return False
+
+
+def _untranslated(flow: Flow, bindings: Bindings) -> bool:
+    if flow.answers_from == flow.destination and flow.destination in bindings.targets:
+        return True
+    outwards = any(flow.destination in prefix for prefix in bindings.remote)
+    inside = flow.source not in bindings.pool and not any(flow.source in prefix for prefix in bindings.remote)
+    return outwards and inside and flow.known_as == flow.source

@@ -13,7 +13,7 @@ from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
 from reference_impl.agents.ledger_book import LedgerBook
 from reference_impl.agents.loop import KernelHand, Loop
-from reference_impl.agents.views import read_nodes
+from reference_impl.agents.views import read_endpoints, read_nodes
 from reference_impl.drivers.api import ConflictError, NotFoundError, Resource
 from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_PROTOCOL, GLOBAL_TABLE, MANAGED_BY
 from reference_impl.planner.addresses import host_addresses
@@ -69,6 +69,7 @@ class GlobalAgent:
         wake = self._loop.wake
         self._lease = Cache(api, Resource.LEASE, settings.namespace, wake)
         self._nodes = Cache(api, Resource.NODE, "", wake)
+        self._endpoints = Cache(api, Resource.ENDPOINT, settings.namespace, wake)
         self._caches = {kind: Cache(api, kind, "", wake) for kind in _KINDS}
         # One pool: that of IPv4. IPv6 has addresses enough for nobody to overlap.
         self._pool: IPNetwork | None = next((each for each in settings.cluster.global_cidrs if each.version == 4), None)  # noqa: PLR2004 - the IP version number
@@ -79,7 +80,7 @@ class GlobalAgent:
 
     async def run(self) -> None:
         """Run until cancelled. Translations stay as they are: ending an agent is no uninstallation."""
-        caches = (self._lease, self._nodes, *self._caches.values())
+        caches = (self._lease, self._nodes, self._endpoints, *self._caches.values())
         try:
             async with asyncio.TaskGroup() as tasks:
                 for cache in caches:
@@ -133,6 +134,7 @@ class GlobalAgent:
             objects[Resource.SERVICE],
             objects[Resource.ENDPOINT_SLICE],
             own,
+            self._remote(),
         )
         plan, bound = self._plan.answer(
             asked,
@@ -165,7 +167,15 @@ class GlobalAgent:
             self._loop.wake_in(rested + 1)
 
     def _rules(self, ledger: Ledger, translation: Translation) -> tuple[KernelState, Bindings]:
-        return KernelState(ruleset=global_ruleset([translation], self._devices)), bindings(translation, ledger)
+        return KernelState(ruleset=global_ruleset([translation], self._devices)), bindings(
+            translation, ledger, self._remote()
+        )
+
+    def _remote(self) -> tuple[IPNetwork, ...]:
+        """Return what other members are reached at."""
+        endpoints, _ = read_endpoints(self._endpoints.items)
+        own = self._settings.cluster.cluster_id
+        return tuple(subnet for each in endpoints if each.cluster_id != own for subnet in each.subnets)
 
     def _own_addresses(self, observed: Observed) -> dict[int, IPAddress]:
         """Return under which addresses this node appears among pods, by IP version."""

@@ -56,8 +56,8 @@ class Translation:
     """As whom everything else calls; empty: not at all."""
 
 
-def bindings(translation: Translation, ledger: Ledger) -> Bindings:
-    """Return what flows may go on as."""
+def bindings(translation: Translation, ledger: Ledger, remote: Iterable[IPNetwork]) -> Bindings:
+    """Return what flows may go on as. ``remote``: what other members are reached at."""
     doors: dict[IPAddress, set[IPAddress]] = {}
     for door in translation.doors:
         doors.setdefault(door.address, set()).update(address for address, _ in door.backends)
@@ -67,6 +67,7 @@ def bindings(translation: Translation, ledger: Ledger) -> Bindings:
         alone.setdefault(local, set()).add(known)
     return Bindings(
         pool=translation.pool,
+        remote=frozenset(each for each in remote if each.version == translation.pool.version),
         held=frozenset([ledger.pool[offset] for offsets in ledger.held.values() for offset in offsets])
         | translation.hosts.keys(),
         callers={**callers, **{local: frozenset(known) for local, known in alone.items()}},
