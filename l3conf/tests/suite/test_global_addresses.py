@@ -12,6 +12,7 @@ from l3conf.labs.fake import FakeLab, Wrong
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Protocol
 from l3conf.oracle import Via
+from l3conf.plugin.connecting import await_connected
 from l3conf.plugin.lab import Lab
 from l3conf.plugin.options import topology_file
 from l3conf.plugin.silence import Restart
@@ -178,6 +179,29 @@ def test_packets_that_go_astray_are_found(scenario: Scenario, wrong: Wrong, word
         pytest.raises(AssertionError, match=words),
     ):
         scenario(lab)
+
+
+@pytest.mark.parametrize("topology", [TWINS, MIXED, TINY_POOLS])
+def test_a_lab_is_connected_when_global_addresses_are_reached_where_there_are_any(topology: str, stage: Stage) -> None:
+    lab = stage(topology)
+    await_connected(lab)
+    assert {"GlobalIngressIP l3conf-probes/probe"} == {
+        name for held in lab.global_addresses.held().values() for name in held if name.endswith("/probe")
+    }
+
+
+@pytest.mark.parametrize(
+    ("topology", "lapse", "words"),
+    [
+        (TWINS, Lapse.DEAF, "has 0 GlobalIngressIPs for Service probe: not true within T_join|T_join = 60 s"),
+        (TWINS, Lapse.SWAPPED, "36 cells of reachability: not true within T_join"),
+    ],
+)
+def test_a_lab_whose_global_addresses_lead_nowhere_is_not_connected(
+    topology: str, lapse: Lapse, words: str, stage: Stage
+) -> None:
+    with pytest.raises(AssertionError, match=words):
+        await_connected(stage(topology, lapse))
 
 
 def test_a_decoy_that_hears_nothing_at_all_proves_nothing(stage: Stage) -> None:
