@@ -114,6 +114,7 @@ class Reachability:
         server: Pod | Service = self.pods[cell.server]
         if cell.via is Via.SERVICE:
             server = (self.exports if cell.by_global else self.services)[cell.server.cluster]
-        # A socket of its own, so a port of its own: connection tracking keeps a port's packets with one backend.
-        ttl = _USUAL_TTL if cell.via is Via.SERVICE else None
+        # A socket of its own, so a port of its own: connection tracking keeps a port's packets with one backend, and
+        # translated to one source.
+        ttl = _USUAL_TTL if cell.via is Via.SERVICE or self.table[cell].seen_as is SeenAs.GLOBAL else None
         return Flow(client=self.pods[cell.client], server=server, protocol=cell.protocol, family=cell.family, ttl=ttl)

@@ -19,6 +19,7 @@ from l3conf.errors import LabError
 from l3conf.labs.base import Capability, ClusterAccess
 from l3conf.labs.fake_captures import FakeCaptures
 from l3conf.labs.fake_flows import FakeFlow, FakeReader, Fate
+from l3conf.labs.fake_translation import FakeTranslation
 from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, pod_ranges, wan_addresses
 from l3conf.model.faults import Cut, Loss
 from l3conf.observation import Observation, Outcome, Probe, Protocol, Sighting
@@ -52,6 +53,7 @@ class Wrong(enum.Enum):
     CORRUPTED = "the payload arrives changed"
     TRANSLATED = "the source is rewritten to an address of nobody"
     MISDELIVERED = "another server answers"
+    DECOYED = "a pod of the sender's cluster that has the address of the server gets what is for it"
     REFUSED = "an error message comes back in place of an answer"
     BLACK_HOLE = "what is too big vanishes without a word"
     ADMITTED = "what must not arrive does: unconnected clusters, forged sources"
@@ -123,6 +125,7 @@ class FakeLab:
         self._seen: list[Sighting] = []
         self._random = random.Random(seed)  # noqa: S311 - which backend answers
         self._captures = FakeCaptures(self._random)
+        self.translation = FakeTranslation(topology)
 
     @contextmanager
     def wrong(self, what: Wrong, when: Callable[[Probe], bool] = lambda _: True) -> Iterator[None]:
@@ -205,7 +208,7 @@ class FakeLab:
         for wrong, fate in _FATES.items():
             if wrong in wrongs:
                 return fate
-        place = self._receiver(flow.destination)
+        place = self._receiver(flow.source, flow.destination, wrongs)
         arrives = place in flow.receivers and self._arrives(probe, place, wrongs)
         return Fate.ARRIVES if arrives else Fate.LOST
 
@@ -249,7 +252,7 @@ class FakeLab:
             return replace(seen, outcome=Outcome.HARNESS_ERROR, detail=f"no place {probe.source!r} here")
         if Wrong.NOT_EMITTED in wrongs:
             return replace(seen, outcome=Outcome.NO_ROUTE)
-        place = self._receiver(probe.destination)
+        place = self._receiver(probe.source, probe.destination, wrongs)
         if place is None and Wrong.GREEDY in wrongs:
             here, there = (node_addresses(cluster, 0)[0] for cluster in self.topology.clusters[:2])
             self._captures.saw_tunnel(here, there, bytes(probe.size + _HEADERS), readable=False)
@@ -272,7 +275,7 @@ class FakeLab:
             and sender.cluster != receiver.cluster
             and Wrong.UNCAPTURED not in wrongs
         ):
-            self._tunnelled(seen, source, wrongs)
+            self._tunnelled(seen, place, source, wrongs)
         if Wrong.DEAF not in wrongs:
             when = time.monotonic()
             self._seen.append(
@@ -292,9 +295,9 @@ class FakeLab:
             return replace(seen, outcome=outcome, rtt=0.001)
         return replace(seen, outcome=outcome, rtt=0.001, seen_as=source, responder=place)
 
-    def _tunnelled(self, seen: Observation, source: IPAddress, wrongs: frozenset[Wrong]) -> None:
+    def _tunnelled(self, seen: Observation, place: str, source: IPAddress, wrongs: frozenset[Wrong]) -> None:
         """Let captures see the packet between gateways that carries a query."""
-        probe, receiver = seen.probe, self.hosts[self._receiver(seen.probe.destination) or seen.probe.source]
+        probe, receiver = seen.probe, self.hosts[place]
         payload = wire.encode_query(bytes.fromhex(seen.nonce), probe.size)
         inner = udp_packet(source, probe.destination, PORT, payload, ttl=None)
         here, there = (self.topology.cluster(end.cluster) for end in (self.hosts[probe.source], receiver))
@@ -325,21 +328,39 @@ class FakeLab:
             return True
         if probe.forged_source is not None:
             return not any(probe.forged_source in r for c in self.topology.clusters for r in c.pod_cidrs)
-        return not receiver.is_pod or not sender.cluster or {sender.cluster, receiver.cluster} <= self.joined
+        if not receiver.is_pod or not sender.cluster:
+            return True
+        leads_there = self.translation.leads_to(receiver.cluster, probe.destination)
+        return leads_there and {sender.cluster, receiver.cluster} <= self.joined
 
-    def _receiver(self, destination: IPAddress) -> str | None:
-        for cluster, addresses in self.services.items():
-            if destination in addresses:
-                pods = [name for name, each in self.hosts.items() if each.cluster == cluster and each.is_pod]
-                return self._random.choice(pods)
-        return next((name for name, each in self.hosts.items() if destination in each.addresses), None)
+    def _receiver(self, source: str, destination: IPAddress, wrongs: frozenset[Wrong]) -> str | None:
+        """Return who has an address, seen from a place: where clusters have the same ranges, somebody of its own."""
+        near = self.hosts[source].cluster
+        behind = self.translation.places.get(destination)
+        if behind:
+            place = self._random.choice(behind)
+            addresses = self.hosts[place].addresses if Wrong.DECOYED in wrongs else ()
+            decoys = (name for name, each in self.hosts.items() if each.cluster == near and each.addresses == addresses)
+            return next(decoys, place)
+        owners = [cluster for cluster, addresses in self.services.items() if destination in addresses]
+        if owners:
+            cluster = near if near in owners else owners[0]
+            return self._random.choice([name for name, each in self.hosts.items() if _is_pod_of(each, cluster)])
+        found = [name for name, each in self.hosts.items() if destination in each.addresses]
+        return min(found, key=lambda name: self.hosts[name].cluster != near, default=None)
 
     def _source(self, probe: Probe, place: str) -> IPAddress:
         """Return the client's address as the server sees it: the node's where the network plugin masquerades."""
         sender, receiver = self.hosts[probe.source], self.hosts[place]
         if sender.is_pod and not receiver.is_pod and sender.node != receiver.node:
             sender = self.hosts[f"{sender.cluster}@{sender.node}"]
-        return next(each for each in sender.addresses if each.version == probe.destination.version)
+        own = next(each for each in sender.addresses if each.version == probe.destination.version)
+        crosses = receiver.cluster and sender.cluster != receiver.cluster
+        return self.translation.source(probe.source, own) if crosses else own
+
+
+def _is_pod_of(host_: Host, cluster: str) -> bool:
+    return host_.is_pod and host_.cluster == cluster
 
 
 def _hosts(topology: Topology) -> Iterator[tuple[str, Host]]:

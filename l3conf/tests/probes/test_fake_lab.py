@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network, ip_address
 from itertools import permutations
 
@@ -145,3 +146,22 @@ def test_injected_packets_are_on_record_with_their_place(lab: FakeLab) -> None:
     assert lab.injected == [(OUTSIDER, b"one"), (OUTSIDER, b"two")]
     with pytest.raises(LabError, match="no such place"):
         lab.inject("nowhere", [b"three"])
+
+
+def test_a_cluster_with_global_addresses_is_reached_by_these_alone_and_a_decoy_only_if_that_is_asked_for() -> None:
+    twins = [replace(cluster("east", 1), global_cidrs=())]
+    twins.append(
+        replace(twins[0], name="west", node_cidrs=(IPv4Network("172.16.2.0/24"),), nodes=cluster("west", 1).nodes)
+    )
+    lab = FakeLab(Topology(name="twins", clusters=tuple(twins)))
+    (own,) = lab.hosts[WEST].addresses
+    decoy = next(name for name, each in lab.hosts.items() if each.cluster == "east" and own in each.addresses)
+    at_home, reached = Probe(source=EAST, destination=own, port=7100), ip_address("100.64.0.1")
+    abroad = replace(at_home, destination=reached)
+    assert lab.probe([at_home])[0].responder == decoy
+    assert lab.probe([abroad])[0].outcome is Outcome.TIMEOUT
+    lab.translation.places[reached], lab.translation.sources[EAST] = (WEST,), ip_address("100.64.0.2")
+    (seen,) = lab.probe([abroad])
+    assert (seen.responder, seen.seen_as) == (WEST, ip_address("100.64.0.2"))
+    with lab.wrong(Wrong.DECOYED):
+        assert lab.probe([abroad])[0].responder == decoy

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from l3conf.model.topology import ClusterSpec, NodeSpec
-from l3conf.probes.manifests import probe_manifests
+from l3conf.probes.manifests import NODE_LABEL, probe_manifests
 
 EAST = ClusterSpec(
     name="east",
@@ -36,6 +36,7 @@ def test_each_node_has_its_pods_by_name(count: int, names: list[str]) -> None:
     pods = [each for each in probe_manifests(EAST, pods_per_node=count) if each["kind"] == "Pod"]
     assert [pod["metadata"]["name"] for pod in pods] == names
     for pod in pods:
+        assert pod["metadata"]["labels"][NODE_LABEL] == pod["spec"]["nodeName"]
         assert pod["metadata"]["name"].startswith(f"probe-{pod['spec']['nodeName']}")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -73,3 +74,25 @@ def test_only_active_gateways_speak_for_their_cluster() -> None:
 def test_status_lines_say_so_when_nobody_speaks() -> None:
     assert status_lines("east", [gateway("active", "error")]) == ["status in east: gateway east-1: west error (why)"]
     assert status_lines("east", []) == ["status in east: no active gateway reports a connection"]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "published", "subnets", "missing"),
+    [
+        (("100.64.2.0/24",), ["100.64.2.0/24"], ["100.64.2.0/24"], []),
+        ((), ["242.2.0.0/16"], ["242.2.0.0/16"], []),
+        ((), [], [], ["global ranges []"]),
+        (("100.64.2.0/24",), ["100.64.3.0/24"], ["100.64.3.0/24"], ["global ranges ['100.64.3.0/24']"]),
+        ((), ["242.2.0.0/16"], ["242.2.0.0/16", "10.2.0.0/16"], ["subnets ['242.2.0.0/16', '10.2.0.0/16']"]),
+        ((), ["242.2.0.0/16"], ["10.102.0.0/16", "10.2.0.0/16"], ["subnets ['10.102.0.0/16', '10.2.0.0/16']"]),
+        (None, ["242.2.0.0/16"], ["10.102.0.0/16", "10.2.0.0/16"], ["global ranges ['242.2.0.0/16']"]),
+        (None, [], ["10.102.0.0/16", "10.2.0.0/16"], []),
+    ],
+)
+def test_who_has_global_addresses_is_known_by_these_alone(
+    ranges: tuple[str, ...] | None, published: list[str], subnets: list[str], missing: list[str]
+) -> None:
+    west = replace(WEST, global_cidrs=None if ranges is None else tuple(map(IPv4Network, ranges)))
+    found = not_learnt("east", [west], [cluster(global_cidr=published)], [endpoint(subnets=subnets)])
+    assert len(found) == len(missing)
+    assert all(line.endswith(words) for line, words in zip(found, missing, strict=True))

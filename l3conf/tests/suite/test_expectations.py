@@ -59,6 +59,24 @@ def test_a_rewritten_source_fails_only_where_the_source_is_asked_for(stage: Stag
             tcp(client, server).arrives(seen_as=SeenAs.ITSELF)
 
 
+def test_a_source_may_be_one_of_several(stage: Stage) -> None:
+    client, server = pair(stage)
+    own, other = client.address(V4), server.address(V4)
+    tcp(client, server).arrives(seen_as=frozenset({own, other}))
+    with pytest.raises(AssertionError, match=f"the server saw {own} instead of {other}"):
+        tcp(client, server).arrives(seen_as=frozenset({other}))
+    with pytest.raises(AssertionError, match="instead of any that is allowed"):
+        tcp(client, server).arrives(seen_as=frozenset())
+    with pytest.raises(LabError, match="does not know its client's global addresses"):
+        tcp(client, server).arrives(seen_as=SeenAs.GLOBAL)
+
+
+def test_a_service_must_be_answered_by_one_of_its_backends(stage: Stage) -> None:
+    client, _ = pair(stage)
+    with stage.lab.wrong(Wrong.MISDELIVERED), pytest.raises(AssertionError, match="answered by"):
+        tcp(client, stage.services["west"]).arrives()
+
+
 def test_a_single_lost_packet_is_no_finding(stage: Stage) -> None:
     client, server = pair(stage)
     lost: list[Probe] = []
