@@ -1,4 +1,4 @@
-"""``python -m reference_impl gateway|route-agent|globalnet|cleanup|wireguard|ipsec``: the programs of the DaemonSets.
+"""``python -m reference_impl gateway|route-agent|…``: the programs of the DaemonSets, one each.
 
 ``show`` and ``diagnose`` are for people and their scripts.
 """
@@ -70,6 +70,15 @@ async def _globalnet(resources: AsyncExitStack) -> None:
     await GlobalAgent(load_settings(), _api(resources), LinuxKernel(OWNERSHIP), load_mutant()).run()
 
 
+async def _service_discovery(resources: AsyncExitStack) -> None:
+    from reference_impl.agents.service_discovery import ServiceDiscovery  # noqa: PLC0415 - likewise
+
+    access = load_broker()
+    broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
+    resources.push_async_callback(broker.close)
+    await ServiceDiscovery(load_settings(), access, member=_api(resources), broker=broker).run()
+
+
 async def _cleanup(resources: AsyncExitStack) -> None:
     from reference_impl.agents import cleanup, gateway, global_agent, route_agent  # noqa: PLC0415 - likewise
 
@@ -105,6 +114,7 @@ PROGRAMS: dict[str, Callable[[AsyncExitStack], Awaitable[None]]] = {
     "gateway": _gateway,
     "route-agent": _route_agent,
     "globalnet": _globalnet,
+    "service-discovery": _service_discovery,
     "cleanup": _cleanup,
     "wireguard": _wireguard,
     "ipsec": _ipsec,

@@ -56,6 +56,13 @@ GLOBAL_LEDGER: Final = "submariner-global-addresses"
 """ConfigMap in a member: who has which global addresses, and which were given back lately."""
 CLUSTER_EGRESS: Final = "cluster-egress.submariner.io"
 """The one ClusterGlobalEgressIP that counts."""
+IMPORTED_SERVICE: Final = "multicluster.kubernetes.io/service-name"
+SOURCE_CLUSTER: Final = "multicluster.kubernetes.io/source-cluster"
+"""On an EndpointSlice of an imported Service: which Service, and who exports it (KEP-1645). At the broker the first is
+on all that is offered, beside cluster id and namespace of origin."""
+SLICE_MANAGER: Final = "endpointslice.kubernetes.io/managed-by"
+EXPORTED: Final = "submariner.io/exported-at"
+"""Annotation of a Service that a member offers at the broker: when it was exported. The oldest export counts."""
 METRICS_PORT: Final = 32780
 """TCP port of a gateway node where the agent's metrics are, as established."""
 MANAGED_BY: Final = "submariner-reference"

@@ -23,6 +23,7 @@ class Resource(enum.Enum):
     EGRESS_IP = ("submariner.io", "v1", "GlobalEgressIP", "globalegressips", True)
     INGRESS_IP = ("submariner.io", "v1", "GlobalIngressIP", "globalingressips", True)
     SERVICE_EXPORT = ("multicluster.x-k8s.io", "v1alpha1", "ServiceExport", "serviceexports", True)
+    SERVICE_IMPORT = ("multicluster.x-k8s.io", "v1alpha1", "ServiceImport", "serviceimports", True)
     SERVICE = ("", "v1", "Service", "services", True)
     ENDPOINT_SLICE = ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", True)
     LEASE = ("coordination.k8s.io", "v1", "Lease", "leases", True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _Key: TypeAlias = tuple[Resource, str, str]
 _GONE = 410
-_STATUS_APART = frozenset({Resource.CLUSTER})
+_STATUS_APART = frozenset({Resource.CLUSTER, Resource.SERVICE_EXPORT, Resource.SERVICE_IMPORT})
 """Kinds whose status is a subresource."""
 
 

@@ -22,6 +22,8 @@ _KINDS = (
     Resource.ENDPOINT,
     Resource.GATEWAY,
     Resource.ROUTE_AGENT,
+    Resource.SERVICE_IMPORT,
+    Resource.ENDPOINT_SLICE,
     Resource.LEASE,
     Resource.EVENT,
     Resource.DAEMON_SET,

@@ -13,7 +13,14 @@ from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.global_ranges import global_ranges
 from reference_impl.hooks.identity import check_free
 from reference_impl.hooks.leave import mark
-from reference_impl.hooks.manifests import account_name, agents, global_agent, member_access, settings
+from reference_impl.hooks.manifests import (
+    account_name,
+    agents,
+    global_agent,
+    member_access,
+    service_discovery,
+    settings,
+)
 from reference_impl.hooks.properties import announce
 from reference_impl.hooks.request import HookError
 from reference_impl.names import BROKER_NAMESPACE, BROKER_SECRET, MEMBER_NAMESPACE, VXLAN_BACKEND
@@ -62,6 +69,8 @@ async def join(request: HookRequest) -> Object:
         await mark(cluster, drivers)
         await cluster.apply([*agents(drivers), *(global_agent() if ranges else ())])
         await announce(cluster, member.name, request.cluster_set)
+        # Last: what carries packets starts before what gives them names.
+        await cluster.apply(service_discovery())
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 
 

@@ -16,7 +16,15 @@ from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.global_ranges import give_back
 from reference_impl.hooks.identity import holder_of, uid_of
-from reference_impl.hooks.manifests import agents, cleanup, global_agent, load, member_access, settings
+from reference_impl.hooks.manifests import (
+    agents,
+    cleanup,
+    global_agent,
+    load,
+    member_access,
+    service_discovery,
+    settings,
+)
 from reference_impl.hooks.properties import withdraw
 from reference_impl.names import (
     BROKER_NAMESPACE,
@@ -28,6 +36,7 @@ from reference_impl.names import (
     MEMBER_NAMESPACE,
     NODES_ROLE,
     PROGRAMMED,
+    SLICE_MANAGER,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +77,7 @@ async def expel(broker: HookCluster, cluster_id: str) -> None:
     """Take a member's rights and objects from the broker; nothing is asked of the member."""
     # First its right to write at the broker, else a last act of its agents could bring an object back.
     await broker.delete(reversed(member_access(cluster_id)))
-    for resource in (Resource.ENDPOINT, Resource.CLUSTER):
+    for resource in (Resource.SERVICE_IMPORT, Resource.ENDPOINT_SLICE, Resource.ENDPOINT, Resource.CLUSTER):
         await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
     await broker.delete_one(Resource.LEASE, {"name": cluster_id, "namespace": BROKER_NAMESPACE})
     await give_back(broker, cluster_id)
@@ -94,17 +103,27 @@ async def _empty(cluster: HookCluster) -> list[str]:
     driver = await _marked(cluster)
     if not driver:
         return []
-    await _end(cluster, [*agents(driver), *global_agent()])
+    await _end(cluster, [*agents(driver), *global_agent(), *service_discovery()])
     await _restore_namespace(cluster)
     unclean = await _clean_nodes(cluster, cleanup(driver))
     for resource in (Resource.GATEWAY, Resource.ROUTE_AGENT, Resource.ENDPOINT, Resource.CLUSTER):
         await cluster.delete_all(resource, MEMBER_NAMESPACE)
     await cluster.delete_one(Resource.LEASE, {"name": GATEWAY_LEASE, "namespace": MEMBER_NAMESPACE})
+    await _forget_services(cluster)
     await _forget_global_addresses(cluster)
     await cluster.delete(reversed(settings({}, {})))
     if not unclean:
         await mark(cluster, None)
     return unclean
+
+
+async def _forget_services(cluster: HookCluster) -> None:
+    """Remove what was imported from others."""
+    for resource, label in (
+        (Resource.SERVICE_IMPORT, "app.kubernetes.io/managed-by"),
+        (Resource.ENDPOINT_SLICE, SLICE_MANAGER),
+    ):
+        await cluster.delete(await cluster.find(resource, labels=f"{label}={MANAGED_BY}"))
 
 
 async def _forget_global_addresses(cluster: HookCluster) -> None:

@@ -101,6 +101,11 @@ def global_agent() -> list[Object]:
     return load("member/globalnet.yaml")
 
 
+def service_discovery() -> list[Object]:
+    """Return what makes a member's Services known to others: the agent, its account and its rights."""
+    return load("member/service-discovery.yaml")
+
+
 def cleanup(drivers: str) -> list[Object]:
     """Return what cleans nodes after these cable drivers."""
     objects = load("member/cleanup.yaml")

@@ -47,13 +47,13 @@ def plan_exports(
     said: dict[str, tuple[Condition, ...]] = {}
     for export in sorted(exports, key=name_of):
         service = by_name.get(name_of(export))
-        refusal = _refusal(service)
+        refusal = refusal_of(service)
         if refusal is not None or service is None:
-            said[uid_of(export)] = (refusal or _valid(), _ready(0, "nothing is exported"))
+            said[uid_of(export)] = (refusal or valid(), _ready(0, "nothing is exported"))
             continue
         found = tuple(_ingresses(export, service, listed))
         wanted |= {name_of(each): each for each in found}
-        said[uid_of(export)] = (_valid(), _ready(len(found), "no pod is ready"))
+        said[uid_of(export)] = (valid(), _ready(len(found), "no pod is ready"))
     there = {name_of(each): each for each in existing}
     ours = {
         name: each for name, each in there.items() if (each["metadata"].get("labels") or {}).get(MANAGED) == MANAGED_BY
@@ -67,7 +67,8 @@ def plan_exports(
     )
 
 
-def _refusal(service: Object | None) -> Condition | None:
+def refusal_of(service: Object | None) -> Condition | None:
+    """Return why the Service of an export cannot be exported; None if it can."""
     if service is None:
         return Condition(type=VALID, status=FALSE, reason="NoService", message="there is no Service of this name")
     if (service.get("spec") or {}).get("type") == "ExternalName":
@@ -76,7 +77,8 @@ def _refusal(service: Object | None) -> Condition | None:
     return None
 
 
-def _valid() -> Condition:
+def valid() -> Condition:
+    """Return what an export of a Service that can be exported says."""
     return Condition(type=VALID, status=TRUE, reason="Valid", message="the Service can be exported")
 
 

@@ -1,0 +1,173 @@
+"""The agent that makes exported Services known across clusters (KEP-1645); at work where the gateway is active.
+
+It writes what it must and packets never wait for it: names lead to addresses that the other agents connect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from reference_impl.agents.cache import Cache
+from reference_impl.agents.last import Last
+from reference_impl.agents.loop import Loop
+from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
+from reference_impl.names import CONTESTED, GATEWAY_LEASE
+from reference_impl.planner.conditions import stamped
+from reference_impl.planner.exchange import Side, Write, WriteVerb
+from reference_impl.planner.service_discovery import ServiceFacts, plan_services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reference_impl.agents.settings import BrokerAccess, Settings
+    from reference_impl.drivers.api import API, Object
+    from reference_impl.planner.conditions import Condition
+    from reference_impl.planner.service_discovery import ServicePlan
+
+_LOG = logging.getLogger(__name__)
+PERIOD = 10.0
+"""Seconds between two looks without a cause."""
+_NOT_OURS = 5.0
+"""Seconds until the next look where somebody else presents our identity."""
+_REFUSED = frozenset({400, 403, 422})
+"""HTTP statuses that are about the object, not about the server."""
+_WHOLE_CLUSTER = (
+    Resource.SERVICE_EXPORT,
+    Resource.SERVICE,
+    Resource.ENDPOINT_SLICE,
+    Resource.NAMESPACE,
+    Resource.SERVICE_IMPORT,
+)
+_OWN_NAMESPACE = (Resource.LEASE, Resource.CLUSTER, Resource.ENDPOINT)
+_AT_BROKER = (Resource.SERVICE_IMPORT, Resource.ENDPOINT_SLICE)
+
+
+class ServiceDiscovery:
+    """Observe, plan, write, for one member."""
+
+    def __init__(self, settings: Settings, access: BrokerAccess, *, member: API, broker: API) -> None:
+        self._settings = settings
+        self._access = access
+        self._apis = {Side.MEMBER: member, Side.BROKER: broker}
+        self._loop = Loop(self.reconcile, PERIOD)
+        wake = self._loop.wake
+        # Only where there are global addresses is there anything that gives them.
+        whole = (*_WHOLE_CLUSTER, *((Resource.INGRESS_IP,) if settings.cluster.global_cidrs else ()))
+        self._here = {
+            **{kind: Cache(member, kind, "", wake) for kind in whole},
+            **{kind: Cache(member, kind, settings.namespace, wake) for kind in _OWN_NAMESPACE},
+        }
+        self._there = {kind: Cache(broker, kind, access.namespace, wake) for kind in _AT_BROKER}
+        self._plan: Last[ServiceFacts, ServicePlan] = Last()
+
+    async def run(self) -> None:
+        """Run until cancelled. Nothing is written until everything was seen: what is not known is not gone."""
+        caches = (*self._here.values(), *self._there.values())
+        async with asyncio.TaskGroup() as tasks:
+            for cache in caches:
+                tasks.create_task(cache.run())
+            for cache in caches:
+                await cache.synced.wait()
+            tasks.create_task(self._loop.run())
+
+    async def reconcile(self) -> None:
+        """Make one step."""
+        lease = self._here[Resource.LEASE].get(GATEWAY_LEASE)
+        if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._settings.node:
+            return
+        facts = self._facts()
+        plan = self._plan.answer(facts, lambda: plan_services(facts))
+        upwards = [write for write in plan.writes if write.side is Side.BROKER]
+        if upwards and not await self._is_us(str(lease["metadata"].get("uid") or "")):
+            upwards = []
+            self._loop.wake_in(_NOT_OURS)
+        for write in (*upwards, *(each for each in plan.writes if each.side is Side.MEMBER)):
+            await self._write(write)
+        for obj, exporters in plan.exporters:
+            await self._say(obj, {"clusters": [{"cluster": name} for name in exporters]})
+        for export, conditions in plan.said:
+            await self._say(export, {"conditions": _joined(export, conditions)})
+
+    def _facts(self) -> ServiceFacts:
+        here = {kind: cache.items for kind, cache in self._here.items()}
+        return ServiceFacts(
+            own_id=self._settings.cluster.cluster_id,
+            broker_namespace=self._access.namespace,
+            global_cidrs=self._settings.cluster.global_cidrs,
+            exports=here[Resource.SERVICE_EXPORT],
+            services=here[Resource.SERVICE],
+            slices=here[Resource.ENDPOINT_SLICE],
+            ingress=here.get(Resource.INGRESS_IP, ()),
+            namespaces=here[Resource.NAMESPACE],
+            imports=here[Resource.SERVICE_IMPORT],
+            clusters=here[Resource.CLUSTER],
+            endpoints=here[Resource.ENDPOINT],
+            offered=self._there[Resource.SERVICE_IMPORT].items,
+            offered_slices=self._there[Resource.ENDPOINT_SLICE].items,
+        )
+
+    async def _is_us(self, instance: str) -> bool:
+        """Say whether the heartbeat at the broker is this cluster's, or nobody's: clones do not write (ADR 16)."""
+        try:
+            lease = next(
+                (
+                    each
+                    for each in (await self._apis[Side.BROKER].list(Resource.LEASE, self._access.namespace))[0]
+                    if each["metadata"]["name"] == self._settings.cluster.cluster_id
+                ),
+                None,
+            )
+        except APIError as error:
+            if error.code in _REFUSED or isinstance(error, NotFoundError):
+                return True
+            raise
+        if lease is None:
+            return True
+        holder = str((lease.get("spec") or {}).get("holderIdentity") or "")
+        contested = (lease["metadata"].get("annotations") or {}).get(CONTESTED)
+        return not contested and holder.startswith(f"{instance}/")
+
+    async def _write(self, write: Write) -> None:
+        api, metadata = self._apis[write.side], write.obj["metadata"]
+        kind = Resource.of(write.obj)
+        _LOG.info("%s %s %s at the %s", write.verb.value, kind.kind, metadata["name"], write.side.value)
+        try:
+            match write.verb:
+                case WriteVerb.CREATE:
+                    await api.create(kind, write.obj)
+                case WriteVerb.REPLACE:
+                    await api.replace(kind, write.obj)
+                case WriteVerb.DELETE:
+                    await api.delete(kind, metadata["name"], metadata["namespace"])
+        except (ConflictError, NotFoundError) as error:
+            # The cache is behind, or the namespace has just gone; the event that says so wakes the loop again.
+            _LOG.info("%s", error)
+        except APIError as error:
+            if error.code not in _REFUSED:
+                raise
+            _LOG.warning("%s", error)
+
+    async def _say(self, obj: Object, status: Object) -> None:
+        """Write status if the object is still the one that was seen: another agent may have its own words there."""
+        metadata = obj["metadata"]
+        patch = {"metadata": {"resourceVersion": metadata.get("resourceVersion")}, "status": status}
+        with suppress(NotFoundError, ConflictError):
+            api = self._apis[Side.MEMBER]
+            await api.merge_status(Resource.of(obj), metadata["name"], metadata["namespace"], patch)
+
+
+def _joined(export: Object, conditions: Iterable[Condition]) -> list[Object]:
+    """Return an export's conditions with ours in place of those of the same type."""
+    before = (export.get("status") or {}).get("conditions") or []
+    ours = stamped(
+        conditions,
+        before,
+        now=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        generation=export["metadata"].get("generation"),
+    )
+    types = {each["type"] for each in ours}
+    return sorted([*(each for each in before if each.get("type") not in types), *ours], key=lambda each: each["type"])

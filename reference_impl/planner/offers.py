@@ -1,0 +1,181 @@
+"""What a cluster offers to others: its exported Services, and where each of them is reached (KEP-1645). Pure."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reference_impl.planner.exports import refusal_of
+from reference_impl.planner.global_objects import Target, name_of, read_ingress
+from reference_impl.planner.translation import SERVICE_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reference_impl.planner.global_objects import Name
+    from reference_impl.state import IPAddress, IPNetwork
+
+Object: TypeAlias = dict[str, Any]
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""What Services, namespaces and hosts may be called (RFC 1123)."""
+
+
+class Kind(enum.Enum):
+    """``ServiceImport.spec.type``."""
+
+    CLUSTER_SET_IP = "ClusterSetIP"
+    HEADLESS = "Headless"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of a Service, or of the endpoints behind it."""
+
+    name: str
+    protocol: str
+    number: int
+    app: str = ""
+    """``appProtocol``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One ready endpoint of a headless Service."""
+
+    address: IPAddress
+    hostname: str = ""
+    """What it is called beside its siblings; "" where it has no name that DNS could have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Endpoints of one IP version that have the same ports, as an EndpointSlice holds them."""
+
+    version: int
+    ports: tuple[Port, ...]
+    backends: tuple[Backend, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A Service that one cluster exports."""
+
+    cluster_id: str
+    name: Name
+    kind: Kind
+    since: str
+    """When it was exported; RFC 3339 in UTC sorts as text."""
+    ports: tuple[Port, ...] = ()
+    addresses: tuple[IPAddress, ...] = ()
+    """Where all of it is reached; none of a headless one."""
+    groups: tuple[Group, ...] = ()
+    """Where each endpoint of a headless one is reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """At which addresses somebody reaches what this cluster has: by default at those that it has itself."""
+
+    translated: frozenset[int] = frozenset()
+    """IP versions of which only global addresses are reached."""
+    services: Mapping[Name, tuple[IPAddress, ...]] = field(default_factory=dict)
+    pods: Mapping[Name, tuple[IPAddress, ...]] = field(default_factory=dict)
+    """Global addresses."""
+
+    def of_service(self, name: Name, own: Sequence[IPAddress]) -> tuple[IPAddress, ...]:
+        """Return where a Service with these ClusterIPs is reached, the family that it prefers first."""
+        known = self.services.get(name, ()) if any(each.version in self.translated for each in own) else ()
+        found = [*known, *(each for each in own if each.version not in self.translated)]
+        order = [each.version for each in own]
+        return tuple(sorted(found, key=lambda each: order.index(each.version) if each.version in order else len(order)))
+
+    def of_pod(self, name: Name | None, own: IPAddress) -> IPAddress | None:
+        """Return where a pod with this address is reached; None if nowhere."""
+        if own.version not in self.translated:
+            return own
+        known = self.pods.get(name, ()) if name is not None else ()
+        return next((each for each in known if each.version == own.version), None)
+
+
+def abroad(global_cidrs: Iterable[IPNetwork], ingress: Iterable[Object]) -> Reach:
+    """Return how other members reach this cluster. ``ingress``: its GlobalIngressIPs."""
+    services: dict[Name, tuple[IPAddress, ...]] = {}
+    pods: dict[Name, tuple[IPAddress, ...]] = {}
+    for each in sorted(read_ingress(ingress)[0], key=lambda one: (one.claim.created, one.claim.owner)):
+        if each.claim.said:
+            (services if each.target is Target.SERVICE else pods).setdefault(each.named, each.claim.said)
+    return Reach(translated=frozenset(cidr.version for cidr in global_cidrs), services=services, pods=pods)
+
+
+def own_offers(
+    own_id: str, exports: Iterable[Object], services: Iterable[Object], slices: Iterable[Object], reach: Reach
+) -> tuple[Offer, ...]:
+    """Return what this cluster exports, as those see it who reach it so. What has no address yet is no offer."""
+    by_name = {name_of(each): each for each in services}
+    behind: dict[Name, list[Object]] = {}
+    for each in slices:
+        if name := (each["metadata"].get("labels") or {}).get(SERVICE_LABEL):
+            behind.setdefault((name_of(each)[0], name), []).append(each)
+    found = []
+    for export in sorted(exports, key=name_of):
+        name = name_of(export)
+        service = by_name.get(name)
+        if service is None or refusal_of(service) is not None:
+            continue
+        offer = _offer(own_id, export, service, behind.get(name, ()), reach)
+        if offer.kind is Kind.HEADLESS or offer.addresses:
+            found.append(offer)
+    return tuple(found)
+
+
+def _offer(own_id: str, export: Object, service: Object, slices: Iterable[Object], reach: Reach) -> Offer:
+    name, spec = name_of(service), service.get("spec") or {}
+    texts = [text for text in spec.get("clusterIPs") or [spec.get("clusterIP")] if text]
+    headless = texts in ([], ["None"])
+    return Offer(
+        cluster_id=own_id,
+        name=name,
+        kind=Kind.HEADLESS if headless else Kind.CLUSTER_SET_IP,
+        since=str(export["metadata"].get("creationTimestamp") or ""),
+        ports=ports_of(spec),
+        addresses=() if headless else reach.of_service(name, [ip_address(text) for text in texts]),
+        groups=_groups(slices, reach) if headless else (),
+    )
+
+
+def ports_of(spec: Mapping[str, Any]) -> tuple[Port, ...]:
+    """Return the ports of a Service, ServiceImport or EndpointSlice; those without a number say nothing."""
+    return tuple(
+        Port(str(port.get("name") or ""), str(port.get("protocol") or "TCP"), int(port["port"]), _app(port))
+        for port in spec.get("ports") or []
+        if port.get("port")
+    )
+
+
+def _app(port: Mapping[str, Any]) -> str:
+    return str(port.get("appProtocol") or "")
+
+
+def _groups(slices: Iterable[Object], reach: Reach) -> tuple[Group, ...]:
+    """Return the ready endpoints, in an order that does not depend on which slice holds them."""
+    found: dict[tuple[int, tuple[Port, ...]], set[Backend]] = {}
+    for piece in slices:
+        ports = tuple(sorted(ports_of(piece), key=lambda port: (port.name, port.protocol, port.number)))
+        for endpoint in piece.get("endpoints") or []:
+            addresses = endpoint.get("addresses") or []
+            if not addresses or (endpoint.get("conditions") or {}).get("ready") is False:
+                continue
+            target = endpoint.get("targetRef") or {}
+            pod = str(target.get("name") or "") if target.get("kind") == "Pod" else ""
+            own = ip_address(addresses[0])
+            address = reach.of_pod((name_of(piece)[0], pod) if pod else None, own)
+            if address is not None:
+                backend = Backend(address, str(endpoint.get("hostname") or "") or (pod if LABEL.fullmatch(pod) else ""))
+                found.setdefault((address.version, ports), set()).add(backend)
+    return tuple(
+        Group(version=version, ports=ports, backends=tuple(sorted(backends, key=lambda each: int(each.address))))
+        for (version, ports), backends in sorted(found.items(), key=lambda item: repr(item[0]))
+    )
