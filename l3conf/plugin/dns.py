@@ -51,16 +51,26 @@ def server_of(api: ClusterAPI) -> str:
 
 def look_up(lab: Lab, pod: Pod, server: str, name: str = NAME) -> str:
     """Ask a cluster's DNS from a pod; return the addresses or what went wrong, in words."""
+    try:
+        found = resolve(lab, pod, server, name)
+    except ValueError:
+        return "an answer that is no DNS message"
+    if found is None:
+        return "no answer"
+    return f"delivered: {', '.join(map(str, found)) or 'no address'}"
+
+
+def resolve(lab: Lab, pod: Pod, server: str, name: str) -> list[IPAddress] | None:
+    """Ask a cluster's DNS from a pod; return addresses, None without an answer. ``ValueError`` if malformed."""
     question = query(name, IPFamily.of(ip_address(server)))
     argv = [sys.executable, "-c", _SCRIPT, server, question.hex(), str(_PATIENCE)]
     code, out, _ = lab.run(pod.place, argv, timeout=_PATIENCE + 2)
     if code != 0:
-        return "no answer"
+        return None
     try:
-        found = addresses(bytes.fromhex(out.strip()))
-    except (ValueError, struct.error, IndexError):
-        return "an answer that is no DNS message"
-    return f"delivered: {', '.join(map(str, found)) or 'no address'}"
+        return addresses(bytes.fromhex(out.strip()))
+    except (struct.error, IndexError) as error:
+        raise ValueError(str(error)) from None
 
 
 def query(name: str, family: IPFamily = IPFamily.IPV4, *, identity: int = 1) -> bytes:

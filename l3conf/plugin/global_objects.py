@@ -66,7 +66,7 @@ class GlobalObjects:
     def headless(self) -> Iterator[dict[str, Object]]:
         """Export a headless Service over all probe pods while the context is open; yield what appears, by pod."""
         name, pods = self._new_name(), [pod["metadata"]["name"] for pod in self.api.items(PODS)]
-        self._create(SERVICES, _headless(name))
+        self._create(SERVICES, headless_service(name))
         try:
             self.export(name)
 
@@ -148,7 +148,8 @@ class GlobalObjects:
         return f"l3conf-{self.harness.random.randbytes(4).hex()}"
 
 
-def _headless(name: str) -> Object:
+def headless_service(name: str) -> Object:
+    """Return a headless Service over all probe pods."""
     ports = [{"name": word, "port": PORT, "protocol": word.upper()} for word in ("udp", "tcp")]
     return {
         "apiVersion": "v1",

@@ -20,6 +20,7 @@ import dns.rdatatype
 import dns.rrset
 
 from l3conf.emulator.controllers.cache import Cache
+from l3conf.emulator.controllers.served_resources import DEFINITIONS, defined_by
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.workloads.zone import build_zone
 
@@ -39,6 +40,7 @@ SMALLEST_UDP = 512
 IDLE_SECONDS = 10
 """After which a silent TCP client is let go."""
 _SLICES = "endpointslices.discovery.k8s.io"
+_IMPORTS = "serviceimports.multicluster.x-k8s.io"
 
 
 def respond(wire: bytes, zone: Zone, *, limit: int | None) -> bytes | None:
@@ -73,7 +75,7 @@ def _answer(response: dns.message.Message, question: dns.rrset.RRset, zone: Zone
     if not answer.exists:
         response.set_rcode(dns.rcode.NXDOMAIN)
     if not answer.records:
-        response.authority.append(_start_of_authority(zone.domain))
+        response.authority.append(_start_of_authority(zone.apex(name)))
 
 
 def _start_of_authority(domain: str) -> dns.rrset.RRset:
@@ -101,6 +103,8 @@ class DNSWorkload:
         self._domain = domain
         self._zone: Zone | None = None
         self._watching = False
+        self._imports = False
+        """Whether the API serves ServiceImports: only then there are names of the cluster set."""
 
     async def start(
         self,
@@ -114,6 +118,7 @@ class DNSWorkload:
             self._watching = True
             for resource in ("services", _SLICES):
                 self._cache.watch(resource, self._on_change)
+            self._cache.watch(DEFINITIONS, self._on_definition)
         server = DNSServer(self.zone)
         await server.listen(network)
         log(f"{place}: serving {self._domain} on port {PORT}")
@@ -126,11 +131,23 @@ class DNSWorkload:
     def zone(self) -> Zone:
         """Return the zone as the API has it now; rebuilt at the first question after a change."""
         if self._zone is None:
-            self._zone = build_zone(self._domain, self._cache.list("services"), self._cache.list(_SLICES))
+            imports = self._cache.list(_IMPORTS) if self._imports else None
+            self._zone = build_zone(self._domain, self._cache.list("services"), self._cache.list(_SLICES), imports)
         return self._zone
 
     def _on_change(self, _before: Object | None, _after: Object | None) -> None:
         self._zone = None
+
+    def _on_definition(self, before: Object | None, after: Object | None) -> None:
+        definition = after or before
+        resource = defined_by(definition) if definition is not None else None
+        if resource is None or resource.name != _IMPORTS or self._imports is (after is not None):
+            return
+        self._imports, self._zone = after is not None, None
+        if self._imports:
+            self._cache.watch(_IMPORTS, self._on_change)
+        else:
+            self._cache.unwatch(_IMPORTS)
 
 
 class DNSServer:

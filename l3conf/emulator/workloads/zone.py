@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.controllers.endpoint_slices import SERVICE_LABEL
+from l3conf.emulator.workloads import clusterset
+from l3conf.emulator.workloads.records import ADDRESS_KINDS, Record, address_record, dashed, service_location
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,15 +22,6 @@ if TYPE_CHECKING:
     from l3conf.model.topology import IPAddress
 
 SPECIFICATION_VERSION = "1.1.0"
-_ADDRESS_KINDS = {4: "A", 6: "AAAA"}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One resource record: its type, and its data in zone-file spelling."""
-
-    kind: str
-    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +35,26 @@ class Answer:
 
 
 class Zone:
-    """All names of one cluster, and the reverse names of its addresses."""
+    """All names of one cluster, those that it knows of its cluster set, and the reverse names of addresses."""
 
-    def __init__(self, domain: str, records: Mapping[str, Sequence[Record]]) -> None:
+    def __init__(self, domain: str, records: Mapping[str, Sequence[Record]], *, others: Sequence[str] = ()) -> None:
+        """``others``: further domains, each with Services in it."""
         self.domain = domain
+        self._domains = (domain, *others)
         self._records = {name: tuple(dict.fromkeys(entries)) for name, entries in records.items()}
         self._names = {suffix for name in self._records for suffix in _suffixes(name)} | {
-            f"svc.{domain}",
             f"pod.{domain}",
-            domain,
+            *self._domains,
+            *(f"svc.{each}" for each in self._domains),
         }
 
     def covers(self, name: str) -> bool:
         """Say whether this zone answers for a name (lower case, without the final dot)."""
-        return name == self.domain or name.endswith((f".{self.domain}", ".in-addr.arpa", ".ip6.arpa"))
+        return f".{name}".endswith((*(f".{domain}" for domain in self._domains), ".in-addr.arpa", ".ip6.arpa"))
+
+    def apex(self, name: str) -> str:
+        """Return the domain that a covered name belongs to; reverse names to the cluster's own."""
+        return next((each for each in self._domains if f".{name}".endswith(f".{each}")), self.domain)
 
     def lookup(self, name: str, kind: str) -> Answer:
         """Answer a question; a CNAME answers for every type."""
@@ -66,7 +65,7 @@ class Zone:
         address = self._pod_address(name)
         if address is None:
             return Answer(exists=False)
-        own = _ADDRESS_KINDS[address.version]
+        own = ADDRESS_KINDS[address.version]
         return Answer(exists=True, records=(Record(own, str(address)),) if kind in {own, "ANY"} else ())
 
     def _pod_address(self, name: str) -> IPAddress | None:
@@ -82,8 +81,11 @@ class Zone:
         return None
 
 
-def build_zone(domain: str, services: Iterable[Object], slices: Iterable[Object]) -> Zone:
-    """Return the zone of all Services."""
+def build_zone(
+    domain: str, services: Iterable[Object], slices: Iterable[Object], imports: Iterable[Object] | None = None
+) -> Zone:
+    """Return the zone of all Services; of those of the cluster set too, unless ``imports`` is None."""
+    slices = tuple(slices)
     by_service: dict[tuple[str, str], list[Object]] = defaultdict(list)
     for piece in slices:
         metadata = piece["metadata"]
@@ -96,7 +98,13 @@ def build_zone(domain: str, services: Iterable[Object], slices: Iterable[Object]
         entries = _service_records(name, service, by_service[metadata["namespace"], metadata["name"]])
         for owner, record in entries:
             records[owner].append(record)
-    return Zone(domain, records)
+    if imports is None:
+        return Zone(domain, records)
+    for owner, record in clusterset.imported_records(imports, slices):
+        # An address has one name: the one that it has in its own cluster comes first.
+        if record.kind != "PTR" or owner not in records:
+            records[owner].append(record)
+    return Zone(domain, records, others=(clusterset.DOMAIN,))
 
 
 def _service_records(
@@ -111,10 +119,10 @@ def _service_records(
     else:
         for text in spec.get("clusterIPs") or filter(None, [spec.get("clusterIP")]):
             address = ipaddress.ip_address(text)
-            yield name, Record(_ADDRESS_KINDS[address.version], text)
+            yield name, address_record(address)
             yield address.reverse_pointer, Record("PTR", f"{name}.")
         for port in spec.get("ports") or ():
-            yield from _service_location(name, port, name)
+            yield from service_location(name, port, name)
 
 
 def _headless_records(name: str, piece: Mapping[str, Any]) -> Iterator[tuple[str, Record]]:
@@ -124,23 +132,13 @@ def _headless_records(name: str, piece: Mapping[str, Any]) -> Iterator[tuple[str
             continue
         for text in endpoint["addresses"]:
             address = ipaddress.ip_address(text)
-            record = Record(_ADDRESS_KINDS[address.version], text)
-            own = f"{endpoint.get('hostname') or _dashed(address)}.{name}".lower()
+            record = address_record(address)
+            own = f"{endpoint.get('hostname') or dashed(address)}.{name}".lower()
             yield name, record
             yield own, record
             yield address.reverse_pointer, Record("PTR", f"{own}.")
             for port in piece.get("ports") or ():
-                yield from _service_location(name, port, own)
-
-
-def _service_location(name: str, port: Mapping[str, Any], target: str) -> Iterator[tuple[str, Record]]:
-    if port.get("name"):
-        protocol = port.get("protocol", "TCP").lower()
-        yield f"_{port['name']}._{protocol}.{name}".lower(), Record("SRV", f"0 100 {port['port']} {target}.")
-
-
-def _dashed(address: IPAddress) -> str:
-    return str(address).replace(".", "-").replace(":", "-")
+                yield from service_location(name, port, own)
 
 
 def _suffixes(name: str) -> Iterator[str]:
