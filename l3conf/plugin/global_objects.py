@@ -66,7 +66,7 @@ class GlobalObjects:
     def headless(self) -> Iterator[dict[str, Object]]:
         """Export a headless Service over all probe pods while the context is open; yield what appears, by pod."""
         name, pods = self._new_name(), [pod["metadata"]["name"] for pod in self.api.items(PODS)]
-        self._create(SERVICES, headless_service(name))
+        self._create(SERVICES, service_over_probes(name, headless=True))
         try:
             self.export(name)
 
@@ -148,12 +148,12 @@ class GlobalObjects:
         return f"l3conf-{self.harness.random.randbytes(4).hex()}"
 
 
-def headless_service(name: str) -> Object:
-    """Return a headless Service over all probe pods."""
+def service_over_probes(name: str, *, headless: bool) -> Object:
+    """Return a Service over all probe pods of a cluster."""
     ports = [{"name": word, "port": PORT, "protocol": word.upper()} for word in ("udp", "tcp")]
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {"clusterIP": "None", "selector": dict(LABELS), "ports": ports},
+        "spec": {**({"clusterIP": "None"} if headless else {}), "selector": dict(LABELS), "ports": ports},
     }

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.expectations.places import NAMESPACE
 from l3conf.plugin import dns
-from l3conf.plugin.global_objects import EXPORTS, SERVICES, GlobalObjects, headless_service
-from l3conf.plugin.inventory import SERVICE_NAME
+from l3conf.plugin.global_objects import EXPORTS, SERVICES, GlobalObjects, service_over_probes
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
@@ -30,24 +29,16 @@ class ServiceNames:
     lab: Lab
 
     @contextmanager
-    def exported(self, cluster: str, service: str = SERVICE_NAME) -> Iterator[str]:
-        """Export a Service over the probe pods of a cluster; yield its name in the cluster set."""
-        GlobalObjects(self.lab.apis[cluster], self.lab.harness).export(service)
-        try:
-            yield _name(service)
-        finally:
-            self.lab.apis[cluster].request("DELETE", f"{EXPORTS}/{service}")
-
-    @contextmanager
-    def headless(self, cluster: str) -> Iterator[str]:
-        """Export a headless Service over the probe pods of a cluster; yield its name in the cluster set."""
+    def exported(self, cluster: str, *, headless: bool = False) -> Iterator[str]:
+        """Export a Service of its own over the probe pods of a cluster; yield its name in the cluster set."""
         service = f"l3conf-{self.lab.harness.random.randbytes(4).hex()}"
         api = self.lab.apis[cluster]
-        api.apply(headless_service(service))
+        api.apply(service_over_probes(service, headless=headless))
         try:
-            with self.exported(cluster, service) as name:
-                yield name
+            GlobalObjects(api, self.lab.harness).export(service)
+            yield f"{service}.{NAMESPACE}.svc.clusterset.local"
         finally:
+            api.request("DELETE", f"{EXPORTS}/{service}")
             api.request("DELETE", f"{SERVICES}/{service}")
 
     def ask(self, pod: Pod, name: str) -> frozenset[IPAddress]:
@@ -76,21 +67,16 @@ class ServiceNames:
             if (not clusters or pod.site.cluster in clusters) and (found := self.ask(pod, name))
         ]
 
-    def held(self, cluster: str, service: str) -> list[str]:
+    def held(self, cluster: str, name: str) -> list[str]:
         """Return the objects in a cluster's API from which its DNS could know of a Service."""
         kinds = {
             "serviceimports": "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
             "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
         }
-        label = "multicluster.kubernetes.io/service-name"
+        label, service = "multicluster.kubernetes.io/service-name", name.partition(".")[0]
         return [
             f"{cluster} holds {kind}/{obj['metadata']['name']}"
             for kind, path in kinds.items()
             for obj in self.lab.apis[cluster].items(path)
-            if service in {(obj["metadata"].get("labels") or {}).get(label), obj["metadata"]["name"]}
-            and (kind == "serviceimports" or label in (obj["metadata"].get("labels") or {}))
+            if service in {obj["metadata"]["name"], (obj["metadata"].get("labels") or {}).get(label)}
         ]
-
-
-def _name(service: str) -> str:
-    return f"{service}.{NAMESPACE}.svc.clusterset.local"

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from l3conf.plugin.service_names import ServiceNames
-from l3conf.testing import Lab, clusters, every, isolate, tcp
+from l3conf.testing import Lab, clusters, connect, every, tcp
 
 pytestmark = pytest.mark.xdist_group("service-discovery")
 GROUNDS = ("two-clusters", "identical-ranges", "partly-overlapping")
@@ -33,7 +33,7 @@ def test_every_pod_behind_a_headless_service_has_a_name_of_its_own(lab: Lab) -> 
     exporter = lab.members.joined[0]
     servers = lab.pods.of(exporter)
     client = lab.pods.of(lab.members.joined[1])[-1]
-    with names.headless(exporter) as name:
+    with names.exported(exporter, headless=True) as name:
         found = names.known(client, name, count=len(servers))
         single = {server: names.known(client, f"{server.name}.{exporter}.{name}") for server in servers}
         assert found == frozenset().union(*single.values())
@@ -47,9 +47,9 @@ def test_clusters_that_may_not_connect_do_not_learn_of_services(fresh_lab: Lab) 
     (pod,) = fresh_lab.pods.one_in_each("a")
     with names.exported("c") as name:
         names.known(pod, name)
-        with fresh_lab.policies.in_force(isolate(clusters("a"), clusters("c"))):
+        with fresh_lab.policies.in_force(connect(clusters("b"), clusters("a", "c"))):
             fresh_lab.eventually_none(
-                "a still knows it", lambda: names.still_known(name, "a") + names.held("a", "probe"), within="T_policy"
+                "a still knows it", lambda: names.still_known(name, "a") + names.held("a", name), within="T_policy"
             )
             assert names.still_known(name, "b") != []
         names.known(pod, name)
