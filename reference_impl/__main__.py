@@ -13,28 +13,29 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.settings import SettingsError, load_broker, load_place, load_settings
 from reference_impl.drivers.api import APIError
-from reference_impl.drivers.echo import RawEcho
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.drivers.key_file import KeyRing
-from reference_impl.drivers.kube_api import KubeAPI
-from reference_impl.drivers.linux_kernel import LinuxKernel
 from reference_impl.mutants import UnknownMutantError, load_mutant
 from reference_impl.names import VXLAN_BACKEND
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from reference_impl.agents.settings import BrokerAccess
+    from reference_impl.drivers.echo import RawEcho
+    from reference_impl.drivers.kube_api import KubeAPI
     from reference_impl.planner.finding import Finding
 
 _USAGE = 2
+_AFTER_THE_OTHERS = 2.0
+"""Seconds for which names wait for what carries packets: where all start at once, all want the processor at once."""
 _LOG = logging.getLogger("reference_impl")
 
 
 async def _route_agent(resources: AsyncExitStack) -> None:
-    from reference_impl.agents.route_agent import OWNERSHIP, RouteAgent  # noqa: PLC0415 - one program, three agents
+    from reference_impl.agents.route_agent import OWNERSHIP, RouteAgent  # noqa: PLC0415 - each program imports its own
+    from reference_impl.drivers.linux_kernel import LinuxKernel  # noqa: PLC0415 - likewise
 
     settings = load_settings()
     agent = RouteAgent(settings, _api(resources), LinuxKernel(OWNERSHIP), _echo(resources), load_mutant())
@@ -42,20 +43,21 @@ async def _route_agent(resources: AsyncExitStack) -> None:
 
 
 async def _gateway(resources: AsyncExitStack) -> None:
+    from reference_impl.agents.cable_drivers import load_drivers  # noqa: PLC0415 - likewise
     from reference_impl.agents.gateway import OWNERSHIP, GatewayAgent  # noqa: PLC0415 - likewise
+    from reference_impl.drivers.key_file import KeyRing  # noqa: PLC0415 - likewise
+    from reference_impl.drivers.linux_kernel import LinuxKernel  # noqa: PLC0415 - likewise
 
     settings, access = load_settings(), load_broker()
     key = KeyRing() if set(settings.drivers) != {VXLAN_BACKEND} else None
     drivers = load_drivers(settings.drivers, key.public if key else "")
     devices = tuple(dict.fromkeys([*OWNERSHIP.devices, *drivers.devices]))
-    broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
-    resources.push_async_callback(broker.close)
     agent = GatewayAgent(
         settings,
         access,
         drivers,
         member=_api(resources),
-        broker=broker,
+        broker=_broker(resources, access),
         kernel=LinuxKernel(replace(OWNERSHIP, devices=devices), key),
         echo=_echo(resources),
         mutant=load_mutant(),
@@ -66,21 +68,23 @@ async def _gateway(resources: AsyncExitStack) -> None:
 
 async def _globalnet(resources: AsyncExitStack) -> None:
     from reference_impl.agents.global_agent import OWNERSHIP, GlobalAgent  # noqa: PLC0415 - likewise
+    from reference_impl.drivers.linux_kernel import LinuxKernel  # noqa: PLC0415 - likewise
 
     await GlobalAgent(load_settings(), _api(resources), LinuxKernel(OWNERSHIP), load_mutant()).run()
 
 
 async def _service_discovery(resources: AsyncExitStack) -> None:
+    settings, access = load_settings(), load_broker()
+    await asyncio.sleep(_AFTER_THE_OTHERS)
     from reference_impl.agents.service_discovery import ServiceDiscovery  # noqa: PLC0415 - likewise
 
-    access = load_broker()
-    broker = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
-    resources.push_async_callback(broker.close)
-    await ServiceDiscovery(load_settings(), access, member=_api(resources), broker=broker).run()
+    agent = ServiceDiscovery(settings, access, member=_api(resources), broker=_broker(resources, access))
+    await agent.run()
 
 
 async def _cleanup(resources: AsyncExitStack) -> None:
     from reference_impl.agents import cleanup, gateway, global_agent, route_agent  # noqa: PLC0415 - likewise
+    from reference_impl.drivers.linux_kernel import LinuxKernel  # noqa: PLC0415 - likewise
 
     kernels = [LinuxKernel(each.OWNERSHIP) for each in (gateway, route_agent, global_agent)]
     await cleanup.run(load_place(), _api(resources), kernels, load_mutant())
@@ -99,12 +103,24 @@ async def _ipsec(_resources: AsyncExitStack) -> None:
 
 
 def _api(resources: AsyncExitStack) -> KubeAPI:
+    from reference_impl.drivers.kube_api import KubeAPI  # noqa: PLC0415 - likewise
+
     api = KubeAPI.in_cluster()
     resources.push_async_callback(api.close)
     return api
 
 
+def _broker(resources: AsyncExitStack, access: BrokerAccess) -> KubeAPI:
+    from reference_impl.drivers.kube_api import KubeAPI  # noqa: PLC0415 - likewise
+
+    api = KubeAPI.from_parts(access.server, access.certificate_authority, access.token)
+    resources.push_async_callback(api.close)
+    return api
+
+
 def _echo(resources: AsyncExitStack) -> RawEcho:
+    from reference_impl.drivers.echo import RawEcho  # noqa: PLC0415 - likewise
+
     echo = RawEcho()
     resources.callback(echo.close)
     return echo
@@ -136,6 +152,7 @@ async def _until_terminated(program: Callable[[AsyncExitStack], Awaitable[None]]
 def _show(arguments: list[str]) -> int:
     """Print what a member says of its connections; 0 if all is well."""
     from reference_impl.agents.show import parse, show  # noqa: PLC0415 - for people, not for agents
+    from reference_impl.drivers.kube_api import KubeAPI  # noqa: PLC0415 - likewise
 
     options = parse(arguments)
 
@@ -157,6 +174,7 @@ def _show(arguments: list[str]) -> int:
 def _diagnose(arguments: list[str]) -> int:
     """Print what is wrong with a member; 0 if nothing is, 2 if nobody can be asked."""
     from reference_impl.agents import diagnose  # noqa: PLC0415 - likewise
+    from reference_impl.drivers.kube_api import KubeAPI  # noqa: PLC0415 - likewise
 
     options = diagnose.parse(arguments)
 

@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING
 from l3conf.expectations.places import NAMESPACE
 from l3conf.plugin import dns
 from l3conf.plugin.global_objects import EXPORTS, SERVICES, GlobalObjects, service_over_probes
+from l3conf.plugin.member_account import Attempt
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from l3conf.expectations import Pod, Service
     from l3conf.model.topology import IPAddress
+    from l3conf.plugin.cluster_api import Object
     from l3conf.plugin.lab import Lab
+    from l3conf.plugin.member_account import MemberAccount
 
+IMPORTS = "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports"
+SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
+SERVICE_LABEL = "multicluster.kubernetes.io/service-name"
+OWNER_LABEL = "submariner-io/clusterID"
+BROKER = "broker"
 WITHIN = "T_allocate"
 """Budget for a name to appear or to vanish, from the write of the export."""
 
@@ -29,17 +37,25 @@ class ServiceNames:
     lab: Lab
 
     @contextmanager
-    def exported(self, cluster: str, *, headless: bool = False) -> Iterator[str]:
-        """Export a Service of its own over the probe pods of a cluster; yield its name in the cluster set."""
+    def serving(self, cluster: str, *, headless: bool = False) -> Iterator[str]:
+        """Have a Service of its own over the probe pods of a cluster; yield what it is called there."""
         service = f"l3conf-{self.lab.harness.random.randbytes(4).hex()}"
         api = self.lab.apis[cluster]
         api.apply(service_over_probes(service, headless=headless))
         try:
-            GlobalObjects(api, self.lab.harness).export(service)
+            yield service
+        finally:
+            api.request("DELETE", f"{SERVICES}/{service}")
+
+    @contextmanager
+    def exported(self, cluster: str, service: str) -> Iterator[str]:
+        """Export a Service; yield its name in the cluster set."""
+        api = self.lab.apis[cluster]
+        GlobalObjects(api, self.lab.harness).export(service)
+        try:
             yield f"{service}.{NAMESPACE}.svc.clusterset.local"
         finally:
             api.request("DELETE", f"{EXPORTS}/{service}")
-            api.request("DELETE", f"{SERVICES}/{service}")
 
     def ask(self, pod: Pod, name: str) -> frozenset[IPAddress]:
         """Return what a pod's DNS answers; nothing without an answer."""
@@ -67,16 +83,44 @@ class ServiceNames:
             if (not clusters or pod.site.cluster in clusters) and (found := self.ask(pod, name))
         ]
 
-    def held(self, cluster: str, name: str) -> list[str]:
-        """Return the objects in a cluster's API from which its DNS could know of a Service."""
-        kinds = {
-            "serviceimports": "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
-            "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
-        }
-        label, service = "multicluster.kubernetes.io/service-name", name.partition(".")[0]
+    def held(self, holder: str, name: str) -> list[str]:
+        """Return the objects from which a cluster's DNS could know of a Service; ``broker``: what is offered there."""
+        service = name.partition(".")[0]
+        api = self.lab.broker if holder == BROKER else self.lab.apis[holder]
         return [
-            f"{cluster} holds {kind}/{obj['metadata']['name']}"
-            for kind, path in kinds.items()
-            for obj in self.lab.apis[cluster].items(path)
-            if service in {obj["metadata"]["name"], (obj["metadata"].get("labels") or {}).get(label)}
+            f"{holder} holds {path.rpartition('/')[2]}/{obj['metadata']['name']}"
+            for path in (IMPORTS, SLICES)
+            for obj in api.items(path)
+            if _labels(obj).get(SERVICE_LABEL) == service or (path == IMPORTS and obj["metadata"]["name"] == service)
         ]
+
+    def offered(self, service: str) -> list[Object]:
+        """Return the ServiceImports at the broker by which members offer a Service."""
+        head = {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ServiceImport"}
+        found = self.lab.broker.items(IMPORTS)
+        return [{**head, **obj} for obj in found if _labels(obj).get(SERVICE_LABEL) == service]
+
+    def accepted(self, account: MemberAccount, offered: Object) -> list[str]:
+        """Return the writes to an offered Service, and to one more of its owner, that a member is allowed."""
+        metadata, group = offered["metadata"], IMPORTS.rpartition("/")[0]
+        path = f"{group}/namespaces/{account.namespace}/serviceimports"
+        one = f"{path}/{metadata['name']}"
+        fresh = {"name": f"x{metadata['name']}", "namespace": account.namespace}
+        labels = {**_labels(offered), SERVICE_LABEL: f"x{_labels(offered)[SERVICE_LABEL]}"}
+        like = {key: offered[key] for key in ("apiVersion", "kind", "spec")}
+        attempts = [
+            Attempt(words="create", method="POST", path=path, body={**like, "metadata": {**fresh, "labels": labels}}),
+            Attempt(
+                words="create in its own name",
+                method="POST",
+                path=path,
+                body={**like, "metadata": {**fresh, "labels": {**labels, OWNER_LABEL: account.member}}},
+            ),
+            Attempt(words="update", method="PUT", path=one, body=offered),
+            Attempt(words="delete", method="DELETE", path=one),
+        ]
+        return [attempt.words for attempt in attempts if account.allowed(attempt)]
+
+
+def _labels(obj: Object) -> Mapping[str, str]:
+    return obj["metadata"].get("labels") or {}

@@ -18,34 +18,33 @@ GROUNDS = ("two-clusters", "identical-ranges", "partly-overlapping")
 
 
 @pytest.mark.topology(*GROUNDS)
-def test_a_name_leads_to_the_cluster_that_exports_the_service_until_it_no_longer_does(lab: Lab) -> None:
+def test_a_name_leads_to_the_cluster_that_exports_the_service_for_as_long_as_it_does(lab: Lab) -> None:
     names = ServiceNames(lab)
     for exporter in lab.members.joined:
-        with names.exported(exporter) as name:
-            asked = [tcp(pod, names.service(pod, name, of=exporter)) for pod in lab.pods.all]
-            every(asked).arrives(within="T_allocate")
-        lab.eventually_none("the name is still known", partial(names.still_known, name), within="T_allocate")
+        with names.serving(exporter) as service:
+            with names.exported(exporter, service) as name:
+                asked = [tcp(pod, names.service(pod, name, of=exporter)) for pod in lab.pods.all]
+                every(asked).arrives(within="T_allocate")
+            lab.eventually_none("it is still known", partial(names.still_known, name), within="T_allocate")
 
 
 @pytest.mark.topology(*GROUNDS)
 def test_every_pod_behind_a_headless_service_has_a_name_of_its_own(lab: Lab) -> None:
-    names = ServiceNames(lab)
-    exporter = lab.members.joined[0]
-    servers = lab.pods.of(exporter)
-    client = lab.pods.of(lab.members.joined[1])[-1]
-    with names.exported(exporter, headless=True) as name:
-        found = names.known(client, name, count=len(servers))
-        single = {server: names.known(client, f"{server.name}.{exporter}.{name}") for server in servers}
-        assert found == frozenset().union(*single.values())
-        every(tcp(client, replace(server, addresses=tuple(at))) for server, at in single.items()).arrives()
-    lab.eventually_none("the name is still known", lambda: names.still_known(name), within="T_allocate")
+    names, exporter = ServiceNames(lab), lab.members.joined[0]
+    servers, client = lab.pods.of(exporter), lab.pods.of(lab.members.joined[1])[-1]
+    with names.serving(exporter, headless=True) as service:
+        with names.exported(exporter, service) as name:
+            found = names.known(client, name, count=len(servers))
+            single = {server: names.known(client, f"{server.name}.{exporter}.{name}") for server in servers}
+            assert found == frozenset().union(*single.values())
+            every(tcp(client, replace(server, addresses=tuple(at))) for server, at in single.items()).arrives()
+        lab.eventually_none("it is still known", partial(names.still_known, name), within="T_allocate")
 
 
 @pytest.mark.topology("chain-of-three")
 def test_clusters_that_may_not_connect_do_not_learn_of_services(fresh_lab: Lab) -> None:
-    names = ServiceNames(fresh_lab)
-    (pod,) = fresh_lab.pods.one_in_each("a")
-    with names.exported("c") as name:
+    names, pod = ServiceNames(fresh_lab), fresh_lab.pods.of("a")[0]
+    with names.serving("c") as service, names.exported("c", service) as name:
         names.known(pod, name)
         with fresh_lab.policies.in_force(connect(clusters("b"), clusters("a", "c"))):
             fresh_lab.eventually_none(
@@ -53,3 +52,26 @@ def test_clusters_that_may_not_connect_do_not_learn_of_services(fresh_lab: Lab) 
             )
             assert names.still_known(name, "b") != []
         names.known(pod, name)
+
+
+@pytest.mark.topology("chain-of-three")
+def test_services_of_a_member_that_left_are_forgotten(fresh_lab: Lab) -> None:
+    names, pod = ServiceNames(fresh_lab), fresh_lab.pods.of("a")[0]
+    with names.serving("c") as service, names.exported("c", service) as name:
+        names.known(pod, name)
+        left = fresh_lab.members.leave("c")
+        fresh_lab.eventually_none("it is still known", partial(names.still_known, name), within="T_leave", since=left)
+        holders = ("a", "b", "c", "broker")
+        assert [line for holder in holders for line in names.held(holder, name)] == []
+        fresh_lab.members.join("c")
+        names.known(pod, name)
+
+
+@pytest.mark.topology("two-clusters")
+def test_members_offer_services_in_their_own_name_alone(lab: Lab) -> None:
+    names = ServiceNames(lab)
+    with names.serving("east") as service, names.exported("east", service) as name:
+        names.known(lab.pods.of("west")[0], name)
+        (offered,) = names.offered(service)
+        assert names.accepted(lab.account("east"), offered) != []
+        assert names.accepted(lab.account("west"), offered) == []
