@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 PERIOD = 10.0
 """Seconds between two looks without a cause."""
+_REPEAT = 60.0
+"""Seconds until what was refused is tried again though nothing has changed."""
 _NOT_OURS = 5.0
 """Seconds until the next look where somebody else presents our identity."""
 _REFUSED = frozenset({400, 403, 422})
@@ -63,6 +65,8 @@ class ServiceDiscovery:
         }
         self._there = {kind: Cache(broker, kind, access.namespace, wake) for kind in _AT_BROKER}
         self._plan: Last[ServiceFacts, ServicePlan] = Last()
+        self._done: tuple[ServicePlan, float] | None = None
+        """The plan that was carried out last, and until when that is enough."""
 
     async def run(self) -> None:
         """Run until cancelled. Nothing is written until everything was seen: what is not known is not gone."""
@@ -81,9 +85,12 @@ class ServiceDiscovery:
             return
         facts = self._facts()
         plan = self._plan.answer(facts, lambda: plan_services(facts))
-        upwards = [write for write in plan.writes if write.side is Side.BROKER]
+        now = asyncio.get_running_loop().time()
+        if self._done is not None and self._done[0] is plan and now < self._done[1]:
+            return
+        upwards, repeat = [write for write in plan.writes if write.side is Side.BROKER], _REPEAT
         if upwards and not await self._is_us(str(lease["metadata"].get("uid") or "")):
-            upwards = []
+            upwards, repeat = [], _NOT_OURS
             self._loop.wake_in(_NOT_OURS)
         for write in (*upwards, *(each for each in plan.writes if each.side is Side.MEMBER)):
             await self._write(write)
@@ -91,6 +98,7 @@ class ServiceDiscovery:
             await self._say(obj, {"clusters": [{"cluster": name} for name in exporters]})
         for export, conditions in plan.said:
             await self._say(export, {"conditions": _joined(export, conditions)})
+        self._done = plan, now + repeat
 
     def _facts(self) -> ServiceFacts:
         here = {kind: cache.items for kind, cache in self._here.items()}

@@ -102,7 +102,7 @@ def global_agent() -> list[Object]:
 
 
 def service_discovery() -> list[Object]:
-    """Return what makes a member's Services known to others: the agent, its account and its rights."""
+    """Return what makes a member's Services known to others. Its rights come with those of every member."""
     return load("member/service-discovery.yaml")
 
 

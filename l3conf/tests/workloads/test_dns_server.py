@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dns.message
+import dns.rcode
 
 from l3conf.emulator.apiserver.server import APIServer
 from l3conf.emulator.node_runtime import PodNetwork
@@ -94,6 +95,49 @@ def test_new_services_are_answered_at_once() -> None:
         workload.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+@sandboxed
+def test_names_of_the_cluster_set_are_answered_for_as_long_as_the_api_serves_imports() -> None:
+    async def scenario() -> None:
+        server, workload, process, _ = await _serve()
+        name = "web.default.svc.clusterset.local."
+        assert (await _by_udp(name)).rcode() is dns.rcode.REFUSED
+        server.api.create("customresourcedefinitions.apiextensions.k8s.io", _imports_defined())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert (await _by_udp(name)).rcode() is dns.rcode.NXDOMAIN
+        metadata = {"name": "web", "namespace": "default"}
+        head = {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ServiceImport", "metadata": metadata}
+        spec = {"type": "ClusterSetIP", "ips": ["100.64.0.9"], "ports": []}
+        server.api.create("serviceimports.multicluster.x-k8s.io", {**head, "spec": spec})
+        assert [item.to_text() for item in (await _by_udp(name)).answer[0]] == ["100.64.0.9"]
+        server.api.delete("customresourcedefinitions.apiextensions.k8s.io", "serviceimports.multicluster.x-k8s.io")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert (await _by_udp(name)).rcode() is dns.rcode.REFUSED
+        process.signal(signal.SIGKILL)
+        await process.wait()
+        workload.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def _imports_defined() -> dict[str, Any]:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "serviceimports", "singular": "serviceimport", "kind": "ServiceImport"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "serviceimports.multicluster.x-k8s.io"},
+        "spec": {
+            "group": "multicluster.x-k8s.io",
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [version],
+        },
+    }
 
 
 def test_the_dns_service_has_an_address_in_every_service_range() -> None:
