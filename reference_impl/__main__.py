@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reference_impl.planner.finding import Finding
 
 _USAGE = 2
-_AFTER_THE_OTHERS = 2.0
+_AFTER_THE_OTHERS = 5.0
 """Seconds for which names wait for what carries packets: where all start at once, all want the processor at once."""
 _LOG = logging.getLogger("reference_impl")
 
