@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 from typing import TYPE_CHECKING
@@ -68,9 +69,8 @@ async def join(request: HookRequest) -> Object:
         await cluster.apply(settings(told, access))
         await mark(cluster, drivers)
         await cluster.apply([*agents(drivers), *(global_agent() if ranges else ())])
-        await announce(cluster, member.name, request.cluster_set)
-        # Last: what carries packets starts before what gives them names.
-        await cluster.apply(service_discovery())
+        # What carries packets starts before what gives them names.
+        await asyncio.gather(announce(cluster, member.name, request.cluster_set), cluster.apply(service_discovery()))
     return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
 
 
