@@ -28,6 +28,8 @@ POOL = "REFERENCE_IMPL_GLOBAL_POOL"
 """Variable with the range that members' ranges are taken from, and the length of theirs: ``100.64.0.0/10/18``."""
 DEFAULT_POOL = "100.64.0.0/10/18"
 """Shared address space (RFC 6598): every stack forwards it, and few clusters have it. 256 members of 16,384 each."""
+LONGEST = 28
+"""Longest prefix of a member's range: in a smaller one there is no room for what a cluster calls as."""
 _TRIES = 100
 
 
@@ -40,6 +42,11 @@ async def global_ranges(request: HookRequest, broker: HookCluster) -> tuple[str,
     member = request.member
     if member.global_cidrs is None:
         return ()
+    for text in member.global_cidrs:
+        try:
+            _checked(text)
+        except ValueError as error:
+            raise HookError(f"{member.name}: global range {text}: {error}") from None
     occupied = _occupied(request, await broker.find(Resource.CLUSTER, BROKER_NAMESPACE))
     for _ in range(_TRIES):
         record = await _record(broker)
@@ -113,22 +120,38 @@ def _of(member: Member) -> Iterable[str]:
 
 def _next(cluster_id: str, known: Mapping[str, str], occupied: Iterable[IPNetwork]) -> IPNetwork:
     """Return a free range. Where the look begins follows from the name: one just given back is seldom next."""
-    text = os.environ.get(POOL) or DEFAULT_POOL
-    try:
-        prefix, _, length = text.rpartition("/")
-        pool = ip_network(prefix)
-        count = 1 << (int(length) - pool.prefixlen)
-    except ValueError as error:
-        raise HookError(f"{POOL}={text}: {error}: give <prefix>/<length of a member's>, as {DEFAULT_POOL}") from None
+    pool, length = _pool(os.environ.get(POOL) or DEFAULT_POOL)
+    count = 1 << (length - pool.prefixlen)
     taken = [*occupied, *(ip_network(each) for ranges in known.values() for each in ranges.split(","))]
     first = int.from_bytes(hashlib.sha256(cluster_id.encode()).digest()[:4], "big")
     size = pool.num_addresses // count
     for index in range(count):
         base = int(pool.network_address) + (first + index) % count * size
-        found = ip_network((base, int(length)))
+        found = ip_network((base, length))
         if not any(found.version == each.version and found.overlaps(each) for each in taken):
             return found
     raise HookError(f"broker: no range of /{length} is free in {pool}: set {POOL}")
+
+
+def _pool(text: str) -> tuple[IPNetwork, int]:
+    """Return the range that members' ranges are taken from, and the length of theirs."""
+    prefix, _, length = text.rpartition("/")
+    try:
+        pool = _checked(prefix, int(length))
+    except ValueError as error:
+        raise HookError(f"{POOL}={text}: {error}: give <prefix>/<length of a member's>, as {DEFAULT_POOL}") from None
+    return pool, int(length)
+
+
+def _checked(text: str, length: int | None = None) -> IPNetwork:
+    """Return a range of IPv4 that is as long, or holds ranges that are; ``ValueError`` says why it is of no use."""
+    found = ip_network(text)
+    wanted = found.prefixlen if length is None else length
+    if found.version != 4:  # noqa: PLR2004 - the IP version number
+        raise ValueError(f"{found} is not of IPv4: nothing else is translated")
+    if not found.prefixlen <= wanted <= LONGEST:
+        raise ValueError(f"/{wanted} is not from /{found.prefixlen} to /{LONGEST}")
+    return found
 
 
 def _overlap(one: str, other: str) -> bool:
