@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
@@ -14,7 +15,7 @@ from reference_impl.agents.last import Last
 from reference_impl.agents.ledger_book import LedgerBook
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.views import read_endpoints, read_nodes
-from reference_impl.drivers.api import ConflictError, NotFoundError, Resource
+from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
 from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_PROTOCOL, GLOBAL_TABLE, MANAGED_BY
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.conditions import stamped
@@ -27,7 +28,7 @@ from reference_impl.planner.translation import bindings, read_pods, translate
 from reference_impl.state import KernelState, Ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import API, Object
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
     from reference_impl.planner.translation import Translation
     from reference_impl.state import IPAddress, IPNetwork, Observed
 
+_LOG = logging.getLogger(__name__)
 OWNERSHIP = Ownership(protocol=GLOBAL_PROTOCOL, devices=(), table=GLOBAL_TABLE)
 PERIOD = 2.0
 """Seconds between two looks without a cause."""
 CLUSTER_ADDRESSES = 8
 """What a cluster calls as, unless its ClusterGlobalEgressIP says otherwise."""
+_ABOUT_ONE = frozenset({400, 403, 422})
+"""HTTP statuses that say something of one object, not of the API."""
 _KINDS = (
     Resource.POD,
     Resource.SERVICE,
@@ -98,6 +102,7 @@ class GlobalAgent:
             await self._hand.converge(KernelState(), observed)
             if self._book is not None:
                 self._book.forget()
+            self._bound = None  # flows that begin meanwhile begin without a translation
             return
         try:
             await self._allocate(self._book, observed)
@@ -188,11 +193,11 @@ class GlobalAgent:
     async def _make(self, exports: Exports, cluster_wide: Iterable[Object]) -> None:
         """Create and delete what follows from exports, and the cluster's own egress object."""
         for obj in exports.delete:
-            with suppress(NotFoundError):
+            with _refusals_of_one():
                 metadata = obj["metadata"]
                 await self._api.delete(Resource.INGRESS_IP, metadata["name"], metadata["namespace"])
         for obj in exports.create:
-            with suppress(ConflictError):
+            with _refusals_of_one():
                 await self._api.create(Resource.INGRESS_IP, obj)
         if not any(each["metadata"]["name"] == CLUSTER_EGRESS for each in cluster_wide):
             kind = Resource.CLUSTER_EGRESS_IP
@@ -213,5 +218,18 @@ class GlobalAgent:
         generation = obj["metadata"].get("generation")
         patch = {"status": {"conditions": stamped(conditions, before, now=now, generation=generation), **fields}}
         metadata = obj["metadata"]
-        with suppress(NotFoundError):
+        with _refusals_of_one():
             await self._api.merge_status(Resource.of(obj), metadata["name"], metadata.get("namespace", ""), patch)
+
+
+@contextmanager
+def _refusals_of_one() -> Iterator[None]:
+    """Let the others have their turn where the API refuses one object, as in a namespace that is being deleted."""
+    try:
+        yield
+    except (NotFoundError, ConflictError) as error:
+        _LOG.debug("%s", error)
+    except APIError as error:
+        if error.code not in _ABOUT_ONE:
+            raise
+        _LOG.warning("%s", error)
