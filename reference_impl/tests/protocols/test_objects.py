@@ -50,8 +50,8 @@ def test_a_cluster_with_global_ranges_survives_it_and_who_has_none_may_say_nothi
     known = replace(CLUSTER, global_cidrs=(ip_network("100.64.0.0/18"),))
     spec = cluster_spec(known)
     assert parse_cluster({"spec": spec}) == known
-    for none in ([], None):
-        assert parse_cluster({"spec": {**spec, "global_cidr": none}}) == CLUSTER
+    assert parse_cluster({"spec": {**spec, "global_cidr": []}}) == CLUSTER
+    assert parse_cluster({"spec": {**spec, "global_cidr": None}}) == CLUSTER
     assert parse_cluster({"spec": {name: value for name, value in spec.items() if name != "global_cidr"}}) == CLUSTER
     with pytest.raises(MalformedObjectError, match="global_cidr"):
         parse_cluster({"spec": {**spec, "global_cidr": ""}})
