@@ -33,12 +33,12 @@ def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) 
     cables = "{ " + ", ".join(f'"{device}"' for device in sorted({*devices})) + " }"
     groups = {_name("as", addresses): addresses for each in translations for addresses in each.egress.values()}
     groups |= {_name("as", each.cluster): each.cluster for each in translations if each.cluster}
-    doors = [(each.pool.version, door) for each in translations for door in each.doors]
+    doors = {_door(door): (each.pool.version, door) for each in translations for door in each.doors}
     return Ruleset(
         table=GLOBAL_TABLE,
         chains=(
             *(Chain(name=name, rules=_calling_as(addresses)) for name, addresses in sorted(groups.items())),
-            *(Chain(name=_door(door), rules=(_behind(version, door),)) for version, door in doors),
+            *(Chain(name=name, rules=(_behind(version, door),)) for name, (version, door) in sorted(doors.items())),
             Chain(
                 name="arriving",
                 kind="nat",
@@ -114,9 +114,10 @@ def _map(entries: Iterable[tuple[object, object]]) -> str:
 
 
 def _door(door: Door) -> str:
-    return f"to-{door.address}-{door.protocol}-{door.port}".replace(":", "_")
+    """Return the chain that leads to these backends; whatever address it is that leads there."""
+    return _name(f"to-{door.protocol}", [f"{address} {port}" for address, port in door.backends])
 
 
-def _name(kind: str, addresses: Sequence[IPAddress]) -> str:
-    """Return a chain's name: another one for other addresses, so that a change never shows half of it."""
-    return f"{kind}-{hashlib.sha256(' '.join(map(str, addresses)).encode()).hexdigest()[:12]}"
+def _name(kind: str, content: Sequence[object]) -> str:
+    """Return the name of a chain by what it does."""
+    return f"{kind}-{hashlib.sha256(' '.join(map(str, content)).encode()).hexdigest()[:12]}"

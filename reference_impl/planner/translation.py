@@ -10,7 +10,7 @@ from reference_impl.flows import Bindings
 from reference_impl.planner.global_objects import Target, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.planner.global_objects import Egress, Ingress, Name
     from reference_impl.planner.ledger import Ledger
@@ -113,11 +113,11 @@ def translate(
     listed = tuple(pods)
     by_name = {pod.name: pod for pod in listed}
     hosts: dict[IPAddress, IPAddress] = {} if gateway is None else {gateway[0]: gateway[1]}
-    wanted: dict[Name, IPAddress] = {}
+    wanted: dict[Name, list[IPAddress]] = {}
     for each in sorted(ingress, key=lambda one: (one.claim.created, one.claim.owner)):
         for address in ledger.addresses(each.claim.owner):
             if each.target is Target.SERVICE:
-                wanted.setdefault(each.named, address)
+                wanted.setdefault(each.named, []).append(address)
             elif each.named in by_name:
                 hosts[address] = by_name[each.named].address
     ranked = sorted((each for each in egress if ledger.held.get(each.claim.owner)), key=lambda one: one.rank)
@@ -144,7 +144,7 @@ def _applies(egress: Egress, pod: Pod) -> bool:
 
 
 def _doors(
-    wanted: Mapping[Name, IPAddress], services: Iterable[Object], slices: Iterable[Object], version: int
+    wanted: Mapping[Name, Sequence[IPAddress]], services: Iterable[Object], slices: Iterable[Object], version: int
 ) -> Iterable[Door]:
     behind: dict[Name, list[Object]] = {}
     family = f"IPv{version}"
@@ -168,9 +168,10 @@ def _doors(
                 key=lambda backend: (int(backend[0]), backend[1]),
             )
             if backends:
-                yield Door(
-                    address=wanted[name], protocol=protocol.lower(), port=int(port["port"]), backends=tuple(backends)
-                )
+                for address in wanted[name]:
+                    yield Door(
+                        address=address, protocol=protocol.lower(), port=int(port["port"]), backends=tuple(backends)
+                    )
 
 
 def ready_addresses(endpoint_slice: Object) -> Iterable[str]:
