@@ -122,7 +122,8 @@ class GlobalAgent:
         egress, bad_egress = read_egress(objects[Resource.EGRESS_IP], objects[Resource.CLUSTER_EGRESS_IP])
         now = int(time.time())
         ledger = await book.open()
-        settlement = settle(ledger, [*(each.claim for each in ingress), *(each.claim for each in egress)], now)
+        claims = [*(each.claim for each in ingress), *(each.claim for each in egress)]
+        settlement = self._mutant.settlement(settle(ledger, claims, now))
         await book.keep(settlement.ledger)
         pool = settlement.ledger.pool
         own = self._own_addresses(observed).get(pool.version)
