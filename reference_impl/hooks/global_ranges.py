@@ -17,17 +17,18 @@ from reference_impl.hooks.request import HookError
 from reference_impl.names import BROKER_NAMESPACE, GLOBAL_RANGES, MANAGED_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.drivers.api import Object
     from reference_impl.hooks.cluster import HookCluster
     from reference_impl.hooks.request import HookRequest, Member
     from reference_impl.state import IPNetwork
 
-POOL = "REFERENCE_IMPL_GLOBAL_POOL"
-"""Variable with the range that members' ranges are taken from, and the length of theirs: ``100.64.0.0/10/18``."""
-DEFAULT_POOL = "100.64.0.0/10/18"
-"""Shared address space (RFC 6598): every stack forwards it, and few clusters have it. 256 members of 16,384 each."""
+POOLS = {4: "REFERENCE_IMPL_GLOBAL_POOL", 6: "REFERENCE_IMPL_GLOBAL_POOL_V6"}
+"""Variables with the range that members' ranges are taken from and the length of theirs, by IP version."""
+DEFAULT_POOLS = {4: "100.64.0.0/10/18", 6: "fd6c:33c0::/32/48"}
+"""Shared address space (RFC 6598): every stack forwards it, and few clusters have it; 256 members of 16,384 each. And
+unique local addresses (RFC 4193): 65,536 members, whose prefixes are translated."""
 _TRIES = 100
 
 
@@ -44,7 +45,7 @@ async def global_ranges(request: HookRequest, broker: HookCluster) -> tuple[str,
     for _ in range(_TRIES):
         record = await _record(broker)
         known = dict(record.get("data") or {})
-        chosen = ",".join(member.global_cidrs) or known.get(member.name) or str(_next(member.name, known, occupied))
+        chosen = ",".join(member.global_cidrs) or known.get(member.name) or ",".join(_chosen(member, known, occupied))
         if known.get(member.name) == chosen:
             return tuple(chosen.split(","))
         for other, text in known.items():
@@ -111,15 +112,24 @@ def _of(member: Member) -> Iterable[str]:
     return (*member.pod_cidrs, *member.service_cidrs, *(member.global_cidrs or ()))
 
 
-def _next(cluster_id: str, known: Mapping[str, str], occupied: Iterable[IPNetwork]) -> IPNetwork:
+def _chosen(member: Member, known: Mapping[str, str], occupied: Sequence[IPNetwork]) -> list[str]:
+    """Return a free range for each IP version of a member's pods."""
+    versions = sorted({ip_network(each).version for each in member.pod_cidrs})
+    return [str(_next(member.name, version, known, occupied)) for version in versions]
+
+
+def _next(cluster_id: str, version: int, known: Mapping[str, str], occupied: Iterable[IPNetwork]) -> IPNetwork:
     """Return a free range. Where the look begins follows from the name: one just given back is seldom next."""
-    text = os.environ.get(POOL) or DEFAULT_POOL
+    text = os.environ.get(POOLS[version]) or DEFAULT_POOLS[version]
     try:
         prefix, _, length = text.rpartition("/")
         pool = ip_network(prefix)
         count = 1 << (int(length) - pool.prefixlen)
     except ValueError as error:
-        raise HookError(f"{POOL}={text}: {error}: give <prefix>/<length of a member's>, as {DEFAULT_POOL}") from None
+        example = DEFAULT_POOLS[version]
+        raise HookError(
+            f"{POOLS[version]}={text}: {error}: give <prefix>/<length of a member's>, as {example}"
+        ) from None
     taken = [*occupied, *(ip_network(each) for ranges in known.values() for each in ranges.split(","))]
     first = int.from_bytes(hashlib.sha256(cluster_id.encode()).digest()[:4], "big")
     size = pool.num_addresses // count
@@ -128,7 +138,7 @@ def _next(cluster_id: str, known: Mapping[str, str], occupied: Iterable[IPNetwor
         found = ip_network((base, int(length)))
         if not any(found.version == each.version and found.overlaps(each) for each in taken):
             return found
-    raise HookError(f"broker: no range of /{length} is free in {pool}: set {POOL}")
+    raise HookError(f"broker: no range of /{length} is free in {pool}: set {POOLS[version]}")
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -63,16 +63,29 @@ def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) 
 
 def _arriving(each: Translation) -> Iterable[str]:
     ip = FAMILY[each.pool.version]
+    if each.prefixes:
+        if each.doors:
+            yield _to_doors(each)
+        yield f"dnat {ip} prefix to {ip} daddr map {_map(each.prefixes.items())}"
+        return
     if each.hosts:
         yield f"{ip} daddr {each.pool} dnat {ip} to {ip} daddr map {_map(each.hosts.items())}"
     if each.doors:
-        ways = {f"{door.address} . {door.protocol} . {door.port}": f"goto {_door(door)}" for door in each.doors}
-        yield f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap {_map(ways.items())}"
+        yield _to_doors(each)
+
+
+def _to_doors(each: Translation) -> str:
+    ip = FAMILY[each.pool.version]
+    ways = {f"{door.address} . {door.protocol} . {door.port}": f"goto {_door(door)}" for door in each.doors}
+    return f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap {_map(ways.items())}"
 
 
 def _leaving(each: Translation) -> Iterable[str]:
     ip = FAMILY[each.pool.version]
     yield f"{ip} saddr {each.pool} accept"
+    if each.prefixes:
+        outwards = {inside: outside for outside, inside in each.prefixes.items()}
+        yield f"snat {ip} prefix to {ip} saddr map {_map(outwards.items())}"
     alone = {local: known for known, local in sorted(each.hosts.items(), key=str, reverse=True)}
     if alone:
         yield f"snat {ip} to {ip} saddr map {_map(alone.items())}"
