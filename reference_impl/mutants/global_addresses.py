@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GLOBAL_ADDRESSES = "100.64.0.0/10"
 """What all members' ranges are taken from."""
-_DOOR = re.compile(r"to-[\d.]+-(\w+)-(\d+)")
+_DOOR = re.compile(r"to-[\d.]+-udp-(\d+)")
 _LOOKS_CLOSED = 3
 
 
@@ -60,13 +60,11 @@ def refuse_nobody(settlement: Settlement) -> Settlement:
     return replace(settlement, refused={})
 
 
-def rob(settlement: Settlement) -> Settlement:
-    """Take from those who have one address what others want and is not there."""
-    held = dict(settlement.ledger.held)
-    for owner in settlement.refused:
-        robbed = [other for other, mine in held.items() if len(mine) == 1 and other not in settlement.refused]
-        held[owner] = (*held.get(owner, ()), *(held.pop(other)[0] for other in robbed))
-    return _with_held(settlement, {owner: mine for owner, mine in held.items() if mine})
+def evict(settlement: Settlement) -> Settlement:
+    """While there is not enough for somebody, take their address from those who have one."""
+    if not settlement.refused:
+        return settlement
+    return _with_held(settlement, {owner: mine for owner, mine in settlement.ledger.held.items() if len(mine) > 1})
 
 
 def share_what_is_left(settlement: Settlement) -> Settlement:
@@ -79,15 +77,13 @@ def share_what_is_left(settlement: Settlement) -> Settlement:
 
 
 def serve_whoever_is_meant(plan: KernelState) -> KernelState:
-    """Let the own Service answer at every global address that is asked at its port, whichever cluster's it is."""
-    if plan.ruleset is None or plan.ruleset.table != GLOBAL_TABLE:
-        return plan
-    doors = {chain.name: found for chain in plan.ruleset.chains if (found := _DOOR.fullmatch(chain.name))}
-    rules = [
-        f"ip daddr {GLOBAL_ADDRESSES} meta l4proto {found[1]} th dport {found[2]} goto {name}"
-        for name, found in doors.items()
-    ]
-    return _edit_rules(plan, "arriving", lambda known: (*rules, *known))
+    """Let the own Service answer datagrams at every global address that is asked at its port, whoever's it is."""
+    return _with_doors_at_home(plan, "")
+
+
+def share_with_whoever_is_meant(plan: KernelState) -> KernelState:
+    """Take the own Service and another cluster's for one: every third flow stays at home."""
+    return _with_doors_at_home(plan, "numgen random mod 3 == 0 ")
 
 
 def choose_one_backend(plan: KernelState) -> KernelState:
@@ -166,6 +162,14 @@ def _without_inner_ranges(write: Write) -> Write:
         return write
     hidden = {"cluster_cidr": spec["global_cidr"], "service_cidr": []}
     return replace(write, obj={**write.obj, "spec": {**spec, **hidden}})
+
+
+def _with_doors_at_home(plan: KernelState, condition: str) -> KernelState:
+    if plan.ruleset is None or plan.ruleset.table != GLOBAL_TABLE:
+        return plan
+    doors = {chain.name: found[1] for chain in plan.ruleset.chains if (found := _DOOR.fullmatch(chain.name))}
+    rules = [f"ip daddr {GLOBAL_ADDRESSES} udp dport {port} {condition}goto {name}" for name, port in doors.items()]
+    return _edit_rules(plan, "arriving", lambda known: (*rules, *known))
 
 
 def _by_place(settlement: Settlement) -> list[tuple[str, tuple[int, ...]]]:
