@@ -122,7 +122,7 @@ def _of(member: Member) -> Iterable[str]:
 
 def _chosen(member: Member, known: Mapping[str, str], occupied: Sequence[IPNetwork]) -> list[str]:
     """Return a free range for each IP version of a member's pods."""
-    versions = sorted({ip_network(each).version for each in member.pod_cidrs})
+    versions = sorted({ip_network(each).version for each in member.pod_cidrs} or {4})
     return [str(_next(member.name, version, known, occupied)) for version in versions]
 
 
