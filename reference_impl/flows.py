@@ -22,6 +22,8 @@ class Bindings:
     pool: IPNetwork
     remote: frozenset[IPNetwork]
     """What other members are reached at."""
+    whole: bool = False
+    """Whether every address of the pool leads somewhere for ever: prefixes are translated, not addresses."""
     held: frozenset[IPAddress]
     """Every address that has an owner."""
     callers: Mapping[IPAddress, frozenset[IPAddress]]
@@ -53,6 +55,8 @@ def is_stale(flow: Flow, bindings: Bindings) -> bool:
     """
     if _untranslated(flow, bindings):
         return True
+    if bindings.whole:
+        return False
     if flow.known_as != flow.source and flow.known_as in bindings.pool:
         allowed = bindings.callers.get(flow.source, bindings.others)
         if flow.known_as not in (bindings.held if flow.lasting else allowed):
@@ -65,7 +69,8 @@ def is_stale(flow: Flow, bindings: Bindings) -> bool:
 
 
 def _untranslated(flow: Flow, bindings: Bindings) -> bool:
-    if flow.answers_from == flow.destination and flow.destination in bindings.targets:
+    offered = flow.destination in bindings.targets or (bindings.whole and flow.destination in bindings.pool)
+    if flow.answers_from == flow.destination and offered:
         return True
     outwards = any(flow.destination in prefix for prefix in bindings.remote)
     inside = flow.source not in bindings.pool and not any(flow.source in prefix for prefix in bindings.remote)

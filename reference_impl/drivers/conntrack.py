@@ -24,23 +24,28 @@ if TYPE_CHECKING:
     from reference_impl.state import IPNetwork
 
 _LOG = logging.getLogger(__name__)
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _LASTING = frozenset({socket.IPPROTO_TCP, socket.IPPROTO_SCTP})
 
 
 def forget_stale_flows(bindings: Bindings) -> int:
     """Delete every flow that should go under another global address by now; return how many there were."""
-    return _forget(lambda flow: is_stale(flow, bindings))
+    return _forget(_FAMILIES[bindings.pool.version], lambda flow: is_stale(flow, bindings))
 
 
 def forget_translated_flows(prefixes: Collection[IPNetwork]) -> int:
     """Delete every flow towards one of the prefixes whose source was rewritten; return how many there were."""
-    return _forget(lambda flow: flow.known_as != flow.source and any(flow.destination in prefix for prefix in prefixes))
+
+    def is_wanted(flow: Flow) -> bool:
+        return flow.known_as != flow.source and any(flow.destination in prefix for prefix in prefixes)
+
+    return sum(_forget(_FAMILIES[version], is_wanted) for version in sorted({each.version for each in prefixes}))
 
 
-def _forget(is_meant: Callable[[Flow], bool]) -> int:
-    """Delete flows; one that ends by itself meanwhile, or that cannot be deleted, keeps no other one."""
+def _forget(family: socket.AddressFamily, is_wanted: Callable[[Flow], bool]) -> int:
+    """Delete flows of one family; one that cannot be deleted, or has just ended, keeps no other from it."""
     forgotten = 0
-    with Conntrack() as table:
+    with Conntrack(nfgen_family=family) as table:
         for message in list(table.dump()):
             there, back = (_tuple(message, name) for name in ("CTA_TUPLE_ORIG", "CTA_TUPLE_REPLY"))
             flow = Flow(
@@ -50,18 +55,20 @@ def _forget(is_meant: Callable[[Flow], bool]) -> int:
                 known_as=ip_address(back.daddr),
                 answers_from=ip_address(back.saddr),
             )
-            if is_meant(flow):
-                try:
-                    table.entry("del", tuple_orig=there)
-                    forgotten += 1
-                except NetlinkError as error:
-                    if error.code != errno.ENOENT:
-                        _LOG.warning("%s cannot be forgotten: %s", flow, error)
+            if not is_wanted(flow):
+                continue
+            try:
+                table.entry("del", tuple_orig=there)
+            except NetlinkError as error:
+                if error.code != errno.ENOENT:
+                    _LOG.warning("a flow cannot be ended: %s: %s", error, flow)
+                continue
+            forgotten += 1
     return forgotten
 
 
-def _tuple(message: Any, name: str) -> Any:  # noqa: ANN401 - the library has no types
-    """Read one direction. Its own reader has ports for TCP and UDP alone, without which SCTP is not found again."""
+def _tuple(message: Any, name: str) -> Any:  # noqa: ANN401 - pyroute2 is untyped
+    """Read one direction. The library's own reader has ports of TCP and UDP alone: SCTP would not be found again."""
     said = message.get_attr(name)
     found = NFCTAttrTuple.from_netlink(message["nfgen_family"], said)
     ports = said.get_attr("CTA_TUPLE_PROTO")

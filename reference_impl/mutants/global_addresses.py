@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 GLOBAL_ADDRESSES = "100.64.0.0/10"
 """What all members' ranges are taken from."""
-_DOOR = re.compile(r"to-[\d.]+-udp-(\d+)")
+_DOOR = re.compile(r"[\d.]+ \. udp \. (\d+) : goto ([\w-]+)")
+"""Port and chain of a Service, where the rules lead to it."""
 _LOOKS_CLOSED = 3
 
 
@@ -132,10 +133,10 @@ def ignore_errors(plan: KernelState) -> KernelState:
 
 def ignore_answers(plan: KernelState) -> KernelState:
     """Leave the source of datagrams as it is that pods answer with."""
-    doors = {port for rule in _rules(plan) for port in re.findall(r"\. udp \. (\d+) :", rule)}
-    if not doors:
+    ports = {port for rule in _rules(plan) for port, _ in _DOOR.findall(rule)}
+    if not ports:
         return plan
-    rule = f'iifname != "{CABLE_DEVICE}" udp sport {{ {", ".join(sorted(doors))} }} notrack'
+    rule = f'iifname != "{CABLE_DEVICE}" udp sport {{ {", ".join(sorted(ports))} }} notrack'
     return with_chain(plan, GLOBAL_TABLE, "mutant", "prerouting", (rule,), priority="raw")
 
 
@@ -167,8 +168,8 @@ def _without_inner_ranges(write: Write) -> Write:
 def _with_doors_at_home(plan: KernelState, condition: str) -> KernelState:
     if plan.ruleset is None or plan.ruleset.table != GLOBAL_TABLE:
         return plan
-    doors = {chain.name: found[1] for chain in plan.ruleset.chains if (found := _DOOR.fullmatch(chain.name))}
-    rules = [f"ip daddr {GLOBAL_ADDRESSES} udp dport {port} {condition}goto {name}" for name, port in doors.items()]
+    doors = dict(found for rule in _rules(plan) for found in _DOOR.findall(rule))
+    rules = [f"ip daddr {GLOBAL_ADDRESSES} udp dport {port} {condition}goto {name}" for port, name in doors.items()]
     return _edit_rules(plan, "arriving", lambda known: (*rules, *known))
 
 

@@ -13,7 +13,7 @@ import pytest
 from reference_impl.drivers.api import ConflictError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.hooks.cluster import HookCluster
-from reference_impl.hooks.global_ranges import POOL, give_back, global_ranges
+from reference_impl.hooks.global_ranges import POOLS, give_back, global_ranges
 from reference_impl.hooks.request import Broker, HookError, HookRequest, Member
 from reference_impl.names import BROKER_NAMESPACE, GLOBAL_RANGES
 
@@ -75,7 +75,7 @@ def test_who_joins_again_gets_the_same() -> None:
 
 
 def test_those_who_join_at_once_never_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(POOL, "100.64.0.0/24/28")
+    monkeypatch.setenv(POOLS[4], "100.64.0.0/24/28")
     members = [replace(EAST, name=f"c{number}") for number in range(16)]
     ranges, known = joining(*members)
     assert {text for (text,) in ranges} == {str(each) for each in ip_network("100.64.0.0/24").subnets(new_prefix=28)}
@@ -83,8 +83,8 @@ def test_those_who_join_at_once_never_share(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_when_all_are_given_out_the_next_is_told_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(POOL, "100.64.0.0/27/28")
-    with pytest.raises(HookError, match=f"no range of /28 is free.*{POOL}"):
+    monkeypatch.setenv(POOLS[4], "100.64.0.0/27/28")
+    with pytest.raises(HookError, match=f"no range of /28 is free.*{POOLS[4]}"):
         joining(*(replace(EAST, name=f"c{number}") for number in range(3)))
 
 
@@ -104,7 +104,7 @@ def test_a_record_that_never_stands_still_is_given_up() -> None:
 
 
 def test_what_members_use_inside_is_nobodys_global_range(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(POOL, "10.0.0.0/8/10")
+    monkeypatch.setenv(POOLS[4], "10.0.0.0/8/10")
     (ranges, _), _ = joining(replace(EAST, pod_cidrs=("10.0.0.0/10", "10.64.0.0/16")), replace(WEST, pod_cidrs=()))
     assert not ip_network("10.0.0.0/9").overlaps(ip_network(ranges[0]))
 
@@ -112,7 +112,7 @@ def test_what_members_use_inside_is_nobodys_global_range(monkeypatch: pytest.Mon
 def test_what_a_cluster_at_the_broker_says_counts_but_not_what_the_joining_one_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(POOL, "100.64.0.0/27/28")
+    monkeypatch.setenv(POOLS[4], "100.64.0.0/27/28")
     api = FakeAPI()
 
     def cluster(name: str, field: str, *texts: str) -> Object:
@@ -136,7 +136,7 @@ def test_ranges_that_the_caller_names_are_kept_and_a_collision_is_told(capsys: p
 
 
 def test_what_was_given_back_is_free_and_giving_back_twice_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(POOL, "100.64.0.0/28/28")
+    monkeypatch.setenv(POOLS[4], "100.64.0.0/28/28")
     api = FakeAPI()
     broker = HookCluster("broker", api)
     assert joining(EAST, api=api)[0] == [("100.64.0.0/28",)]
@@ -172,12 +172,14 @@ def test_giving_back_waits_for_whoever_was_faster() -> None:
 def test_a_pool_that_cannot_be_read_or_has_no_room_names_the_variable(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(POOL, text)
-    with pytest.raises(HookError, match=POOL):
+    monkeypatch.setenv(POOLS[4], text)
+    with pytest.raises(HookError, match=POOLS[4]):
         joining(EAST)
 
 
-@pytest.mark.parametrize("text", ["fd00::/64", "100.64.0.1/32", "100.64.0.0/29", "100.64.0.1/24", "nonsense"])
+@pytest.mark.parametrize(
+    "text", ["fd00::/64", "fd00::/49", "100.64.0.1/32", "100.64.0.0/29", "100.64.0.1/24", "nonsense"]
+)
 def test_a_range_that_cannot_be_used_is_refused_when_its_member_joins(text: str) -> None:
     with pytest.raises(HookError, match=f"east: global range {text}"):
         joining(replace(EAST, global_cidrs=(text,)))

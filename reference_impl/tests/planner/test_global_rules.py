@@ -46,10 +46,10 @@ def test_a_packet_passes_as_many_rules_with_five_thousand_exports_as_with_ten() 
     assert {len(chain.rules) for chain in exporting(5000).chains if not chain.hook} == {1}
 
 
-def test_five_thousand_exports_have_a_chain_each_and_equal_egress_one() -> None:
+def test_five_thousand_exports_with_the_same_backends_have_one_chain_and_equal_egress_one() -> None:
     names = [chain.name for chain in exporting(5000).chains]
     assert len(names) == len({*names})
-    assert sum(name.startswith("to-") for name in names) == 5000
+    assert sum(name.startswith("to-") for name in names) == 1
     assert sum(name.startswith("as-") for name in names) == 2
 
 
@@ -105,7 +105,7 @@ def test_several_addresses_share_flows_by_port_and_other_addresses_are_another_c
 
 def test_a_service_chooses_among_its_backends() -> None:
     found = chains(Translation(pool=POOL, doors=(door(1, "10.1.0.2", "10.1.0.3"), door(2, "10.1.0.2"))))
-    assert found["to-100.64.1.1-tcp-80"].rules == (
-        "meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.1.0.2 . 8080, 1 : 10.1.0.3 . 8080 }",
-    )
-    assert found["to-100.64.1.2-tcp-80"].rules == ("meta l4proto tcp dnat ip to 10.1.0.2:8080",)
+    assert {chain.rules for name, chain in found.items() if name.startswith("to-")} == {
+        ("meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.1.0.2 . 8080, 1 : 10.1.0.3 . 8080 }",),
+        ("meta l4proto tcp dnat ip to 10.1.0.2:8080",),
+    }

@@ -108,11 +108,11 @@ def test_a_service_with_nobody_behind_it_without_an_address_or_that_is_not_there
     assert translated(HELD, [WEB[0], ready]).doors == ()
 
 
-def test_of_two_addresses_of_a_service_the_oldest_counts() -> None:
+def test_every_address_of_a_service_is_one() -> None:
     objects = [*WEB, service_ingress("again", "web"), endpoint_slice("web", [port(8080)], endpoint("10.1.0.2"))]
     objects[-2]["metadata"]["creationTimestamp"] = "2027-01-01T00:00:00Z"
     found = translated(ledger(GlobalIngressIP_web=(9,), GlobalIngressIP_again=(2,)), objects)
-    assert [door.address for door in found.doors] == [POOL[9]]
+    assert [door.address for door in found.doors] == [POOL[9], POOL[2]]
 
 
 def test_pods_that_have_ended_share_a_nodes_address_or_have_none_yet_are_nobody() -> None:
