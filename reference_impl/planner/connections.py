@@ -34,8 +34,8 @@ def decide_all(
 ) -> Mapping[str, Decision]:
     """Return the decision about each other member of which the broker holds an object, by cluster id.
 
-    ``others`` holds its other objects. A member of which no Cluster was seen yet, as its Endpoint may come first, is one
-    whose labels nobody knows: as soon as there are policies it is connected to nobody.
+    ``others`` holds its other objects. Of a member of which no Cluster was seen yet, as its Endpoint may come first,
+    nobody knows the labels: as soon as there are policies it is connected to nobody.
 
     ``clusters`` and ``policies`` are the broker's objects. The label that the broker ties to the writer says who a
     Cluster is. A policy that cannot be read matches nobody, but it is one: what it was to forbid stays forbidden.
