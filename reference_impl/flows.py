@@ -35,6 +35,14 @@ class Bindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suspects:
+    """Which flows can have become stale by a change: those of some ends. The kernel finds them; reading all is slow."""
+
+    sources: frozenset[IPAddress]
+    destinations: frozenset[IPAddress]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """A translated flow, as connection tracking has it."""
 
@@ -46,6 +54,23 @@ class Flow:
     known_as: IPAddress
     """Where answers are sent to."""
     answers_from: IPAddress
+
+
+def suspects(before: Bindings | None, now: Bindings) -> Suspects | None:
+    """Return whose flows to look at after a change; None for all of them.
+
+    At first nobody knows what began before. Later every flow begins with its translation, other members' prefixes that
+    come to be known included: what left for them by another way is the route agent's to forget.
+    """
+    if before is None or (before.pool, before.others) != (now.pool, now.others):
+        return None
+    return Suspects(sources=_changed(before.callers, now.callers), destinations=_changed(before.targets, now.targets))
+
+
+def _changed(
+    before: Mapping[IPAddress, frozenset[IPAddress]], now: Mapping[IPAddress, frozenset[IPAddress]]
+) -> frozenset[IPAddress]:
+    return frozenset(address for address in before.keys() | now.keys() if before.get(address) != now.get(address))
 
 
 def is_stale(flow: Flow, bindings: Bindings) -> bool:

@@ -16,6 +16,7 @@ from reference_impl.agents.ledger_book import LedgerBook
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.views import read_endpoints, read_nodes
 from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
+from reference_impl.flows import suspects
 from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_PROTOCOL, GLOBAL_TABLE, MANAGED_BY
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.conditions import stamped
@@ -143,8 +144,9 @@ class GlobalAgent:
         if await self._hand.converge(plan.kernel, observed):
             return
         if plan.bindings != self._bound:
+            before = {each.pool: each for each in self._bound}
             for each in plan.bindings:
-                await self._hand.forget(each)
+                await self._hand.forget(each, suspects(before.get(each.pool), each))
             self._bound = plan.bindings
         for said in plan.statuses:
             await self._say(said.obj, (said.condition,), addresses_of(said))

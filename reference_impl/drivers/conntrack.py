@@ -18,19 +18,29 @@ from reference_impl.drivers.netlink import Conntrack, NetlinkError, NFCTAttrTupl
 from reference_impl.flows import Flow, is_stale
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
-    from reference_impl.flows import Bindings
+    from reference_impl.flows import Bindings, Suspects
     from reference_impl.state import IPNetwork
 
 _LOG = logging.getLogger(__name__)
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_MOST_ENDS = 64
+"""Above so many ends one look at everything is cheaper."""
 _LASTING = frozenset({socket.IPPROTO_TCP, socket.IPPROTO_SCTP})
 
 
-def forget_stale_flows(bindings: Bindings) -> int:
-    """Delete every flow that should go under another global address by now; return how many there were."""
-    return _forget(_FAMILIES[bindings.pool.version], lambda flow: is_stale(flow, bindings))
+def forget_stale_flows(bindings: Bindings, suspects: Suspects | None = None) -> int:
+    """Delete every flow that should go under another global address by now; return how many there were.
+
+    ``suspects``: whose flows can be such; None: everybody's.
+    """
+    family = _FAMILIES[bindings.pool.version]
+    ends: list[Any] = [None]
+    if suspects is not None and len(suspects.sources) + len(suspects.destinations) <= _MOST_ENDS:
+        ends = [NFCTAttrTuple(family=family, saddr=str(source)) for source in suspects.sources]
+        ends += [NFCTAttrTuple(family=family, daddr=str(destination)) for destination in suspects.destinations]
+    return _forget(family, lambda flow: is_stale(flow, bindings), ends) if ends else 0
 
 
 def forget_translated_flows(prefixes: Collection[IPNetwork]) -> int:
@@ -42,11 +52,14 @@ def forget_translated_flows(prefixes: Collection[IPNetwork]) -> int:
     return sum(_forget(_FAMILIES[version], is_wanted) for version in sorted({each.version for each in prefixes}))
 
 
-def _forget(family: socket.AddressFamily, is_wanted: Callable[[Flow], bool]) -> int:
-    """Delete flows of one family; one that cannot be deleted, or has just ended, keeps no other from it."""
+def _forget(family: socket.AddressFamily, is_wanted: Callable[[Flow], bool], ends: Sequence[Any] = (None,)) -> int:
+    """Delete flows of one family; one that cannot be deleted, or has just ended, keeps no other from it.
+
+    ``ends``: filters for the kernel, one after the other; None looks at everything.
+    """
     forgotten = 0
     with Conntrack(nfgen_family=family) as table:
-        for message in list(table.dump()):
+        for message in [message for end in ends for message in table.dump(tuple_orig=end)]:
             there, back = (_tuple(message, name) for name in ("CTA_TUPLE_ORIG", "CTA_TUPLE_REPLY"))
             flow = Flow(
                 lasting=there.proto in _LASTING,

@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from reference_impl.flows import Bindings, Flow, is_stale
+from reference_impl.flows import Bindings, Flow, Suspects, is_stale, suspects
 
 POD, OTHER, PEER = ip_address("10.1.0.2"), ip_address("10.1.0.3"), ip_address("100.65.0.9")
 OWN, SHARED, FREE = ip_address("100.64.0.5"), ip_address("100.64.0.2"), ip_address("100.64.0.77")
@@ -87,3 +87,13 @@ def test_flows_that_are_nothing_to_global_addresses_are_left_alone(flow: Flow) -
 def test_a_call_under_what_is_nobodys_pool_is_left_alone() -> None:
     masqueraded = call(POD, ip_address("172.16.1.10"), lasting=False)
     assert not is_stale(masqueraded, BOUND)
+
+
+def test_suspects_are_those_whose_binding_changed_and_all_where_nobody_looked_before() -> None:
+    before = BOUND
+    assert suspects(None, before) is None
+    assert suspects(before, before) == Suspects(sources=frozenset(), destinations=frozenset())
+    address = next(iter(before.targets))
+    moved = replace(before, targets={**before.targets, address: frozenset()})
+    assert suspects(before, moved) == Suspects(sources=frozenset(), destinations=frozenset({address}))
+    assert suspects(before, replace(before, others=frozenset())) is None
