@@ -161,7 +161,7 @@ def _without_inner_ranges(write: Write) -> Write:
     spec = write.obj.get("spec") or {}
     if write.obj["kind"] != "Cluster" or not spec.get("global_cidr"):
         return write
-    hidden = {"cluster_cidr": spec["global_cidr"], "service_cidr": []}
+    hidden = dict.fromkeys(("cluster_cidr", "service_cidr"), spec["global_cidr"])
     return replace(write, obj={**write.obj, "spec": {**spec, **hidden}})
 
 

@@ -195,6 +195,14 @@ def test_a_global_range_among_nodes_is_refused() -> None:
     assert [*refused(planned)] == ["c2"]
 
 
+def test_all_say_that_a_global_range_holds_a_gateway() -> None:
+    older, newer = known_as(2), known_as(3, "172.16.2.0/25")
+    assert refused(seen_from(newer[0], older)) == {"c2": "our 172.16.2.0/25 holds 172.16.2.10 of the gateway of c2"}
+    third = seen_from(known_as(4)[0], older, newer)
+    assert refused(third) == {"c3": "172.16.2.0/25 holds 172.16.2.10 of the gateway of c2"}
+    assert [peer.cluster_id for peer in third.peers] == ["c2"]
+
+
 @st.composite
 def members(draw: st.DrawFn, number: int) -> tuple[Cluster, Endpoint]:
     """Draw a member whose ranges are often somebody's as well, with a global range or without."""
