@@ -56,6 +56,9 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench detection --json
 	@$(BIN)/l3conf bench calm --json
 	@$(BIN)/l3conf bench mesh --json
+	@$(BIN)/l3conf bench policies --json
+	@$(BIN)/l3conf bench translated --json
+	@$(BIN)/l3conf bench crowd --json
 	@$(BIN)/l3conf bench certify --json
 	@$(BIN)/python -m reference_impl.bench.reconcile
 

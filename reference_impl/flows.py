@@ -22,6 +22,8 @@ class Bindings:
     pool: IPNetwork
     remote: frozenset[IPNetwork]
     """What other members are reached at."""
+    whole: bool = False
+    """Whether every address of the pool leads somewhere for ever: prefixes are translated, not addresses."""
     held: frozenset[IPAddress]
     """Every address that has an owner."""
     callers: Mapping[IPAddress, frozenset[IPAddress]]
@@ -30,6 +32,14 @@ class Bindings:
     """As whom everybody else calls."""
     targets: Mapping[IPAddress, frozenset[IPAddress]]
     """Where a global address leads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspects:
+    """Which flows can have become stale by a change: those of some ends. The kernel finds them; reading all is slow."""
+
+    sources: frozenset[IPAddress]
+    destinations: frozenset[IPAddress]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,23 @@ class Flow:
     answers_from: IPAddress
 
 
+def suspects(before: Bindings | None, now: Bindings) -> Suspects | None:
+    """Return whose flows to look at after a change; None for all of them.
+
+    At first nobody knows what began before. Later every flow begins with its translation, other members' prefixes that
+    come to be known included: what left for them by another way is the route agent's to forget.
+    """
+    if before is None or (before.pool, before.others) != (now.pool, now.others):
+        return None
+    return Suspects(sources=_changed(before.callers, now.callers), destinations=_changed(before.targets, now.targets))
+
+
+def _changed(
+    before: Mapping[IPAddress, frozenset[IPAddress]], now: Mapping[IPAddress, frozenset[IPAddress]]
+) -> frozenset[IPAddress]:
+    return frozenset(address for address in before.keys() | now.keys() if before.get(address) != now.get(address))
+
+
 def is_stale(flow: Flow, bindings: Bindings) -> bool:
     """Say whether a flow must begin anew: what lasts only if its address is nobody's any more, all else at once.
 
@@ -53,6 +80,8 @@ def is_stale(flow: Flow, bindings: Bindings) -> bool:
     """
     if _untranslated(flow, bindings):
         return True
+    if bindings.whole:
+        return False
     if flow.known_as != flow.source and flow.known_as in bindings.pool:
         allowed = bindings.callers.get(flow.source, bindings.others)
         if flow.known_as not in (bindings.held if flow.lasting else allowed):
@@ -65,7 +94,8 @@ def is_stale(flow: Flow, bindings: Bindings) -> bool:
 
 
 def _untranslated(flow: Flow, bindings: Bindings) -> bool:
-    if flow.answers_from == flow.destination and flow.destination in bindings.targets:
+    offered = flow.destination in bindings.targets or (bindings.whole and flow.destination in bindings.pool)
+    if flow.answers_from == flow.destination and offered:
         return True
     outwards = any(flow.destination in prefix for prefix in bindings.remote)
     inside = flow.source not in bindings.pool and not any(flow.source in prefix for prefix in bindings.remote)

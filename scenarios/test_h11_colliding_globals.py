@@ -13,7 +13,9 @@ REASON = "OverlappingCIDR"
 @pytest.mark.topology("colliding-globals")
 @pytest.mark.dismantles
 @pytest.mark.parametrize(
-    ("newcomer", "owner"), [("c", "a"), ("d", "b"), ("e", "a")], ids=["among pods", "in a global range", "among nodes"]
+    ("newcomer", "owner"),
+    [("c", "a"), ("d", "b"), ("e", "a"), ("f", "b")],
+    ids=["among pods", "in a global range", "among nodes", "among pods that nobody outside knows"],
 )
 def test_a_newcomer_whose_global_range_is_taken_is_refused_and_named(fresh_lab: Lab, newcomer: str, owner: str) -> None:
     """It leaves and comes again: both incumbents and itself say why it is not connected, and lose no packet."""

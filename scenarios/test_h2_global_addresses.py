@@ -21,7 +21,7 @@ from l3conf.testing import (
 
 
 @verifies("L3-H2")
-@pytest.mark.topology("identical-ranges", "partly-overlapping")
+@pytest.mark.topology("identical-ranges", "partly-overlapping", "identical-ranges-v6")
 @pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP])
 def test_pods_reach_every_backend_by_the_global_address_of_a_service(
     lab: Lab, family: IPFamily, protocol: Protocol
@@ -55,13 +55,15 @@ def test_who_has_no_global_addresses_is_reached_at_its_own_and_nobody_else_is(
 
 
 @verifies("L3-H2")
-@pytest.mark.topology("identical-ranges", "partly-overlapping")
-def test_pods_that_ask_for_addresses_of_their_own_are_reached_by_these(lab: Lab) -> None:
+@pytest.mark.topology("identical-ranges", "partly-overlapping", "identical-ranges-v6")
+def test_pods_that_ask_for_addresses_of_their_own_are_reached_by_these(lab: Lab, family: IPFamily) -> None:
     """From every placement at either end."""
     asking = [pod for member in lab.global_addresses.members for pod in lab.pods.of(member)]
     with lab.global_addresses.of_pods(*asking) as servers:
         pairs = lab.pods.towards(*servers)
-        every(ask(client, server) for client, server in pairs for ask in (tcp, udp)).arrives(within="T_allocate")
+        every(ask(client, server, family=family) for client, server in pairs for ask in (tcp, udp)).arrives(
+            within="T_allocate"
+        )
 
 
 @verifies("L3-H2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from l3conf.testing import Budgets, Capability, Lab, needs, tcp, verifies
@@ -26,9 +28,11 @@ def test_no_address_is_held_twice_or_lies_outside_of_what_its_cluster_published(
 def test_an_object_keeps_its_addresses_while_others_come_and_go_and_agents_start_again(
     fresh_lab: Lab, budgets: Budgets
 ) -> None:
-    """The address of a pod, of a Service, and those of a cluster."""
+    """The address of a pod, of a Service, and those of a cluster. Others came before, so that there are gaps."""
     addresses, (client, server) = fresh_lab.global_addresses, fresh_lab.pods.one_in_each("west", "east")
-    with addresses.of_pods(server) as (reached,):
+    with ExitStack() as staying:
+        with addresses.egress("east", count=3):
+            (reached,) = staying.enter_context(addresses.of_pods(server))
         before = addresses.held()
         with addresses.egress("east", count=5), addresses.of_pods(client), addresses.headless("east"):
             assert addresses.moved(before) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from l3conf.testing import Capability, Lab, Pod, Service, every, needs, udp, verifies
@@ -11,9 +13,11 @@ from l3conf.testing import Capability, Lab, Pod, Service, every, needs, udp, ver
 @needs(Capability.AGENT_FAULTS)
 @pytest.mark.topology("identical-ranges")
 def test_killed_agents_neither_move_an_address_nor_lose_a_packet(fresh_lab: Lab) -> None:
-    """All agents of both clusters at once, under flows to pods and to a Service."""
+    """All agents of both clusters at once, under flows to pods and to a Service. There are gaps where others were."""
     addresses, (west, east) = fresh_lab.global_addresses, fresh_lab.pods.one_in_each("west", "east")
-    with addresses.of_pods(east, west) as (in_east, in_west):
+    with ExitStack() as staying:
+        with addresses.egress("east", count=3), addresses.egress("west", count=3):
+            in_east, in_west = staying.enter_context(addresses.of_pods(east, west))
         pairs: list[tuple[Pod, Pod | Service]] = [
             (west, in_east),
             (east, in_west),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from l3conf.testing import Lab, connect, labelled, verifies
+from l3conf.testing import Lab, clusters, connect, labelled, verifies
 
 OUTSIDE = {"matchExpressions": [{"key": "role", "operator": "DoesNotExist"}]}
 
@@ -29,3 +29,25 @@ def test_labels_of_clusters_say_who_connects(
     spoke, hub = {"role": "spoke"}, {"role": "hub"}
     with fresh_lab.policies.labelling(a=spoke, b=hub, c=spoke), fresh_lab.policies.in_force(connect(left, right)):
         fresh_lab.policies.connect(pairs)
+
+
+@verifies("L3-J6")
+@pytest.mark.topology("hub-and-spoke")
+def test_spokes_reach_their_hub_and_not_one_another(fresh_lab: Lab) -> None:
+    """One policy, whatever the number of spokes."""
+    spokes = ("s1", "s2", "s3")
+    with fresh_lab.policies.in_force(connect(clusters("hub"), clusters(*spokes))):
+        fresh_lab.policies.connect([("hub", spoke) for spoke in spokes])
+
+
+@verifies("L3-J6")
+@pytest.mark.topology("groups")
+def test_groups_keep_to_themselves(fresh_lab: Lab) -> None:
+    """One policy a group, the group on both sides."""
+    red, blue = labelled(colour="red"), labelled(colour="blue")
+    colours = {"red-1": "red", "red-2": "red", "blue-1": "blue", "blue-2": "blue"}
+    with (
+        fresh_lab.policies.labelling(**{name: {"colour": colour} for name, colour in colours.items()}),
+        fresh_lab.policies.in_force(connect(red, red), connect(blue, blue)),
+    ):
+        fresh_lab.policies.connect([("red-1", "red-2"), ("blue-1", "blue-2")])

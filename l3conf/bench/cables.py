@@ -8,61 +8,24 @@ there; the receiver counts. Interleaved, because machines are noisy; the ratio o
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from l3conf.bench.by_hand import HELD, TUNNELS, End
+from l3conf.bench.by_hand import TUNNELS, End
 from l3conf.bench.comparison import Bar, Comparison
 from l3conf.bench.members import MemberSet
 from l3conf.bench.runners import UnavailableError
+from l3conf.bench.streams import receive, send
 from l3conf.bench.topology import TWO_CLUSTERS
 from l3conf.cli.printing import print_json, print_table
-from l3conf.errors import LabError
 from l3conf.labs.emulated import EmulatedLab
 from l3conf.model.addressing import node_addresses
 from l3conf.spec.files import load_implementation, load_topology
 
 if TYPE_CHECKING:
     from l3conf.model.topology import Topology
-
-SECONDS = 2.0
-"""How long one stream sends."""
-_PORT = 9900
-_TIMEOUT = 60.0
-_RECEIVER = f"""
-import socket, time
-listener = socket.create_server(("", {_PORT}))
-while True:
-    stream, _ = listener.accept()
-    began, received, room = time.monotonic(), 0, bytearray(1 << 20)
-    while size := stream.recv_into(room):
-        received += size
-    stream.sendall(b"%d %f" % (received, time.monotonic() - began))
-    stream.close()
-"""
-_SENDER = """
-import socket, sys, time
-deadline = time.monotonic() + 20
-while True:
-    try:
-        stream = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)
-        break
-    except OSError:
-        if time.monotonic() > deadline:
-            raise
-        time.sleep(0.1)
-stream.settimeout(30)
-chunk, end = bytes(1 << 18), time.monotonic() + float(sys.argv[3])
-while time.monotonic() < end:
-    stream.sendall(chunk)
-stream.shutdown(socket.SHUT_WR)
-print(stream.recv(64).decode())
-"""
 
 
 @click.command()
@@ -118,10 +81,10 @@ def _measure(file: Path, tunnel: str, rounds: int) -> Comparison:
             try:
                 TUNNELS[tunnel](plain, *_ends(topology))
                 for lab in (members.lab, plain):
-                    _receive(lab, west.place)
+                    receive(lab, west.place)
                 for _ in range(rounds):
-                    result.measured.append(_send(members.lab, east.place, str(west.address)))
-                    result.baseline.append(_send(plain, east.place, str(west.address)))
+                    result.measured.append(send(members.lab, east.place, str(west.address)))
+                    result.baseline.append(send(plain, east.place, str(west.address)))
             finally:
                 plain.close()
     except UnavailableError as error:
@@ -140,30 +103,3 @@ def _ends(topology: Topology) -> tuple[End, End]:
         for number, cluster in enumerate(topology.clusters, 1)
     )
     return one, other
-
-
-def _receive(lab: EmulatedLab, place: str) -> None:
-    """Start a receiver in a pod; it ends with its lab."""
-    own = EmulatedLab(lab.topology, lab.state)
-
-    def run() -> None:
-        try:
-            own.run(place, _python(_RECEIVER), timeout=float(HELD))
-        except LabError:  # the lab has ended
-            return
-
-    threading.Thread(target=run, daemon=True).start()
-
-
-def _send(lab: EmulatedLab, place: str, address: str) -> float:
-    """Return the throughput of one stream in Gbit/s, as its receiver counted it."""
-    argv = [*_python(_SENDER), address, str(_PORT), str(SECONDS)]
-    code, answer, said = lab.run(place, argv, timeout=_TIMEOUT)
-    if code:
-        raise LabError(f"a stream broke off: {said.strip()[-300:]}", where=place)
-    received, seconds = answer.split()
-    return int(received) * 8 / float(seconds) / 1e9
-
-
-def _python(program: str) -> list[str]:
-    return [shutil.which("python3") or sys.executable, "-S", "-c", program]

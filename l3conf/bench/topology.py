@@ -7,4 +7,5 @@ from pathlib import Path
 _TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 """``topologies`` lies beside the package in a checkout and in a wheel alike."""
 TWO_CLUSTERS = _TOPOLOGIES / "two-clusters.yaml"
+IDENTICAL_RANGES = _TOPOLOGIES / "identical-ranges.yaml"
 TWELVE_CLUSTERS = _TOPOLOGIES / "twelve-clusters.yaml"

@@ -8,11 +8,14 @@ from l3conf.bench.cables import cables
 from l3conf.bench.calm import calm
 from l3conf.bench.certify import certify
 from l3conf.bench.connect import connect
+from l3conf.bench.crowd import crowd
 from l3conf.bench.detection import detection
 from l3conf.bench.kills import kills
 from l3conf.bench.lab import lab
 from l3conf.bench.mesh import mesh
+from l3conf.bench.policies import policies
 from l3conf.bench.probes import probes
+from l3conf.bench.translated import translated
 
 
 @click.group()
@@ -20,5 +23,5 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-for command in (lab, probes, cables, connect, detection, calm, mesh, kills, certify):
+for command in (lab, probes, cables, connect, detection, calm, mesh, policies, translated, crowd, kills, certify):
     bench.add_command(command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from l3conf.cli.printing import heading, print_json, print_table
+from l3conf.cli.profile_page import explain_profile
 from l3conf.errors import UserError
 from l3conf.spec.budgets import Budgets
 from l3conf.spec.catalogue import (
@@ -63,10 +64,16 @@ def list_requirements(
 
 
 @click.command()
-@click.argument("requirement")
+@click.argument("requirement", metavar="REQUIREMENT|PROFILE")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain(requirement: str, *, as_json: bool) -> None:
-    """Explain a REQUIREMENT, e.g. L3-F5: what it asks, who suffered without it, how it is proved."""
+    """Explain a REQUIREMENT, e.g. L3-F5: what it asks, who suffered without it, how it is proved.
+
+    Or a PROFILE, e.g. overlap: what it promises, its requirements, and for administrators when to use which.
+    """
+    if requirement.lower() in {profile.name for profile in load_profiles()}:
+        explain_profile(requirement.lower(), as_json=as_json)
+        return
     row = find_requirement(requirement)
     details = _details(row)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from l3conf.plugin.cluster_api import GROUP
@@ -29,8 +30,10 @@ def names(gateways: Iterable[Mapping[str, Any]], clusters: Iterable[Mapping[str,
 
 def _says(gateway: Mapping[str, Any], peer: str, reason: str) -> bool:
     of_peer = any(reason in one.message for one in connections([gateway]) if one.peer == peer)
+    # A word of its own: there is an "f" in every "of".
+    named = re.compile(rf"(?<![\w-]){re.escape(peer)}(?![\w-])")
     return of_peer or any(
-        one.get("reason") == reason and peer in str(one.get("message")) for one in conditions_of(gateway)
+        one.get("reason") == reason and named.search(str(one.get("message"))) for one in conditions_of(gateway)
     )
 
 

@@ -29,6 +29,7 @@ TIGHT = MappingProxyType(
         "T_fresh": 5.0,
         "T_recover": 10.0,
         "T_leave": 5.0,
+        "T_allocate": 10.0,
         "T_reconcile": 20.0,
         "T_remove": 6.0,
         "W_idle": 6.0,

@@ -79,7 +79,8 @@ class Exchange:
         if not (known and all(cache.synced.is_set() for cache in self._broker.values())):
             return
         own_id = self._settings.cluster.cluster_id
-        asked = (own_id, self._broker[Resource.CLUSTER].items, self._policies.items)
+        clusters, endpoints = (self._broker[kind].items for kind in KINDS)
+        asked = (own_id, clusters, self._policies.items, endpoints)
         decisions = self._decisions.answer(asked, lambda: decide_all(*asked))
         for kind in KINDS:
             facts = ExchangeFacts(

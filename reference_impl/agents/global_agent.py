@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
@@ -14,20 +15,20 @@ from reference_impl.agents.last import Last
 from reference_impl.agents.ledger_book import LedgerBook
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.views import read_endpoints, read_nodes
-from reference_impl.drivers.api import ConflictError, NotFoundError, Resource
+from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
+from reference_impl.flows import suspects
 from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_PROTOCOL, GLOBAL_TABLE, MANAGED_BY
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.conditions import stamped
 from reference_impl.planner.exports import plan_exports
 from reference_impl.planner.global_objects import read_egress, read_ingress, uid_of
-from reference_impl.planner.global_rules import global_ruleset
-from reference_impl.planner.global_status import addresses_of, plan_statuses
-from reference_impl.planner.ledger import due, gateway_address, settle
-from reference_impl.planner.translation import bindings, read_pods, translate
+from reference_impl.planner.global_plan import FOUR, GlobalFacts, GlobalPlan, plan_global, ranges_of
+from reference_impl.planner.global_status import addresses_of
+from reference_impl.planner.ledger import due, settle
 from reference_impl.state import KernelState, Ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import API, Object
@@ -36,24 +37,20 @@ if TYPE_CHECKING:
     from reference_impl.mutants import Mutant
     from reference_impl.planner.conditions import Condition
     from reference_impl.planner.exports import Exports
-    from reference_impl.planner.ledger import Ledger
-    from reference_impl.planner.translation import Translation
+    from reference_impl.planner.ledger import Claim, Settlement
+    from reference_impl.planner.node import Node
     from reference_impl.state import IPAddress, IPNetwork, Observed
 
+_LOG = logging.getLogger(__name__)
 OWNERSHIP = Ownership(protocol=GLOBAL_PROTOCOL, devices=(), table=GLOBAL_TABLE)
 PERIOD = 2.0
 """Seconds between two looks without a cause."""
 CLUSTER_ADDRESSES = 8
 """What a cluster calls as, unless its ClusterGlobalEgressIP says otherwise."""
-_KINDS = (
-    Resource.POD,
-    Resource.SERVICE,
-    Resource.ENDPOINT_SLICE,
-    Resource.SERVICE_EXPORT,
-    Resource.INGRESS_IP,
-    Resource.EGRESS_IP,
-    Resource.CLUSTER_EGRESS_IP,
-)
+_ABOUT_ONE = frozenset({400, 403, 422})
+"""HTTP statuses that say something of one object, not of the API."""
+_ASKING = (Resource.INGRESS_IP, Resource.EGRESS_IP, Resource.CLUSTER_EGRESS_IP)
+_KINDS = (Resource.POD, Resource.SERVICE, Resource.ENDPOINT_SLICE, Resource.SERVICE_EXPORT, *_ASKING)
 
 
 class GlobalAgent:
@@ -71,11 +68,11 @@ class GlobalAgent:
         self._nodes = Cache(api, Resource.NODE, "", wake)
         self._endpoints = Cache(api, Resource.ENDPOINT, settings.namespace, wake)
         self._caches = {kind: Cache(api, kind, "", wake) for kind in _KINDS}
-        # One pool: that of IPv4. IPv6 has addresses enough for nobody to overlap.
-        self._pool: IPNetwork | None = next((each for each in settings.cluster.global_cidrs if each.version == 4), None)  # noqa: PLR2004 - the IP version number
-        self._book = LedgerBook(api, settings.namespace, self._pool) if self._pool is not None else None
-        self._plan: Last[object, tuple[KernelState, Bindings]] = Last()
-        self._bound: Bindings | None = None
+        # Addresses of IPv4 are given out; prefixes of IPv6 are translated as they are.
+        pool = next((each for each in settings.cluster.global_cidrs if each.version == FOUR), None)
+        self._book = LedgerBook(api, settings.namespace, pool) if pool is not None else None
+        self._plan: Last[GlobalFacts, GlobalPlan] = Last()
+        self._bound: tuple[Bindings, ...] = ()
         """What flows were last brought to."""
 
     async def run(self) -> None:
@@ -94,22 +91,26 @@ class GlobalAgent:
     async def reconcile(self) -> None:
         """Make one step. Addresses first, then packets, then words: nobody is told what is not there yet."""
         observed = await self._hand.observe()
-        if self._book is None or not self._is_active():
+        if not self._is_active():
             await self._hand.converge(KernelState(), observed)
-            if self._book is not None:
-                self._book.forget()
+            self._forget()
+            self._bound = ()  # flows that begin meanwhile begin without a translation
             return
         try:
-            await self._allocate(self._book, observed)
+            await self._lead(observed)
         except ConflictError:
-            self._book.forget()
+            self._forget()
             self._loop.wake()
+
+    def _forget(self) -> None:
+        if self._book is not None:
+            self._book.forget()
 
     def _is_active(self) -> bool:
         lease = self._lease.get(GATEWAY_LEASE)
         return lease is not None and (lease.get("spec") or {}).get("holderIdentity") == self._settings.node
 
-    async def _allocate(self, book: LedgerBook, observed: Observed) -> None:
+    async def _lead(self, observed: Observed) -> None:
         objects = {kind: cache.items for kind, cache in self._caches.items()}
         exports = plan_exports(
             objects[Resource.SERVICE_EXPORT],
@@ -120,56 +121,49 @@ class GlobalAgent:
         await self._make(exports, objects[Resource.CLUSTER_EGRESS_IP])
         ingress, bad_ingress = read_ingress(objects[Resource.INGRESS_IP])
         egress, bad_egress = read_egress(objects[Resource.EGRESS_IP], objects[Resource.CLUSTER_EGRESS_IP])
-        now = int(time.time())
-        ledger = await book.open()
-        settlement = settle(ledger, [*(each.claim for each in ingress), *(each.claim for each in egress)], now)
-        await book.keep(settlement.ledger)
-        pool = settlement.ledger.pool
-        own = self._own_addresses(observed).get(pool.version)
-        asked = (
-            settlement.ledger.held,
-            ingress,
-            egress,
-            read_pods(objects[Resource.POD], pool.version),
-            objects[Resource.SERVICE],
-            objects[Resource.ENDPOINT_SLICE],
-            own,
-            self._remote(),
+        settlement = await self._settle([*(each.claim for each in ingress), *(each.claim for each in egress)])
+        nodes = read_nodes(self._nodes.items)
+        facts = GlobalFacts(
+            own=self._settings.cluster,
+            settlement=settlement,
+            ingress=ingress,
+            egress=egress,
+            unusable=(*bad_ingress, *bad_egress),
+            objects=tuple(obj for kind in _ASKING for obj in objects[kind]),
+            pods=objects[Resource.POD],
+            services=objects[Resource.SERVICE],
+            slices=objects[Resource.ENDPOINT_SLICE],
+            pod_ranges=ranges_of(node.pod_ranges for node in nodes),
+            gateway=self._own_addresses(nodes, observed),
+            remote=self._remote(),
+            devices=self._devices,
         )
-        plan, bound = self._plan.answer(
-            asked,
-            lambda: self._rules(
-                settlement.ledger,
-                translate(
-                    settlement.ledger,
-                    ingress=ingress,
-                    egress=egress,
-                    pods=asked[3],
-                    services=asked[4],
-                    slices=asked[5],
-                    gateway=(gateway_address(pool), own) if own is not None else None,
-                ),
-            ),
-        )
-        failure = await self._hand.converge(plan, observed)
-        if failure:
+        plan = self._plan.answer(facts, lambda: plan_global(facts))
+        if plan.problem:
+            _LOG.error("%s", plan.problem)
+        if await self._hand.converge(plan.kernel, observed):
             return
-        if bound != self._bound:
-            await self._hand.forget(bound)
-            self._bound = bound
-        of_ours = (*objects[Resource.INGRESS_IP], *objects[Resource.EGRESS_IP], *objects[Resource.CLUSTER_EGRESS_IP])
-        for said in plan_statuses(of_ours, settlement, (*bad_ingress, *bad_egress)):
+        if plan.bindings != self._bound:
+            before = {each.pool: each for each in self._bound}
+            for each in plan.bindings:
+                await self._hand.forget(each, suspects(before.get(each.pool), each))
+            self._bound = plan.bindings
+        for said in plan.statuses:
             await self._say(said.obj, (said.condition,), addresses_of(said))
         for export in objects[Resource.SERVICE_EXPORT]:
             await self._say(export, exports.said[uid_of(export)], {})
+
+    async def _settle(self, claims: Iterable[Claim]) -> Settlement | None:
+        """Give out addresses and put them on record; None if there is no range to give out of."""
+        if self._book is None:
+            return None
+        now = int(time.time())
+        settlement = self._mutant.settlement(settle(await self._book.open(), claims, now))
+        await self._book.keep(settlement.ledger)
         rested = due(settlement.ledger, now)
         if rested is not None and settlement.refused:
             self._loop.wake_in(rested + 1)
-
-    def _rules(self, ledger: Ledger, translation: Translation) -> tuple[KernelState, Bindings]:
-        return KernelState(ruleset=global_ruleset([translation], self._devices)), bindings(
-            translation, ledger, self._remote()
-        )
+        return settlement
 
     def _remote(self) -> tuple[IPNetwork, ...]:
         """Return what other members are reached at."""
@@ -177,9 +171,9 @@ class GlobalAgent:
         own = self._settings.cluster.cluster_id
         return tuple(subnet for each in endpoints if each.cluster_id != own for subnet in each.subnets)
 
-    def _own_addresses(self, observed: Observed) -> dict[int, IPAddress]:
+    def _own_addresses(self, nodes: Iterable[Node], observed: Observed) -> dict[int, IPAddress]:
         """Return under which addresses this node appears among pods, by IP version."""
-        here = next((node for node in read_nodes(self._nodes.items) if node.name == self._settings.node), None)
+        here = next((node for node in nodes if node.name == self._settings.node), None)
         if here is None:
             return {}
         return host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges)
@@ -187,13 +181,13 @@ class GlobalAgent:
     async def _make(self, exports: Exports, cluster_wide: Iterable[Object]) -> None:
         """Create and delete what follows from exports, and the cluster's own egress object."""
         for obj in exports.delete:
-            with suppress(NotFoundError):
+            with _refusals_of_one():
                 metadata = obj["metadata"]
                 await self._api.delete(Resource.INGRESS_IP, metadata["name"], metadata["namespace"])
         for obj in exports.create:
-            with suppress(ConflictError):
+            with _refusals_of_one():
                 await self._api.create(Resource.INGRESS_IP, obj)
-        if not any(each["metadata"]["name"] == CLUSTER_EGRESS for each in cluster_wide):
+        if self._book is not None and not any(each["metadata"]["name"] == CLUSTER_EGRESS for each in cluster_wide):
             kind = Resource.CLUSTER_EGRESS_IP
             metadata = {"name": CLUSTER_EGRESS, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}}
             body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
@@ -212,5 +206,18 @@ class GlobalAgent:
         generation = obj["metadata"].get("generation")
         patch = {"status": {"conditions": stamped(conditions, before, now=now, generation=generation), **fields}}
         metadata = obj["metadata"]
-        with suppress(NotFoundError):
+        with _refusals_of_one():
             await self._api.merge_status(Resource.of(obj), metadata["name"], metadata.get("namespace", ""), patch)
+
+
+@contextmanager
+def _refusals_of_one() -> Iterator[None]:
+    """Let the others have their turn where the API refuses one object, as in a namespace that is being deleted."""
+    try:
+        yield
+    except (NotFoundError, ConflictError) as error:
+        _LOG.debug("%s", error)
+    except APIError as error:
+        if error.code not in _ABOUT_ONE:
+            raise
+        _LOG.warning("%s", error)

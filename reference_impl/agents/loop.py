@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from reference_impl.drivers.kernel import Kernel
-    from reference_impl.flows import Bindings
+    from reference_impl.flows import Bindings, Suspects
     from reference_impl.mutants import Mutant
     from reference_impl.operations import Operation
     from reference_impl.state import Count, KernelState, Observed
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 SETTLE = 0.005
 """Seconds between a change and the look at it: changes come in bursts."""
+REST = 1.0
+"""How many times the CPU time of a step passes until the next one: while members come by the dozen, an agent takes
+half a CPU at most, and looks at more of them at once."""
 RETRY = 1.0
 """Seconds until the next try after a failed one."""
 
@@ -47,21 +51,28 @@ class Loop:
 
     async def run(self) -> None:
         """Loop until cancelled. A refused step is tried again; a bug ends the agent, visibly."""
-        pause = self._period
+        time = asyncio.get_running_loop().time
+        pause, rested = self._period, 0.0
         while True:
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
-                await asyncio.sleep(SETTLE)
+                await asyncio.sleep(max(SETTLE, rested - time()))
             except TimeoutError:
                 pass
             self._wake.clear()
-            pause = self._period
+            pause, used = self._period, _cpu_time()
             try:
                 await self._step()
             except (APIError, KernelError) as error:
                 _LOG.warning("%s", error)
                 pause = min(RETRY, self._period)
+            rested = time() + min(REST * (_cpu_time() - used), self._period)
+
+
+def _cpu_time() -> float:
+    """Return the seconds of CPU that this process and the programs that it ran have used."""
+    return sum(os.times()[:4])
 
 
 class KernelHand:
@@ -91,9 +102,9 @@ class KernelHand:
             _LOG.error("%s", failure)
         return "; ".join(str(failure) for failure in failures)
 
-    async def forget(self, bindings: Bindings) -> None:
-        """End flows that go under global addresses which they should no longer have."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._kernel.forget, bindings)
+    async def forget(self, bindings: Bindings, suspects: Suspects | None) -> None:
+        """End flows, of suspects or of all, that go under global addresses which they should no longer have."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._kernel.forget, bindings, suspects)
 
     async def counts(self) -> Mapping[str, Count]:
         """Read what has passed through cables; nothing if the kernel does not tell."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.api import Object
     from reference_impl.drivers.kernel import Kernel, KernelError
-    from reference_impl.flows import Bindings
+    from reference_impl.flows import Bindings, Suspects
     from reference_impl.operations import Operation
     from reference_impl.state import Count, Observed
 
@@ -94,9 +94,9 @@ class CountingKernel:
         self.failures += [str(failure) for failure in failures]
         return failures
 
-    def forget(self, bindings: Bindings) -> None:
+    def forget(self, bindings: Bindings, suspects: Suspects | None) -> None:
         """End flows."""
-        self.kernel.forget(bindings)
+        self.kernel.forget(bindings, suspects)
 
     def counts(self) -> Mapping[str, Count]:
         """Read what has passed."""

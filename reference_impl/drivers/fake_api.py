@@ -144,9 +144,10 @@ class FakeAPI:
     async def _put(self, event: str, key: _Key, obj: Object) -> Object:
         stored = copy.deepcopy(obj)
         stored["metadata"]["resourceVersion"] = str(self._version + 1)
-        stored["metadata"].setdefault(
-            "creationTimestamp", f"2020-01-01T00:{self._version // 60:02d}:{self._version % 60:02d}Z"
-        )
+        born = f"2020-01-01T00:{self._version // 60:02d}:{self._version % 60:02d}Z"
+        known = self._objects.get(key, {}).get("metadata", {})
+        for name, value in (("creationTimestamp", born), ("uid", f"uid-{self._version + 1}")):
+            stored["metadata"].setdefault(name, known.get(name, value))
         self._objects[key] = stored
         await self._record(event, key, stored)
         return copy.deepcopy(stored)

@@ -34,7 +34,7 @@ from reference_impl.state import (
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
-    from reference_impl.flows import Bindings
+    from reference_impl.flows import Bindings, Suspects
     from reference_impl.operations import Item
     from reference_impl.state import Count, IPAddress
 
@@ -92,7 +92,7 @@ class FakeKernel:
             located=frozenset((key, *self.located[key]) for key in self.heard_from if key in self.located),
         )
 
-    def forget(self, bindings: Bindings) -> None:
+    def forget(self, bindings: Bindings, suspects: Suspects | None) -> None:  # noqa: ARG002 - it has no flows
         """Remember what flows were to be bound to."""
         self.bindings.append(bindings)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reference_impl.flows import Bindings
+    from reference_impl.flows import Bindings, Suspects
     from reference_impl.operations import Operation
     from reference_impl.state import Count, Observed
 
@@ -25,8 +25,11 @@ class Kernel(Protocol):
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
         """Carry out steps in order; one that fails is returned and does not keep the others from happening."""
 
-    def forget(self, bindings: Bindings) -> None:
-        """End flows that go under global addresses which they should no longer have. ``KernelError`` if it cannot."""
+    def forget(self, bindings: Bindings, suspects: Suspects | None) -> None:
+        """End flows, of suspects or of all, that go under global addresses which they should no longer have.
+
+        ``KernelError`` if it cannot.
+        """
 
     def counts(self) -> Mapping[str, Count]:
         """Read what has passed through cables, by name of the counter. ``KernelError`` if that cannot be read."""

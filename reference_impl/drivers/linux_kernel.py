@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reference_impl.drivers.key_file import Key
-    from reference_impl.flows import Bindings
+    from reference_impl.flows import Bindings, Suspects
     from reference_impl.state import Count
 
 _NTF_SELF = 2
@@ -123,10 +123,10 @@ class LinuxKernel:
             located=tunnel.located | ipsec.located,
         )
 
-    def forget(self, bindings: Bindings) -> None:
+    def forget(self, bindings: Bindings, suspects: Suspects | None) -> None:
         """Look through connection tracking once."""
         try:
-            forget_stale_flows(bindings)
+            forget_stale_flows(bindings, suspects)
         except (NetlinkError, OSError) as error:
             raise KernelError(f"conntrack: {error}") from error
 

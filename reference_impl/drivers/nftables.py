@@ -29,7 +29,9 @@ class Table:
     def __init__(self, name: str) -> None:
         self._name = name
         self._loaded = ""
-        """Listing of the table right after we loaded or adopted it, without counters."""
+        """Digest of the table as it was listed right after we loaded or adopted it, without counters."""
+        self._seen: tuple[str | None] | None = None
+        """The listing of the last look, until something is loaded; whoever decides has just looked."""
 
     def load(self, ruleset: Ruleset) -> None:
         """Bring the table to a ruleset; ``KernelError`` carries nft's message.
@@ -37,7 +39,8 @@ class Table:
         What is there is changed in place, so that no packet meets a filter without its sets. A table that is not of
         our making, or that somebody put other things into, is replaced in one transaction.
         """
-        listing = self._list()
+        listing = self._seen[0] if self._seen is not None else self._list()
+        self._seen = None
         names = {kind: _names(listing, kind) for kind in _KINDS}
         self._loaded = ""
         ours = listing is None or any(name.startswith(MARK) for name in names["chain"])
@@ -60,7 +63,7 @@ class Table:
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
         run_nft("-f", "-", script=f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
-        self._loaded = ""
+        self._loaded, self._seen = "", None
 
     def digest(self) -> str | None:
         """Return the digest of what was loaded, "" if it was tampered with since, None if there is no table.
@@ -69,6 +72,7 @@ class Table:
         earlier listing: a foreign edit under an intact mark is noticed from the second look on.
         """
         text = self._list()
+        self._seen = (text,)
         if text is None:
             return None
         listing = hashlib.sha256(_COUNTERS.sub("", text).encode()).hexdigest()

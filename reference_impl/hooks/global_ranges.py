@@ -17,17 +17,21 @@ from reference_impl.hooks.request import HookError
 from reference_impl.names import BROKER_NAMESPACE, GLOBAL_RANGES, MANAGED_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.drivers.api import Object
     from reference_impl.hooks.cluster import HookCluster
     from reference_impl.hooks.request import HookRequest, Member
     from reference_impl.state import IPNetwork
 
-POOL = "REFERENCE_IMPL_GLOBAL_POOL"
-"""Variable with the range that members' ranges are taken from, and the length of theirs: ``100.64.0.0/10/18``."""
-DEFAULT_POOL = "100.64.0.0/10/18"
-"""Shared address space (RFC 6598): every stack forwards it, and few clusters have it. 256 members of 16,384 each."""
+POOLS = {4: "REFERENCE_IMPL_GLOBAL_POOL", 6: "REFERENCE_IMPL_GLOBAL_POOL_V6"}
+"""Variables with the range that members' ranges are taken from and the length of theirs, by IP version."""
+DEFAULT_POOLS = {4: "100.64.0.0/10/18", 6: "fd6c:33c0::/32/48"}
+"""Shared address space (RFC 6598): every stack forwards it, and few clusters have it; 256 members of 16,384 each. And
+unique local addresses (RFC 4193): 65,536 members, whose prefixes are translated."""
+LONGEST = {4: 28, 6: 48}
+"""Longest prefix of a member's range: in a smaller one there is no room for what a cluster calls as, nor for what
+makes up for checksums (RFC 6296)."""
 _TRIES = 100
 
 
@@ -40,11 +44,16 @@ async def global_ranges(request: HookRequest, broker: HookCluster) -> tuple[str,
     member = request.member
     if member.global_cidrs is None:
         return ()
+    for text in member.global_cidrs:
+        try:
+            _checked(text)
+        except ValueError as error:
+            raise HookError(f"{member.name}: global range {text}: {error}") from None
     occupied = _occupied(request, await broker.find(Resource.CLUSTER, BROKER_NAMESPACE))
     for _ in range(_TRIES):
         record = await _record(broker)
         known = dict(record.get("data") or {})
-        chosen = ",".join(member.global_cidrs) or known.get(member.name) or str(_next(member.name, known, occupied))
+        chosen = ",".join(member.global_cidrs) or known.get(member.name) or ",".join(_chosen(member, known, occupied))
         if known.get(member.name) == chosen:
             return tuple(chosen.split(","))
         for other, text in known.items():
@@ -111,24 +120,48 @@ def _of(member: Member) -> Iterable[str]:
     return (*member.pod_cidrs, *member.service_cidrs, *(member.global_cidrs or ()))
 
 
-def _next(cluster_id: str, known: Mapping[str, str], occupied: Iterable[IPNetwork]) -> IPNetwork:
+def _chosen(member: Member, known: Mapping[str, str], occupied: Sequence[IPNetwork]) -> list[str]:
+    """Return a free range for each IP version of a member's pods."""
+    versions = sorted({ip_network(each).version for each in member.pod_cidrs} or {4})
+    return [str(_next(member.name, version, known, occupied)) for version in versions]
+
+
+def _next(cluster_id: str, version: int, known: Mapping[str, str], occupied: Iterable[IPNetwork]) -> IPNetwork:
     """Return a free range. Where the look begins follows from the name: one just given back is seldom next."""
-    text = os.environ.get(POOL) or DEFAULT_POOL
-    try:
-        prefix, _, length = text.rpartition("/")
-        pool = ip_network(prefix)
-        count = 1 << (int(length) - pool.prefixlen)
-    except ValueError as error:
-        raise HookError(f"{POOL}={text}: {error}: give <prefix>/<length of a member's>, as {DEFAULT_POOL}") from None
+    pool, length = _pool(version)
+    count = 1 << (length - pool.prefixlen)
     taken = [*occupied, *(ip_network(each) for ranges in known.values() for each in ranges.split(","))]
     first = int.from_bytes(hashlib.sha256(cluster_id.encode()).digest()[:4], "big")
     size = pool.num_addresses // count
     for index in range(count):
         base = int(pool.network_address) + (first + index) % count * size
-        found = ip_network((base, int(length)))
+        found = ip_network((base, length))
         if not any(found.version == each.version and found.overlaps(each) for each in taken):
             return found
-    raise HookError(f"broker: no range of /{length} is free in {pool}: set {POOL}")
+    raise HookError(f"broker: no range of /{length} is free in {pool}: set {POOLS[version]}")
+
+
+def _pool(version: int) -> tuple[IPNetwork, int]:
+    """Return the range that members' ranges of an IP version are taken from, and the length of theirs."""
+    text, example = os.environ.get(POOLS[version]) or DEFAULT_POOLS[version], DEFAULT_POOLS[version]
+    prefix, _, length = text.rpartition("/")
+    try:
+        pool = _checked(prefix, int(length))
+        if pool.version != version:
+            raise ValueError(f"{pool} is not of IPv{version}")  # noqa: TRY301 - said like all other reasons
+    except ValueError as error:
+        given = f"{POOLS[version]}={text}"
+        raise HookError(f"{given}: {error}: give <prefix>/<length of a member's>, as {example}") from None
+    return pool, int(length)
+
+
+def _checked(text: str, length: int | None = None) -> IPNetwork:
+    """Return a range that is as long, or holds ranges that are; ``ValueError`` says why it is of no use."""
+    found = ip_network(text)
+    wanted, longest = found.prefixlen if length is None else length, LONGEST[found.version]
+    if not found.prefixlen <= wanted <= longest:
+        raise ValueError(f"/{wanted} is not from /{found.prefixlen} to /{longest}")
+    return found
 
 
 def _overlap(one: str, other: str) -> bool:

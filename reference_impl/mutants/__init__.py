@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from reference_impl.operations import Operation
     from reference_impl.planner.exchange import Write
+    from reference_impl.planner.ledger import Settlement
     from reference_impl.protocols.objects import Endpoint
     from reference_impl.protocols.policy import Decision
     from reference_impl.state import IPAddress, KernelState
@@ -58,6 +59,8 @@ class Mutant:
     """What connection policies say of pairs, before the exchange goes by it."""
     writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
     """What the exchange with the broker is about to write."""
+    settlement: Callable[[Settlement], Settlement] = _same
+    """Who is to have which global addresses, before that is written down."""
     manifests: Callable[[list[Object]], list[Object]] = _same
     """Objects about to be applied by a hook."""
     deletions: Callable[[list[Object]], list[Object]] = _same

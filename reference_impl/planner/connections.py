@@ -7,33 +7,49 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.names import CLUSTER_ID_LABEL
 from reference_impl.protocols.object_codec import MalformedObjectError
-from reference_impl.protocols.policy import CONNECTED, Member, decide, member_of, parse_policy, unreadable
+from reference_impl.protocols.policy import (
+    CONNECTED,
+    ISOLATED,
+    Decision,
+    Member,
+    decide,
+    member_of,
+    parse_policy,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reference_impl.protocols.policy import Decision, Policy
+    from reference_impl.protocols.policy import Policy
 
     Object = Mapping[str, Any]
 
+_UNSEEN = Decision(connects=False, reason=ISOLATED, message="its Cluster was not seen yet")
 _LOG = logging.getLogger(__name__)
 
 
-def decide_all(own_id: str, clusters: Iterable[Object], policies: Iterable[Object]) -> Mapping[str, Decision]:
-    """Return the decision about each other member whose Cluster object the broker holds, by cluster id.
+def decide_all(
+    own_id: str, clusters: Iterable[Object], policies: Iterable[Object], others: Iterable[Object] = ()
+) -> Mapping[str, Decision]:
+    """Return the decision about each other member of which the broker holds an object, by cluster id.
+
+    ``others`` holds its other objects. Of a member of which no Cluster was seen yet, as its Endpoint may come first,
+    nobody knows the labels: as soon as there are policies it is connected to nobody.
 
     ``clusters`` and ``policies`` are the broker's objects. The label that the broker ties to the writer says who a
     Cluster is. A policy that cannot be read matches nobody, but it is one: what it was to forbid stays forbidden.
     """
     read = [_read(policy) for policy in policies]
-    members = {
-        name: member_of(cluster, name)
-        for cluster in clusters
-        if (name := str((cluster["metadata"].get("labels") or {}).get(CLUSTER_ID_LABEL) or ""))
-    }
+    members = {name: member_of(cluster, name) for cluster in clusters if (name := _owner(cluster))}
     own = members.pop(own_id, Member(own_id, {CLUSTER_ID_LABEL: own_id}))
-    decisions = {name: decide(read, own, member) for name, member in members.items()}
+    unseen = {name for obj in others if (name := _owner(obj))} - {*members, own_id} if read else set()
+    decisions = dict.fromkeys(unseen, _UNSEEN) | {name: decide(read, own, each) for name, each in members.items()}
     return {name: decision for name, decision in decisions.items() if decision != CONNECTED}
+
+
+def _owner(obj: Object) -> str:
+    return str((obj["metadata"].get("labels") or {}).get(CLUSTER_ID_LABEL) or "")
 
 
 def _read(obj: Object) -> Policy:

@@ -103,7 +103,8 @@ def _ingresses(export: Object, service: Object, slices: Iterable[Object]) -> Ite
     }
     for pod in sorted(pods):
         spec = {"target": Target.POD.value, "serviceRef": {"name": name}, "podRef": {"name": pod}}
-        yield _ingress(export, f"{name}-{pod}", spec)
+        # No Service has a dot in its name, so that no two of these are one.
+        yield _ingress(export, f"{name}.{pod}", spec)
 
 
 def _ingress(export: Object, name: str, spec: Object) -> Object:

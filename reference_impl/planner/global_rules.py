@@ -33,12 +33,12 @@ def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) 
     cables = "{ " + ", ".join(f'"{device}"' for device in sorted({*devices})) + " }"
     groups = {_name("as", addresses): addresses for each in translations for addresses in each.egress.values()}
     groups |= {_name("as", each.cluster): each.cluster for each in translations if each.cluster}
-    doors = [(each.pool.version, door) for each in translations for door in each.doors]
+    doors = {_door(door): (each.pool.version, door) for each in translations for door in each.doors}
     return Ruleset(
         table=GLOBAL_TABLE,
         chains=(
             *(Chain(name=name, rules=_calling_as(addresses)) for name, addresses in sorted(groups.items())),
-            *(Chain(name=_door(door), rules=(_behind(version, door),)) for version, door in doors),
+            *(Chain(name=name, rules=(_behind(version, door),)) for name, (version, door) in sorted(doors.items())),
             Chain(
                 name="arriving",
                 kind="nat",
@@ -63,16 +63,29 @@ def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) 
 
 def _arriving(each: Translation) -> Iterable[str]:
     ip = FAMILY[each.pool.version]
+    if each.prefixes:
+        if each.doors:
+            yield _to_doors(each)
+        yield f"dnat {ip} prefix to {ip} daddr map {_map(each.prefixes.items())}"
+        return
     if each.hosts:
         yield f"{ip} daddr {each.pool} dnat {ip} to {ip} daddr map {_map(each.hosts.items())}"
     if each.doors:
-        ways = {f"{door.address} . {door.protocol} . {door.port}": f"goto {_door(door)}" for door in each.doors}
-        yield f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap {_map(ways.items())}"
+        yield _to_doors(each)
+
+
+def _to_doors(each: Translation) -> str:
+    ip = FAMILY[each.pool.version]
+    ways = {f"{door.address} . {door.protocol} . {door.port}": f"goto {_door(door)}" for door in each.doors}
+    return f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap {_map(ways.items())}"
 
 
 def _leaving(each: Translation) -> Iterable[str]:
     ip = FAMILY[each.pool.version]
     yield f"{ip} saddr {each.pool} accept"
+    if each.prefixes:
+        outwards = {inside: outside for outside, inside in each.prefixes.items()}
+        yield f"snat {ip} prefix to {ip} saddr map {_map(outwards.items())}"
     alone = {local: known for known, local in sorted(each.hosts.items(), key=str, reverse=True)}
     if alone:
         yield f"snat {ip} to {ip} saddr map {_map(alone.items())}"
@@ -114,9 +127,10 @@ def _map(entries: Iterable[tuple[object, object]]) -> str:
 
 
 def _door(door: Door) -> str:
-    return f"to-{door.address}-{door.protocol}-{door.port}".replace(":", "_")
+    """Return the chain that leads to these backends; whatever address it is that leads there."""
+    return _name(f"to-{door.protocol}", [f"{address} {port}" for address, port in door.backends])
 
 
-def _name(kind: str, addresses: Sequence[IPAddress]) -> str:
-    """Return a chain's name: another one for other addresses, so that a change never shows half of it."""
-    return f"{kind}-{hashlib.sha256(' '.join(map(str, addresses)).encode()).hexdigest()[:12]}"
+def _name(kind: str, content: Sequence[object]) -> str:
+    """Return the name of a chain by what it does."""
+    return f"{kind}-{hashlib.sha256(' '.join(map(str, content)).encode()).hexdigest()[:12]}"

@@ -71,21 +71,25 @@ def settle(ledger: Ledger, claims: Iterable[Claim], now: int) -> Settlement:
     ``now``: Unix seconds. The same claims and ledger give the same answer, in whatever order they come.
     """
     wanted = {claim.owner: claim for claim in claims}
-    resting = {offset: since for offset, since in ledger.resting.items() if 0 <= now - since < QUARANTINE}
+    # Where the clock was set back, what was given back "later" than now rests from now on.
+    since = {offset: min(then, now) for offset, then in ledger.resting.items()}
+    resting = {offset: then for offset, then in since.items() if now - then < QUARANTINE}
     held: dict[str, tuple[int, ...]] = {}
     for owner, offsets in ledger.held.items():
-        keeps = wanted[owner].count if owner in wanted else 0
-        if keeps:
-            held[owner] = offsets[:keeps]
-        resting |= dict.fromkeys(offsets[keeps:], now)
+        kept = offsets[: wanted[owner].count if owner in wanted else 0]
+        if kept:
+            held[owner] = kept
+        resting |= dict.fromkeys(offsets[len(kept) :], now)
     taken = {offset for offsets in held.values() for offset in offsets} | {*resting}
     for claim in sorted(wanted.values(), key=_age):
         said = tuple(offset for address in claim.said if (offset := _offset(ledger.pool, address)) is not None)
-        if claim.owner not in ledger.held and said and len(said) == len({*said} - taken) <= claim.count:
-            held[claim.owner] = said
+        if claim.owner not in ledger.held and len(said) == len({*said} - taken):
+            if keeps := said[: claim.count]:
+                held[claim.owner] = keeps
+            resting |= dict.fromkeys(said[len(keeps) :], now)
             taken |= {*said}
     free = _free(ledger.pool, taken)
-    refused: dict[str, str] = {}
+    short: dict[str, int] = {}
     for claim in sorted(wanted.values(), key=_age):
         have = held.get(claim.owner, ())
         missing = claim.count - len(have)
@@ -93,10 +97,12 @@ def settle(ledger: Ledger, claims: Iterable[Claim], now: int) -> Settlement:
             continue
         found = [offset for _, offset in zip(range(missing), free, strict=False)]
         if len(found) < missing:
-            refused[claim.owner] = _shortage(ledger.pool, missing, len(found), len(resting))
+            short[claim.owner] = missing
             free = iter(found)
             continue
         held[claim.owner] = (*have, *found)
+    left = sum(1 for _ in free) if short else 0
+    refused = {owner: _shortage(ledger.pool, missing, left, len(resting)) for owner, missing in short.items()}
     return Settlement(ledger=Ledger(pool=ledger.pool, held=held, resting=resting), refused=refused)
 
 
@@ -124,17 +130,16 @@ def read(text: str, pool: IPNetwork) -> Ledger:
         data = json.loads(text or "{}")
         if data.get("pool") != str(pool):
             return Ledger(pool=pool)
-        size = pool.num_addresses
-        resting = {int(offset): int(since) for offset, since in data["resting"].items()}
+        given = range(RESERVED, pool.num_addresses - 1)
+        resting = {offset: int(since) for text, since in data["resting"].items() if (offset := int(text)) in given}
         held: dict[str, tuple[int, ...]] = {}
         seen: set[int] = set()
         for owner, offsets in data["held"].items():
-            mine = tuple(
-                each for each in dict.fromkeys(map(int, offsets)) if RESERVED <= each < size and each not in seen
-            )
+            mine = tuple(each for each in dict.fromkeys(map(int, offsets)) if each in given and each not in seen)
             seen |= {*mine}
-            held[str(owner)] = mine
-    except (ValueError, TypeError, KeyError, AttributeError):
+            if mine:
+                held[str(owner)] = mine
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Ledger(pool=pool)
     return Ledger(pool=pool, held=held, resting=resting)
 
@@ -154,6 +159,6 @@ def _free(pool: IPNetwork, taken: set[int]) -> Iterator[int]:
     return (offset for offset in range(RESERVED, pool.num_addresses - 1) if offset not in taken)
 
 
-def _shortage(pool: IPNetwork, missing: int, found: int, resting: int) -> str:
+def _shortage(pool: IPNetwork, missing: int, left: int, resting: int) -> str:
     rests = f"; {resting} were given back and rest for {QUARANTINE} s" if resting else ""
-    return f"{missing} more wanted, {found} free in {pool}{rests}"
+    return f"{missing} more wanted, {left} free in {pool}{rests}"

@@ -87,6 +87,7 @@ def plan_membership(
         refusal = (
             _overlap(cluster_id, claims, claimed, guarded, endpoint)
             or _meant_otherwise(members.get(cluster_id), claims, inside, own, endpoint)
+            or _among_ours(own, endpoint)
             or _family_mismatch(own, endpoint)
             or _mismatch(endpoint, drivers, identities)
         )
@@ -191,6 +192,19 @@ def _meant_otherwise(
         if found is not None:
             text = f"{found[1]}, which {cluster.cluster_id} uses inside, overlaps our {prefix}"
             return Refusal(cluster_id=cluster.cluster_id, reason="OverlappingCIDR", message=text, endpoint=endpoint)
+    return None
+
+
+def _among_ours(own: Cluster, endpoint: Endpoint | None) -> Refusal | None:
+    """Return which global range of ours lies in another member's underlay (L3-H11)."""
+    if endpoint is None:
+        return None
+    for prefix in own.global_cidrs:
+        for address in sorted(outer_addresses(endpoint), key=str):
+            if address in prefix:
+                name = endpoint.cluster_id
+                text = f"our {prefix} holds {address} of the gateway of {name}"
+                return Refusal(cluster_id=name, reason="OverlappingCIDR", message=text, endpoint=endpoint)
     return None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, IPv6Network
 from typing import TYPE_CHECKING
 
 from reference_impl.names import DISCOVERY_PORT
 from reference_impl.planner.ledger import gateway_address
+from reference_impl.planner.prefix_translation import translated
 from reference_impl.planner.skew import own_parameters
 from reference_impl.protocols.objects import DISCOVERY_PORT as DISCOVERY_PORT_FIELD
 from reference_impl.protocols.objects import PREFERRED_SERVER, Endpoint, cable_name
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
 
 def known_addresses(cluster: Cluster, addresses: Mapping[int, IPAddress]) -> dict[int, IPAddress]:
     """Return under which addresses others know a gateway that has these among pods, by IP version."""
-    known: dict[int, IPAddress] = {pool.version: gateway_address(pool) for pool in cluster.global_cidrs}
-    return {version: known.get(version, address) for version, address in addresses.items()}
+    known = dict(addresses)
+    for pool in cluster.global_cidrs:
+        address = addresses.get(pool.version)
+        if isinstance(pool, IPv6Network) and isinstance(address, IPv6Address):
+            known[pool.version] = translated(address, pool)
+        elif address is not None:
+            known[pool.version] = gateway_address(pool)
+    return known
 
 
 def own_endpoint(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.flows import Bindings
 from reference_impl.planner.global_objects import Target, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.planner.global_objects import Egress, Ingress, Name
     from reference_impl.planner.ledger import Ledger
@@ -54,9 +54,40 @@ class Translation:
     """As whom a pod calls, if not as the cluster and not as itself."""
     cluster: tuple[IPAddress, ...] = ()
     """As whom everything else calls; empty: not at all."""
+    prefixes: Mapping[IPNetwork, IPNetwork] = field(default_factory=dict)
+    """Local subnet by global one, where whole prefixes are translated (``prefix_translation``)."""
 
 
-def bindings(translation: Translation, ledger: Ledger, remote: Iterable[IPNetwork]) -> Bindings:
+def translate_prefixes(
+    pool: IPv6Network,
+    prefixes: Mapping[IPNetwork, IPNetwork],
+    *,
+    known: Mapping[Name, IPAddress],
+    ingress: Iterable[Ingress],
+    services: Iterable[Object],
+    slices: Iterable[Object],
+) -> Translation:
+    """Say what is translated where every pod has its global address: Services that are offered need a door besides.
+
+    ``known``: the global address of each Service.
+    """
+    wanted = {
+        each.named: [known[each.named]] for each in ingress if each.target is Target.SERVICE and each.named in known
+    }
+    doors = tuple(_doors(wanted, services, slices, pool.version))
+    return Translation(pool=pool, doors=doors, prefixes=prefixes)
+
+
+def cluster_ip(service: Object) -> IPv6Address | None:
+    """Return a Service's ClusterIP of IPv6; None if it has none."""
+    spec = service.get("spec") or {}
+    for text in spec.get("clusterIPs") or [spec.get("clusterIP")]:
+        if text and text != "None" and isinstance(address := ip_address(text), IPv6Address):
+            return address
+    return None
+
+
+def bindings(translation: Translation, ledger: Ledger | None, remote: Iterable[IPNetwork]) -> Bindings:
     """Return what flows may go on as. ``remote``: what other members are reached at."""
     doors: dict[IPAddress, set[IPAddress]] = {}
     for door in translation.doors:
@@ -67,8 +98,13 @@ def bindings(translation: Translation, ledger: Ledger, remote: Iterable[IPNetwor
         alone.setdefault(local, set()).add(known)
     return Bindings(
         pool=translation.pool,
+        whole=bool(translation.prefixes),
         remote=frozenset(each for each in remote if each.version == translation.pool.version),
-        held=frozenset([ledger.pool[offset] for offsets in ledger.held.values() for offset in offsets])
+        held=frozenset(
+            [ledger.pool[offset] for offsets in ledger.held.values() for offset in offsets]
+            if ledger is not None
+            else ()
+        )
         | translation.hosts.keys(),
         callers={**callers, **{local: frozenset(known) for local, known in alone.items()}},
         others=frozenset(translation.cluster),
@@ -113,11 +149,11 @@ def translate(
     listed = tuple(pods)
     by_name = {pod.name: pod for pod in listed}
     hosts: dict[IPAddress, IPAddress] = {} if gateway is None else {gateway[0]: gateway[1]}
-    wanted: dict[Name, IPAddress] = {}
+    wanted: dict[Name, list[IPAddress]] = {}
     for each in sorted(ingress, key=lambda one: (one.claim.created, one.claim.owner)):
         for address in ledger.addresses(each.claim.owner):
             if each.target is Target.SERVICE:
-                wanted.setdefault(each.named, address)
+                wanted.setdefault(each.named, []).append(address)
             elif each.named in by_name:
                 hosts[address] = by_name[each.named].address
     ranked = sorted((each for each in egress if ledger.held.get(each.claim.owner)), key=lambda one: one.rank)
@@ -144,7 +180,7 @@ def _applies(egress: Egress, pod: Pod) -> bool:
 
 
 def _doors(
-    wanted: Mapping[Name, IPAddress], services: Iterable[Object], slices: Iterable[Object], version: int
+    wanted: Mapping[Name, Sequence[IPAddress]], services: Iterable[Object], slices: Iterable[Object], version: int
 ) -> Iterable[Door]:
     behind: dict[Name, list[Object]] = {}
     family = f"IPv{version}"
@@ -168,9 +204,10 @@ def _doors(
                 key=lambda backend: (int(backend[0]), backend[1]),
             )
             if backends:
-                yield Door(
-                    address=wanted[name], protocol=protocol.lower(), port=int(port["port"]), backends=tuple(backends)
-                )
+                for address in wanted[name]:
+                    yield Door(
+                        address=address, protocol=protocol.lower(), port=int(port["port"]), backends=tuple(backends)
+                    )
 
 
 def ready_addresses(endpoint_slice: Object) -> Iterable[str]:

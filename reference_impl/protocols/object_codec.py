@@ -66,7 +66,8 @@ def parse_cluster(obj: Mapping[str, Any]) -> Cluster:
         cluster_id=_text(spec, "cluster_id"),
         pod_cidrs=_prefixes(spec.get("cluster_cidr"), "cluster_cidr"),
         service_cidrs=_prefixes(spec.get("service_cidr"), "service_cidr"),
-        global_cidrs=_prefixes(spec.get("global_cidr"), "global_cidr"),
+        # Who has none says so in many ways: not at all, or as Go writes a list of nothing.
+        global_cidrs=() if spec.get("global_cidr") is None else _prefixes(spec["global_cidr"], "global_cidr"),
         created=_created(obj),
         isolation=_isolation(_annotation(obj, PAIR_POLICY)),
         cable_driver=_annotation(obj, PAIR_DRIVER),

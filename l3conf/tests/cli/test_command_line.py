@@ -199,3 +199,11 @@ def on_terminal(command: str, environment: dict[str, str]) -> str:
 
 def test_the_version_names_the_specification() -> None:
     assert "(specification v1alpha1)" in l3conf("--version", cwd=Path(__file__).anchor).stdout
+
+
+@pytest.mark.parametrize("profile", ["overlap", "partial"])
+def test_explain_tells_administrators_when_to_use_which(profile: str) -> None:
+    said = l3conf("explain", profile).stdout
+    assert "Do any two clusters use the same address" in said
+    assert {"overlap": "L3-H2", "partial": "L3-J1"}[profile] in said
+    assert json.loads(l3conf("explain", profile, "--json").stdout)["requirements"]

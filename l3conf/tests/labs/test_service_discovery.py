@@ -11,25 +11,25 @@ from functools import partial
 import pytest
 
 from l3conf.plugin.service_names import ServiceNames
-from l3conf.testing import Lab, clusters, connect, every, tcp
+from l3conf.testing import IPFamily, Lab, clusters, connect, every, tcp
 
 pytestmark = pytest.mark.xdist_group("service-discovery")
-GROUNDS = ("two-clusters", "identical-ranges", "partly-overlapping")
+GROUNDS = ("two-clusters", "identical-ranges", "partly-overlapping", "identical-ranges-v6")
 
 
 @pytest.mark.topology(*GROUNDS)
-def test_a_name_leads_to_the_cluster_that_exports_the_service_for_as_long_as_it_does(lab: Lab) -> None:
+def test_a_name_leads_to_who_exports_the_service_for_as_long_as_it_does(lab: Lab, family: IPFamily) -> None:
     names = ServiceNames(lab)
     for exporter in lab.members.joined:
         with names.serving(exporter) as service:
             with names.exported(exporter, service) as name:
-                asked = [tcp(pod, names.service(pod, name, of=exporter)) for pod in lab.pods.all]
+                asked = [tcp(pod, names.service(pod, name, of=exporter), family=family) for pod in lab.pods.all]
                 every(asked).arrives(within="T_allocate")
             lab.eventually_none("it is still known", partial(names.still_known, name), within="T_allocate")
 
 
 @pytest.mark.topology(*GROUNDS)
-def test_every_pod_behind_a_headless_service_has_a_name_of_its_own(lab: Lab) -> None:
+def test_every_pod_behind_a_headless_service_has_a_name_of_its_own(lab: Lab, family: IPFamily) -> None:
     names, exporter = ServiceNames(lab), lab.members.joined[0]
     servers, client = lab.pods.of(exporter), lab.pods.of(lab.members.joined[1])[-1]
     with names.serving(exporter, headless=True) as service:
@@ -37,7 +37,8 @@ def test_every_pod_behind_a_headless_service_has_a_name_of_its_own(lab: Lab) -> 
             found = names.known(client, name, count=len(servers))
             single = {server: names.known(client, f"{server.name}.{exporter}.{name}") for server in servers}
             assert found == frozenset().union(*single.values())
-            every(tcp(client, replace(server, addresses=tuple(at))) for server, at in single.items()).arrives()
+            at = {replace(server, addresses=tuple(found)) for server, found in single.items()}
+            every(tcp(client, server, family=family) for server in at).arrives()
         lab.eventually_none("it is still known", partial(names.still_known, name), within="T_allocate")
 
 

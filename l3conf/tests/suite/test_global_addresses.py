@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +77,12 @@ def errors(lab: Lab) -> None:
     h6.test_a_closed_port_is_reported_as_of_the_global_address(lab, V4)
 
 
-pods = h2.test_pods_that_ask_for_addresses_of_their_own_are_reached_by_these
+pods = partial(h2.test_pods_that_ask_for_addresses_of_their_own_are_reached_by_these, family=V4)
 unique = h4.test_no_address_is_held_twice_or_lies_outside_of_what_its_cluster_published
 rest = h4.test_an_address_that_was_released_is_not_given_to_the_next_who_ask
 exhaustion = h5.test_who_asks_for_more_than_is_left_is_told_and_nobody_loses_anything
 selection = h7.test_a_pods_own_address_comes_before_a_selectors_before_the_namespaces_before_the_clusters
-identity = h8.test_servers_see_each_pod_as_its_own_address_and_reach_it_there
+identity = partial(h8.test_servers_see_each_pod_as_its_own_address_and_reach_it_there, family=V4)
 killed = h9.test_killed_agents_neither_move_an_address_nor_lose_a_packet
 TWINS, MIXED, TINY_POOLS = "identical-ranges", "partly-overlapping", "tiny-pools"
 

@@ -101,6 +101,8 @@ def cluster(cluster_id: str, **condition: str) -> dict[str, Any]:
         ([gateway("Wrong: key")], [], True),
         ([gateway(reason="Wrong", message="west: key")], [], True),
         ([gateway(reason="Wrong", message="east: key")], [], False),
+        ([gateway(reason="Wrong", message="the key of west")], [], True),
+        ([gateway(reason="Wrong", message="northwest: key; west-2: key; western: key")], [], False),
         ([gateway("lost")], [cluster("west", type="Accepted", status="False", reason="Wrong")], True),
         ([gateway("lost")], [cluster("west", type="Wrong", status="True", reason="Key")], True),
         ([gateway("lost")], [cluster("west", type="Wrong", status="False", reason="Key")], False),

@@ -9,20 +9,24 @@ import pytest
 import yaml
 
 from reference_impl.hooks.manifests import load, member_access, settings
-from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, load_mutant
+from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, global_addresses, load_mutant
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.names import CREATED, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.exchange import Side, Write, WriteVerb
+from reference_impl.planner.global_rules import global_ruleset
+from reference_impl.planner.ledger import Ledger, Settlement
 from reference_impl.planner.node import plan_node
 from reference_impl.planner.relays import Relays
+from reference_impl.planner.translation import Door, Translation
 from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.protocols.policy import CONFLICTED, Decision
 from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset, WireGuardLink
 from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts
+from reference_impl.tests.planner.global_facts import POOL
 from reference_impl.tests.planner.test_wireguard import key
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
@@ -60,6 +64,14 @@ def _kernel_plans() -> list[KernelState]:
     ]
 
 
+def _translating() -> KernelState:
+    """Return the plan of a gateway that gives a pod and a Service global addresses."""
+    pod, other = ip_address("10.1.0.2"), ip_address("10.1.0.3")
+    door = Door(address=POOL[5], protocol="udp", port=80, backends=((pod, 8080), (other, 8080)))
+    translation = Translation(pool=POOL, hosts={POOL[6]: pod}, doors=(door,), egress={other: (POOL[7],)})
+    return KernelState(ruleset=global_ruleset([translation], ("submariner",)))
+
+
 def _relaying() -> KernelState:
     """Return the plan of a gateway with WireGuard that relays for its two peers."""
     peers = tuple(
@@ -82,6 +94,9 @@ def _removals() -> tuple[Operation, ...]:
     )
 
 
+SETTLEMENT = Settlement(
+    ledger=Ledger(pool=POOL, held={"one": (3,), "two": (5, 6)}, resting={4: 0}), refused={"three": "nothing is left"}
+)
 REKEYED = (Operation(Verb.SET, WireGuardLink(name="submariner", port=4500, mtu=1420, public_key="new")),)
 CONDITIONS = [
     {"type": "Accepted", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
@@ -126,6 +141,7 @@ WRITES = (
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Cluster"}),
     Write(Side.MEMBER, WriteVerb.DELETE, {"kind": "Endpoint", "spec": {}}),
     Write(Side.MEMBER, WriteVerb.CREATE, {"kind": "Cluster", "metadata": {"annotations": {CREATED: "2026"}}}),
+    Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Cluster", "spec": {"global_cidr": [str(POOL)]}}),
 )
 APART = Decision(connects=False, reason=CONFLICTED, message="p and q disagree")
 DECISIONS: tuple[dict[str, Decision], ...] = ({"a": APART, "c2": APART}, {"c2": APART}, {})
@@ -139,6 +155,8 @@ def _differs(mutant: Mutant) -> bool:
         mutant.report_time(1) != 1
         or any(mutant.kernel(plan) != plan for _ in range(5) for plan in _kernel_plans())
         or mutant.operations(_removals()) != _removals()
+        or mutant.kernel(_translating()) != _translating()
+        or mutant.settlement(SETTLEMENT) != SETTLEMENT
         or mutant.operations(REKEYED) != REKEYED
         or mutant.ways(PEERS, CLAIMED) != PEERS
         or any(mutant.decisions(each) != each for each in DECISIONS)
@@ -231,6 +249,13 @@ def test_a_name_that_does_not_exist_is_refused() -> None:
 def test_a_mutant_of_leftovers_leaves_exactly_its_kind(name: str, kind: type) -> None:
     left = set(_removals()) - set(MUTANTS[name].operations(_removals()))
     assert {type(operation.item) for operation in left} == {kind}
+
+
+def test_who_counts_addresses_anew_does_so_at_its_start_alone() -> None:
+    mutate = global_addresses.count_anew_at_start()
+    first = mutate(SETTLEMENT)
+    assert first.ledger.held == {"one": (2,), "two": (3, 4)}
+    assert mutate(SETTLEMENT) == SETTLEMENT
 
 
 def test_schemas_of_mutants_remain_schemas() -> None:

@@ -46,6 +46,17 @@ def test_a_cluster_survives_the_way_through_json() -> None:
     assert parse_cluster({"spec": cluster_spec(CLUSTER)}) == CLUSTER
 
 
+def test_a_cluster_with_global_ranges_survives_it_and_who_has_none_may_say_nothing_of_it() -> None:
+    known = replace(CLUSTER, global_cidrs=(ip_network("100.64.0.0/18"),))
+    spec = cluster_spec(known)
+    assert parse_cluster({"spec": spec}) == known
+    assert parse_cluster({"spec": {**spec, "global_cidr": []}}) == CLUSTER
+    assert parse_cluster({"spec": {**spec, "global_cidr": None}}) == CLUSTER
+    assert parse_cluster({"spec": {name: value for name, value in spec.items() if name != "global_cidr"}}) == CLUSTER
+    with pytest.raises(MalformedObjectError, match="global_cidr"):
+        parse_cluster({"spec": {**spec, "global_cidr": ""}})
+
+
 def test_an_endpoint_without_public_address_is_valid() -> None:
     assert parse_endpoint({"spec": {**endpoint_spec(ENDPOINT), "public_ip": ""}}).public_ip is None
 

@@ -182,3 +182,16 @@ def _cluster(name: str) -> dict[str, dict[str, object]]:
 def _selecting(cluster_id: str) -> dict[str, object]:
     left = {"matchLabels": {CLUSTER_ID_LABEL: cluster_id}}
     return {"metadata": {"name": "p"}, "spec": {"left": left, "right": {}, "action": "Isolate"}}
+
+
+def test_a_member_whose_cluster_was_not_seen_yet_connects_to_nobody_once_there_are_policies() -> None:
+    """Its Endpoint may come first, and nobody knows what labels it has."""
+    endpoint = {"metadata": {"name": "c-cable", "labels": {CLUSTER_ID_LABEL: "c"}}}
+    policy = {
+        "metadata": {"name": "all"},
+        "spec": {"left": {}, "right": {}, "action": "Connect"},
+    }
+    assert decide_all("a", [], [], [endpoint]) == {}
+    assert decide_all("a", [], [policy], [endpoint])["c"].reason == ISOLATED
+    cluster = {**endpoint, "kind": "Cluster", "spec": {"cluster_id": "c"}}
+    assert decide_all("a", [cluster], [policy], [endpoint]) == {}
