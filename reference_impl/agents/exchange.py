@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
-from reference_impl.drivers.api import API, APIError, ConflictError, NotFoundError, Resource
+from reference_impl.agents.writing import carry_out
+from reference_impl.drivers.api import API, Resource
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
 from reference_impl.planner.connections import decide_all
-from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange
+from reference_impl.planner.exchange import ExchangeFacts, Side, forgeries, plan_exchange
 from reference_impl.planner.membership import Refusal
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _ABSENT = frozenset({403, 404})
-_REFUSED = frozenset({400, 403, 422})
-"""HTTP statuses that are about the object, not about the server."""
 KINDS = (Resource.CLUSTER, Resource.ENDPOINT)
 
 
@@ -92,24 +91,4 @@ class Exchange:
                 decisions=self._mutant.decisions(decisions),
             )
             for write in self._mutant.writes(plan_exchange(facts)):
-                await self._write(kind, write)
-
-    async def _write(self, kind: Resource, write: Write) -> None:
-        api, metadata = self._apis[write.side], write.obj["metadata"]
-        _LOG.info("%s %s %s at the %s", write.verb.value, kind.kind, metadata["name"], write.side.value)
-        try:
-            match write.verb:
-                case WriteVerb.CREATE:
-                    await api.create(kind, write.obj)
-                case WriteVerb.REPLACE:
-                    await api.replace(kind, write.obj)
-                case WriteVerb.DELETE:
-                    await api.delete(kind, metadata["name"], metadata["namespace"])
-        except (ConflictError, NotFoundError) as error:
-            # The cache is behind; the event that brings it up to date wakes the loop again.
-            _LOG.info("%s", error)
-        except APIError as error:
-            if error.code not in _REFUSED:
-                raise
-            # This object is not taken (422, 403): the others must travel all the same.
-            _LOG.warning("%s", error)
+                await carry_out(self._apis, kind, write)

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
@@ -14,8 +14,9 @@ from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
 from reference_impl.agents.ledger_book import LedgerBook
 from reference_impl.agents.loop import KernelHand, Loop
-from reference_impl.agents.views import read_endpoints, read_nodes
-from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
+from reference_impl.agents.views import is_held_by, read_endpoints, read_nodes
+from reference_impl.agents.writing import about_one_object
+from reference_impl.drivers.api import ConflictError, Resource
 from reference_impl.flows import suspects
 from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_PROTOCOL, GLOBAL_TABLE, MANAGED_BY
 from reference_impl.planner.addresses import host_addresses
@@ -28,7 +29,7 @@ from reference_impl.planner.ledger import due, settle
 from reference_impl.state import KernelState, Ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import API, Object
@@ -47,8 +48,6 @@ PERIOD = 2.0
 """Seconds between two looks without a cause."""
 CLUSTER_ADDRESSES = 8
 """What a cluster calls as, unless its ClusterGlobalEgressIP says otherwise."""
-_ABOUT_ONE = frozenset({400, 403, 422})
-"""HTTP statuses that say something of one object, not of the API."""
 _ASKING = (Resource.INGRESS_IP, Resource.EGRESS_IP, Resource.CLUSTER_EGRESS_IP)
 _KINDS = (Resource.POD, Resource.SERVICE, Resource.ENDPOINT_SLICE, Resource.SERVICE_EXPORT, *_ASKING)
 
@@ -107,8 +106,7 @@ class GlobalAgent:
             self._book.forget()
 
     def _is_active(self) -> bool:
-        lease = self._lease.get(GATEWAY_LEASE)
-        return lease is not None and (lease.get("spec") or {}).get("holderIdentity") == self._settings.node
+        return is_held_by(self._lease.get(GATEWAY_LEASE), self._settings.node)
 
     async def _lead(self, observed: Observed) -> None:
         objects = {kind: cache.items for kind, cache in self._caches.items()}
@@ -181,11 +179,11 @@ class GlobalAgent:
     async def _make(self, exports: Exports, cluster_wide: Iterable[Object]) -> None:
         """Create and delete what follows from exports, and the cluster's own egress object."""
         for obj in exports.delete:
-            with _refusals_of_one():
+            with about_one_object():
                 metadata = obj["metadata"]
                 await self._api.delete(Resource.INGRESS_IP, metadata["name"], metadata["namespace"])
         for obj in exports.create:
-            with _refusals_of_one():
+            with about_one_object():
                 await self._api.create(Resource.INGRESS_IP, obj)
         if self._book is not None and not any(each["metadata"]["name"] == CLUSTER_EGRESS for each in cluster_wide):
             kind = Resource.CLUSTER_EGRESS_IP
@@ -206,18 +204,5 @@ class GlobalAgent:
         generation = obj["metadata"].get("generation")
         patch = {"status": {"conditions": stamped(conditions, before, now=now, generation=generation), **fields}}
         metadata = obj["metadata"]
-        with _refusals_of_one():
+        with about_one_object():
             await self._api.merge_status(Resource.of(obj), metadata["name"], metadata.get("namespace", ""), patch)
-
-
-@contextmanager
-def _refusals_of_one() -> Iterator[None]:
-    """Let the others have their turn where the API refuses one object, as in a namespace that is being deleted."""
-    try:
-        yield
-    except (NotFoundError, ConflictError) as error:
-        _LOG.debug("%s", error)
-    except APIError as error:
-        if error.code not in _ABOUT_ONE:
-            raise
-        _LOG.warning("%s", error)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
 from reference_impl.agents.loop import Loop
+from reference_impl.agents.views import is_held_by
+from reference_impl.agents.writing import REFUSED, carry_out
 from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
 from reference_impl.names import CONTESTED, GATEWAY_LEASE
 from reference_impl.planner.conditions import stamped
-from reference_impl.planner.exchange import Side, Write, WriteVerb
+from reference_impl.planner.exchange import Side
 from reference_impl.planner.service_discovery import ServiceFacts, plan_services
 
 if TYPE_CHECKING:
@@ -35,8 +37,6 @@ _REPEAT = 60.0
 """Seconds until what was refused is tried again though nothing has changed."""
 _NOT_OURS = 5.0
 """Seconds until the next look where somebody else presents our identity."""
-_REFUSED = frozenset({400, 403, 422})
-"""HTTP statuses that are about the object, not about the server."""
 _WHOLE_CLUSTER = (
     Resource.SERVICE_EXPORT,
     Resource.SERVICE,
@@ -81,7 +81,7 @@ class ServiceDiscovery:
     async def reconcile(self) -> None:
         """Make one step."""
         lease = self._here[Resource.LEASE].get(GATEWAY_LEASE)
-        if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._settings.node:
+        if lease is None or not is_held_by(lease, self._settings.node):
             return
         facts = self._facts()
         plan = self._plan.answer(facts, lambda: plan_services(facts))
@@ -93,7 +93,7 @@ class ServiceDiscovery:
             upwards, repeat = [], _NOT_OURS
             self._loop.wake_in(_NOT_OURS)
         for write in (*upwards, *(each for each in plan.writes if each.side is Side.MEMBER)):
-            await self._write(write)
+            await carry_out(self._apis, Resource.of(write.obj), write)
         for obj, exporters in plan.exporters:
             await self._say(obj, {"clusters": [{"cluster": name} for name in exporters]})
         for export, conditions in plan.said:
@@ -130,7 +130,7 @@ class ServiceDiscovery:
                 None,
             )
         except APIError as error:
-            if error.code in _REFUSED or isinstance(error, NotFoundError):
+            if error.code in REFUSED or isinstance(error, NotFoundError):
                 return True
             raise
         if lease is None:
@@ -138,26 +138,6 @@ class ServiceDiscovery:
         holder = str((lease.get("spec") or {}).get("holderIdentity") or "")
         contested = (lease["metadata"].get("annotations") or {}).get(CONTESTED)
         return not contested and holder.startswith(f"{instance}/")
-
-    async def _write(self, write: Write) -> None:
-        api, metadata = self._apis[write.side], write.obj["metadata"]
-        kind = Resource.of(write.obj)
-        _LOG.info("%s %s %s at the %s", write.verb.value, kind.kind, metadata["name"], write.side.value)
-        try:
-            match write.verb:
-                case WriteVerb.CREATE:
-                    await api.create(kind, write.obj)
-                case WriteVerb.REPLACE:
-                    await api.replace(kind, write.obj)
-                case WriteVerb.DELETE:
-                    await api.delete(kind, metadata["name"], metadata["namespace"])
-        except (ConflictError, NotFoundError) as error:
-            # The cache is behind, or the namespace has just gone; the event that says so wakes the loop again.
-            _LOG.info("%s", error)
-        except APIError as error:
-            if error.code not in _REFUSED:
-                raise
-            _LOG.warning("%s", error)
 
     async def _say(self, obj: Object, status: Object) -> None:
         """Write status if the object is still the one that was seen: another agent may have its own words there."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from reference_impl.names import API_GROUP, API_VERSION, MANAGED_BY
 from reference_impl.planner.conditions import FALSE, TRUE, Condition
 from reference_impl.planner.global_objects import INGRESS_KIND, Name, Target, name_of, uid_of
-from reference_impl.planner.translation import SERVICE_LABEL
+from reference_impl.planner.translation import SERVICE_LABEL, ready_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -97,9 +97,8 @@ def _ingresses(export: Object, service: Object, slices: Iterable[Object]) -> Ite
         str(endpoint["targetRef"]["name"])
         for each in slices
         if name_of(each)[0] == namespace and (each["metadata"].get("labels") or {}).get(SERVICE_LABEL) == name
-        for endpoint in each.get("endpoints") or []
-        if (endpoint.get("conditions") or {}).get("ready") is not False
-        and (endpoint.get("targetRef") or {}).get("kind") == "Pod"
+        for endpoint in ready_endpoints(each)
+        if (endpoint.get("targetRef") or {}).get("kind") == "Pod"
     }
     for pod in sorted(pods):
         spec = {"target": Target.POD.value, "serviceRef": {"name": name}, "podRef": {"name": pod}}

@@ -210,11 +210,17 @@ def _doors(
                     )
 
 
-def ready_addresses(endpoint_slice: Object) -> Iterable[str]:
-    """Yield the addresses that take new connections; one that says nothing of it is ready (KEP-752)."""
+def ready_endpoints(endpoint_slice: Object) -> Iterable[Object]:
+    """Yield the endpoints that take new connections; one that says nothing of it is ready (KEP-752)."""
     for endpoint in endpoint_slice.get("endpoints") or []:
         if (endpoint.get("conditions") or {}).get("ready") is not False:
-            yield from endpoint.get("addresses") or []
+            yield endpoint
+
+
+def ready_addresses(endpoint_slice: Object) -> Iterable[str]:
+    """Yield the addresses that take new connections."""
+    for endpoint in ready_endpoints(endpoint_slice):
+        yield from endpoint.get("addresses") or []
 
 
 def _port(endpoint_slice: Object, name: str, protocol: str) -> int | None:
