@@ -11,6 +11,7 @@ import pytest
 from l3conf import oracle
 from l3conf.expectations.places import NAMESPACE
 from l3conf.plugin import exchange
+from l3conf.plugin.agents import Agents
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.connecting import await_connected
 from l3conf.plugin.connection_policies import ConnectionPolicies
@@ -24,6 +25,7 @@ from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.patient import PatientLab
 from l3conf.plugin.phantoms import Phantoms
+from l3conf.plugin.pod_churn import churn_pods
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.formation import Formation
     from l3conf.plugin.intrusion import Intrusion
     from l3conf.plugin.outage import Outage
+    from l3conf.plugin.pod_churn import Churn
     from l3conf.plugin.silence import Restart, Silence
 
 
@@ -187,6 +190,14 @@ class Lab(PatientLab):
         """Return the public keys in a member's Endpoints, wherever these are held."""
         holders = (*self.apis.values(), self.broker)
         return {key for api in holders for key in exchange.published_keys(cluster, api.items(f"{GROUP}/endpoints"))}
+
+    def agents(self, cluster: str) -> Agents:
+        """Return the implementation's agents in a cluster, as an operator sees and restarts them."""
+        return Agents(self, cluster)
+
+    def churning(self, window: str, *clusters: str) -> Churn:
+        """Have ten pods a second come and go on all nodes of these clusters for a window of the table."""
+        return churn_pods(self, window, *clusters)
 
     def joined_under(self, cluster: str, name: str) -> Intrusion:
         """Let a cluster that is no member join under the name of one that is, and watch for ``W_steady``."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from l3conf.probes.wire import PORT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from l3conf.model.topology import ClusterSpec
 
 IMAGE = "l3conf/probe:v1"
@@ -36,7 +38,7 @@ def probe_manifests(
         _namespace(namespace),
         _service_account(namespace),
         *(
-            _pod(cluster.name, namespace, node.name, name)
+            pod_manifest(cluster.name, namespace, node.name, name)
             for node in cluster.nodes
             for name in pod_names(node.name, pods_per_node)
         ),
@@ -64,11 +66,14 @@ def _service_account(namespace: str) -> dict[str, Any]:
     }
 
 
-def _pod(cluster: str, namespace: str, node: str, name: str) -> dict[str, Any]:
+def pod_manifest(
+    cluster: str, namespace: str, node: str, name: str, *, labels: Mapping[str, str] = LABELS
+) -> dict[str, Any]:
+    """Return a probe pod that is bound to a node."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": {**LABELS, NODE_LABEL: node}},
+        "metadata": {"name": name, "namespace": namespace, "labels": {**labels, NODE_LABEL: node}},
         "spec": {
             "nodeName": node,
             "serviceAccountName": APP,

@@ -90,6 +90,31 @@ def let_go_now_and_then() -> Callable[[KernelState], KernelState]:
     return mutate
 
 
+def start_from_nothing(table: str) -> Callable[[KernelState], KernelState]:
+    """Have an agent clear what it finds at its first look, as if nobody had been there before it."""
+    looks = itertools.count()
+
+    def mutate(plan: KernelState) -> KernelState:
+        if plan.ruleset is None or plan.ruleset.table != table or next(looks):
+            return plan
+        return KernelState()
+
+    return mutate
+
+
+def let_go_when_links_change() -> Callable[[KernelState], KernelState]:
+    """Take all routes away for a look whenever links of the node have come or gone since the last one."""
+    known: list[frozenset[str]] = []
+
+    def mutate(plan: KernelState) -> KernelState:
+        links = frozenset(name for _, name in socket.if_nameindex())
+        changed = bool(known) and known[-1] != links
+        known[:] = [links]
+        return replace(plan, routes=frozenset()) if changed else plan
+
+    return mutate
+
+
 def let_go_without_broker(plan: KernelState) -> KernelState:
     """Take everything of the cables away while the broker does not answer."""
     server = BROKER_DIRECTORY / "server"

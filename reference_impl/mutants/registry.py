@@ -21,7 +21,7 @@ from reference_impl.mutants import (
     traversal,
     words,
 )
-from reference_impl.names import CABLE_PORT
+from reference_impl.names import CABLE_PORT, CABLE_TABLE, NODE_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "clear-packets-accepted": Mutant(kernel=data_plane.believe_any_source),
     "resync-gap": Mutant(kernel=data_plane.let_go_now_and_then()),
     "needs-broker": Mutant(kernel=data_plane.let_go_without_broker),
+    "gateway-starts-from-nothing": Mutant(kernel=data_plane.start_from_nothing(CABLE_TABLE)),
+    "route-agent-starts-from-nothing": Mutant(kernel=data_plane.start_from_nothing(NODE_TABLE)),
+    "pods-disturb-routes": Mutant(kernel=data_plane.let_go_when_links_change()),
     "crash-on-malformed": Mutant(writes=words.trip_over_prefixes),
     "timestamp-ahead": Mutant(report_time=words.date_ahead),
     "lost-for-ever": Mutant(status=words.remember_losses()),

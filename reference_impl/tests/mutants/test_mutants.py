@@ -44,7 +44,13 @@ DEMANDED = {
 }
 
 
-DEPENDENT = {"needs-broker", "crash-on-malformed", "endpoint-published-once", "first-key-kept"}
+DEPENDENT = {
+    "needs-broker",
+    "pods-disturb-routes",
+    "crash-on-malformed",
+    "endpoint-published-once",
+    "first-key-kept",
+}
 """Mutants that change nothing of what stands here; each has a test of its own."""
 
 
@@ -200,6 +206,15 @@ def test_a_gateway_that_needs_its_broker_lets_go_without_it(monkeypatch: pytest.
         (tmp_path / "server").write_text(f"https://127.0.0.1:{port}\n")
         assert MUTANTS["needs-broker"].kernel(plan) == plan
     assert MUTANTS["needs-broker"].kernel(plan) == KernelState()
+
+
+def test_an_agent_that_pods_disturb_lets_go_for_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, mutant = _kernel_plans()[2], data_plane.let_go_when_links_change()
+    seen = []
+    for links in (["eth0"], ["eth0"], ["eth0", "veth2"], ["eth0", "veth2"], ["eth0"]):
+        monkeypatch.setattr(socket, "if_nameindex", lambda links=links: list(enumerate(links, 1)))
+        seen.append(bool(mutant(plan).routes))
+    assert seen == [True, True, False, True, False]
 
 
 def test_an_agent_that_trips_over_prefixes_does() -> None:
