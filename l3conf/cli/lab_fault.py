@@ -1,20 +1,17 @@
-"""``l3conf lab fault``: break the networks of a running lab, until Ctrl-C or for a while."""
+"""``l3conf lab fault``: break the networks and APIs of a running lab, until Ctrl-C or for a while."""
 
 from __future__ import annotations
 
-import functools
-import time
 from ipaddress import IPv4Address, ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from l3conf.cli.holding import hold, lasting
+from l3conf.cli.lab_fault_api import api
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from l3conf.model.faults import Fault
-
-_FOREVER = 10.0 * 365 * 86400
 
 
 @click.group()
@@ -25,38 +22,13 @@ def fault() -> None:
     """
 
 
-def _lasting(command: Callable[..., list[Fault]]) -> Callable[..., None]:
-    """Turn a function that names faults into a command that holds them."""
-
-    @click.option("--lab", "name", help="Name of the lab, where several run.")
-    @click.option("--seconds", "duration", type=click.FloatRange(min=0.01), help="End after so long; at Ctrl-C else.")
-    @functools.wraps(command)
-    def run(name: str | None, duration: float | None, **arguments: Any) -> None:  # noqa: ANN401 - click's own
-        _hold(command(**arguments), name, duration)
-
-    return run
-
-
-def _hold(faults: list[Fault], name: str | None, duration: float | None) -> None:
-    from l3conf.emulator.control.client import ControlClient  # noqa: PLC0415 - `l3conf --help` needs none of this
-    from l3conf.emulator.ground.state import find_lab  # noqa: PLC0415
-    from l3conf.model.faults import fault_to_json  # noqa: PLC0415
-
-    with ControlClient(find_lab(name)) as control:
-        started = [control.call("fault.start", {"fault": fault_to_json(each)})["id"] for each in faults]
-        click.echo(f"in force{'' if duration else '; end with Ctrl-C'}", err=True)
-        try:
-            time.sleep(duration or _FOREVER)
-        except KeyboardInterrupt:
-            click.echo(err=True)
-        for number in reversed(started):
-            control.call("fault.stop", {"id": number})
+fault.add_command(api)
 
 
 @fault.command("cut")
 @click.argument("source", metavar="SITE")
 @click.argument("destination", metavar="SITE")
-@_lasting
+@lasting
 def cut(source: str, destination: str) -> list[Fault]:
     """Let nothing pass from one site to another."""
     from l3conf.model.faults import Cut  # noqa: PLC0415
@@ -67,7 +39,7 @@ def cut(source: str, destination: str) -> list[Fault]:
 @fault.command()
 @click.argument("one", metavar="SITE")
 @click.argument("other", metavar="SITE", default="broker")
-@_lasting
+@lasting
 def partition(one: str, other: str) -> list[Fault]:
     """Cut both directions between two sites; between a site and the broker by default."""
     from l3conf.model.faults import Cut  # noqa: PLC0415
@@ -79,7 +51,7 @@ def partition(one: str, other: str) -> list[Fault]:
 @click.argument("source", metavar="SITE")
 @click.argument("destination", metavar="SITE")
 @click.argument("percent", type=click.FloatRange(0, 100))
-@_lasting
+@lasting
 def loss(source: str, destination: str, percent: float) -> list[Fault]:
     """Lose PERCENT of the packets from one site to another."""
     from l3conf.model.faults import Loss  # noqa: PLC0415
@@ -91,7 +63,7 @@ def loss(source: str, destination: str, percent: float) -> list[Fault]:
 @click.argument("source", metavar="SITE")
 @click.argument("destination", metavar="SITE")
 @click.argument("bytes_per_second", type=click.IntRange(min=1))
-@_lasting
+@lasting
 def rate(source: str, destination: str, bytes_per_second: int) -> list[Fault]:
     """Drop what exceeds a rate from one site to another."""
     from l3conf.model.faults import RateLimit  # noqa: PLC0415
@@ -103,7 +75,7 @@ def rate(source: str, destination: str, bytes_per_second: int) -> list[Fault]:
 @click.argument("source", metavar="SITE")
 @click.argument("destination", metavar="SITE")
 @click.argument("milliseconds", type=click.FloatRange(0, 10_000))
-@_lasting
+@lasting
 def delay(source: str, destination: str, milliseconds: float) -> list[Fault]:
     """Hold back everything from one site to another."""
     from l3conf.model.faults import Delay  # noqa: PLC0415
@@ -118,12 +90,12 @@ def nat_rebind(site: str, name: str | None) -> None:
     """Make a site's NAT forget its mappings and choose other ports."""
     from l3conf.model.faults import NATRebinding  # noqa: PLC0415
 
-    _hold([NATRebinding(site=site)], name, 0.01)
+    hold([NATRebinding(site=site)], name, 0.01)
 
 
 @fault.command("nat-reboot")
 @click.argument("site")
-@_lasting
+@lasting
 def nat_reboot(site: str) -> list[Fault]:
     """Stop a site's router; it comes back without its mappings."""
     from l3conf.model.faults import NATReboot  # noqa: PLC0415
@@ -134,7 +106,7 @@ def nat_reboot(site: str) -> list[Fault]:
 @fault.command()
 @click.argument("site")
 @click.argument("new")
-@_lasting
+@lasting
 def address(site: str, new: str) -> list[Fault]:
     """Give a site with NAT another public address, a free one of the WAN."""
     from l3conf.model.faults import AddressChange  # noqa: PLC0415
@@ -149,7 +121,7 @@ def address(site: str, new: str) -> list[Fault]:
 @click.argument("cluster")
 @click.argument("node")
 @click.argument("new")
-@_lasting
+@lasting
 def node_address(cluster: str, node: str, new: str) -> list[Fault]:
     """Give a node another address, a free one of its LAN; its kubelet says so."""
     from l3conf.model.faults import NodeAddressChange  # noqa: PLC0415
@@ -163,7 +135,7 @@ def node_address(cluster: str, node: str, new: str) -> list[Fault]:
 @fault.command()
 @click.argument("cluster")
 @click.argument("node")
-@_lasting
+@lasting
 def link(cluster: str, node: str) -> list[Fault]:
     """Take the carrier from a node's uplink."""
     from l3conf.model.faults import LinkDown  # noqa: PLC0415
@@ -175,7 +147,7 @@ def link(cluster: str, node: str) -> list[Fault]:
 @click.argument("cluster")
 @click.argument("node")
 @click.argument("mode", type=click.IntRange(0, 2))
-@_lasting
+@lasting
 def rp_filter(cluster: str, node: str, mode: int) -> list[Fault]:
     """Set rp_filter of all of a node's links, as network managers do."""
     from l3conf.model.faults import ReversePathFilter  # noqa: PLC0415
@@ -191,13 +163,13 @@ def kill_agents(cluster: str, node: str, name: str | None) -> None:
     """Kill the agents on a node; kubelets restart them."""
     from l3conf.model.faults import AgentsKilled  # noqa: PLC0415
 
-    _hold([AgentsKilled(cluster=cluster, node=node)], name, 0.01)
+    hold([AgentsKilled(cluster=cluster, node=node)], name, 0.01)
 
 
 @fault.command("freeze-agents")
 @click.argument("cluster")
 @click.argument("node")
-@_lasting
+@lasting
 def freeze_agents(cluster: str, node: str) -> list[Fault]:
     """Freeze the agents on a node, as if they had died and nobody restarted them."""
     from l3conf.model.faults import AgentsFrozen  # noqa: PLC0415

@@ -27,6 +27,7 @@ from l3conf.probes.messages import observation_to_json, probe_from_json, sightin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from l3conf.emulator.apiserver.server import APIServer
     from l3conf.emulator.cluster import EmulatedCluster
     from l3conf.emulator.control.server import Connection, Method
     from l3conf.emulator.fabric.build import Fabric
@@ -48,6 +49,8 @@ class LabCalls:
 
     name: str
     clusters: Mapping[str, EmulatedCluster]
+    servers: Mapping[str, APIServer]
+    """Those of the clusters, and the broker's."""
     fabric: Fabric
     prober: Prober
     spawner: Spawner
@@ -74,7 +77,8 @@ class LabCalls:
 
     def _faults(self) -> FaultCalls:
         faults = Faults(self.fabric)
-        return FaultCalls(faults, self.prober, AgentFaults(self.clusters), NodeMoves(faults, self.clusters))
+        moves = NodeMoves(faults, self.clusters)
+        return FaultCalls(faults, self.prober, AgentFaults(self.clusters), moves, self.servers)
 
     async def probe(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:
         """Send probes; answer their observations in order."""

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError, UserError
+from l3conf.model.api_faults import APIClients
 from l3conf.model.faults import AgentsFrozen, AgentsKilled, NodeAddressChange, fault_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from l3conf.emulator.agent_faults import AgentFaults
+    from l3conf.emulator.apiserver.server import APIServer
     from l3conf.emulator.control.server import Connection, Method
     from l3conf.emulator.fabric.inflict import Faults
     from l3conf.emulator.node_moves import NodeMoves
+    from l3conf.model.api_faults import APIFault
     from l3conf.model.faults import Fault
     from l3conf.probes.prober import Prober
 
@@ -30,6 +33,8 @@ class FaultCalls:
     prober: Prober
     agents: AgentFaults
     nodes: NodeMoves
+    servers: Mapping[str, APIServer]
+    """API servers by cluster, and ``broker``."""
     _ends: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -53,6 +58,8 @@ class FaultCalls:
         """Begin a fault as a whole: a caller that hangs up meanwhile leaves none of it behind."""
         if isinstance(fault, AgentsFrozen | AgentsKilled):
             return await self.agents.begin(fault)
+        if isinstance(fault, APIClients):
+            return self._disturb(fault)
         begin = self.nodes.begin(fault) if isinstance(fault, NodeAddressChange) else self.faults.begin(fault)
         beginning = asyncio.ensure_future(begin)
         try:
@@ -60,6 +67,16 @@ class FaultCalls:
         except asyncio.CancelledError:
             await (await beginning)()
             raise
+
+    def _disturb(self, fault: APIFault) -> Callable[[], Awaitable[None]]:
+        if fault.cluster not in self.servers:
+            raise UserError(f"there is no API server {fault.cluster!r}; there is {', '.join(self.servers)}")
+        end = self.servers[fault.cluster].disturbances.begin(fault)
+
+        async def undo() -> None:
+            end()
+
+        return undo
 
     async def stop(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> None:
         """End a fault."""

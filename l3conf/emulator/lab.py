@@ -93,9 +93,17 @@ class _Lab:
             await asyncio.gather(
                 *(cluster.ready(READY_TIMEOUT * self._request.patience) for cluster in clusters.values())
             )
-            calls = LabCalls(name=self._request.name, clusters=clusters, fabric=fabric, prober=prober, spawner=spawner)
+            servers = {**{name: cluster.server for name, cluster in clusters.items()}, BROKER: broker}
+            calls = LabCalls(
+                name=self._request.name,
+                clusters=clusters,
+                servers=servers,
+                fabric=fabric,
+                prober=prober,
+                spawner=spawner,
+            )
             ControlServer(INSIDE / CONTROL_SOCKET, calls.methods()).start()
-            self._write_facts(clusters, broker)
+            self._write_facts(servers)
             self._tell(ready=True)
             await asyncio.Event().wait()  # until the supervisor ends this process
 
@@ -128,10 +136,9 @@ class _Lab:
         keys = [f"{c.name}@{node.name}" for c in self._topology.clusters for node in c.nodes] + [OUTSIDER]
         await asyncio.gather(*(prober.add_place(key, fabric.namespace(key).path, serve=True) for key in keys))
 
-    def _write_facts(self, clusters: Mapping[str, EmulatedCluster], broker: APIServer) -> None:
+    def _write_facts(self, servers: Mapping[str, APIServer]) -> None:
         directory = INSIDE / "kubeconfig"
         directory.mkdir(mode=0o700)
-        servers = {**{name: cluster.server for name, cluster in clusters.items()}, BROKER: broker}
         for name, server in servers.items():
             port = self._host_sockets[name].getsockname()[1]
             _write_private(directory / name, server.kubeconfig(f"https://127.0.0.1:{port}"))
@@ -139,7 +146,7 @@ class _Lab:
         facts = {
             "name": self._request.name,
             "topology": self._topology.name,
-            "clusters": {name: {"kubeconfig": f"kubeconfig/{name}"} for name in clusters},
+            "clusters": {name: {"kubeconfig": f"kubeconfig/{name}"} for name in servers if name != BROKER},
             "broker": {"kubeconfig": f"kubeconfig/{BROKER}", "memberServer": self._member_server()},
             "readySeconds": round(time.monotonic() - self._started, 3),
             "versions": {"l3conf": version("l3conf"), "kernel": platform.release()},

@@ -44,6 +44,8 @@ class Capability(enum.Enum):
     """Take a node's link down, give it another address, and set its rp_filter from outside."""
     AGENT_FAULTS = "agent-faults"
     """Kill the agents on a node, and freeze them."""
+    API_FAULTS = "api-faults"
+    """Have API servers refuse, delay, drop, and disorder what they say to some clients."""
     WAN_CAPTURE = "wan-capture"
     """Capture on the wide-area network."""
     NETWORK_POLICY = "network-policy"

@@ -1,4 +1,4 @@
-"""Faults as values: what a lab can do to a path between clusters, a NAT, a node or its agents while it runs.
+"""Faults as values: what a lab can do to a path between clusters, a NAT, a node, its agents or an API while it runs.
 
 A site is a cluster's name, ``broker`` or ``outsider``. Sites behind one public address share one path.
 """
@@ -9,6 +9,18 @@ import dataclasses
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeAlias
+
+from l3conf.model.api_faults import (
+    APIDropped,
+    APIExpired,
+    APIFault,
+    APIRefused,
+    APISlow,
+    EventsDuplicated,
+    EventsLate,
+    EventsReordered,
+    WatchesSilent,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +149,7 @@ NetworkFault: TypeAlias = (
     | ReversePathFilter
 )
 AgentFault: TypeAlias = AgentsKilled | AgentsFrozen
-Fault: TypeAlias = NetworkFault | AgentFault
+Fault: TypeAlias = NetworkFault | AgentFault | APIFault
 
 _KINDS: dict[str, type[Any]] = {
     "cut": Cut,
@@ -152,6 +164,14 @@ _KINDS: dict[str, type[Any]] = {
     "reverse-path-filter": ReversePathFilter,
     "agents-killed": AgentsKilled,
     "agents-frozen": AgentsFrozen,
+    "api-refused": APIRefused,
+    "api-slow": APISlow,
+    "api-dropped": APIDropped,
+    "api-expired": APIExpired,
+    "events-duplicated": EventsDuplicated,
+    "events-late": EventsLate,
+    "events-reordered": EventsReordered,
+    "watches-silent": WatchesSilent,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -170,5 +190,7 @@ def fault_from_json(data: dict[str, Any]) -> Fault:
     values = {key: value for key, value in data.items() if key != "kind"}
     if "address" in values:
         values["address"] = ip_address(values["address"])
+    if "verbs" in values:
+        values["verbs"] = tuple(values["verbs"])
     fault: Fault = kind(**values)
     return fault

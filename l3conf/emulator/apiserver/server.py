@@ -12,6 +12,7 @@ from l3conf.emulator.apiserver.authentication import ADMIN, Authentication
 from l3conf.emulator.apiserver.authorization import Authorization
 from l3conf.emulator.apiserver.certificates import make_authority, make_server, server_context
 from l3conf.emulator.apiserver.definitions import Definitions
+from l3conf.emulator.apiserver.disturbances import Disturbances
 from l3conf.emulator.apiserver.kubeconfig import make_kubeconfig
 from l3conf.emulator.apiserver.local_api import LocalAPI
 from l3conf.emulator.apiserver.namespaces import FROM_THE_START, NamespaceFurniture, NamespaceLifecycle
@@ -75,7 +76,8 @@ class APIServer:
         for namespace in FROM_THE_START:
             self.api.create("namespaces", {"metadata": {"name": namespace}})
         self._authorization.bootstrap()
-        self._watches = WatchStreams(self._store)
+        self.disturbances = Disturbances()
+        self._watches = WatchStreams(self._store, self.disturbances)
         self._authentication = Authentication(self._tokens)
         self._authentication.accept(self.admin_token, ADMIN)
         self._special = SpecialCalls(
@@ -116,6 +118,12 @@ class APIServer:
     def _make_listeners(self) -> Listeners:
         return Listeners(
             Handler(
-                self._registry, self._verbs, self._authentication, self._authorization, self._special, self._watches
+                self._registry,
+                self._verbs,
+                self._authentication,
+                self._authorization,
+                self._special,
+                self._watches,
+                self.disturbances,
             )
         )

@@ -61,7 +61,7 @@ class Watch:
         self._news.set()
 
     async def next(self, timeout: float) -> list[Seen]:  # noqa: ASYNC109 - an empty list is the answer, not an error
-        """Return what happened, at least one change unless ``timeout`` seconds passed or the watch is closed."""
+        """Return what happened: at least one change, unless ``timeout`` seconds passed, ``wake`` or ``close``."""
         if not self._waiting and not self.closed:
             self._news.clear()
             try:
@@ -77,6 +77,10 @@ class Watch:
     def version(self) -> int:
         """The resourceVersion up to which everything has been returned, if nothing is waiting."""
         return self._store.version
+
+    def wake(self) -> None:
+        """Let whoever waits for news look at once."""
+        self._news.set()
 
     def close(self) -> None:
         """End the watch; whoever waits for news gets what there is."""

@@ -16,9 +16,10 @@ from click.testing import CliRunner
 
 from l3conf.capture.replay import captured_packets
 from l3conf.cli.main import l3conf
-from l3conf.errors import LabError
+from l3conf.errors import LabError, UserError
 from l3conf.labs.base import Capability, Lab
 from l3conf.labs.emulated import EmulatedLab
+from l3conf.model.api_faults import APIRefused, APISlow
 from l3conf.model.faults import Cut, Delay, Fault, LinkDown, Loss, NATRebinding, NATReboot, NodeAddressChange
 from l3conf.observation import Outcome, Probe, Protocol
 from l3conf.spec.files import load_topology
@@ -156,6 +157,29 @@ def test_the_lab_can_do_all_that_the_protocol_names(lab: EmulatedLab) -> None:
     assert lab.capabilities == frozenset(Capability)
 
 
+def answer_of(lab: EmulatedLab, api: str) -> str:
+    """Return the HTTP status that nodes get from an API's version; they are nobody it knows."""
+    address = {"east": "https://172.16.1.2:6443", "broker": lab.broker.member_server}[api]
+    argv = ["curl", "-sk", "-A", "node/1", "-o", "/dev/null", "-w", "%{http_code}", f"{address}/version"]
+    return lab.run("east@east-1", argv, timeout=PATIENCE)[1]
+
+
+@pytest.mark.parametrize("api", ["east", "broker"])
+def test_an_api_server_refuses_until_the_fault_ends(lab: EmulatedLab, api: str) -> None:
+    before = answer_of(lab, api)
+    with lab.fault(APIRefused(cluster=api, code=503, agent="node/*")):
+        assert answer_of(lab, api) == "503"
+    assert answer_of(lab, api) == before != "503"
+
+
+def test_there_are_no_faults_of_unknown_api_servers(lab: EmulatedLab) -> None:
+    with (
+        pytest.raises(UserError, match="no API server 'nowhere'; there is east, west, broker"),
+        lab.fault(APISlow(cluster="nowhere", seconds=1)),
+    ):
+        pass
+
+
 def test_the_command_line_breaks_paths_for_a_while() -> None:
     name = f"faults-{os.getpid()}"
     running = EmulatedLab.start(load_topology(TOPOLOGIES / "nat-one-side.yaml"), name=name, background=True)
@@ -169,6 +193,14 @@ def test_the_command_line_breaks_paths_for_a_while() -> None:
             ["address", "east", "192.0.2.77"],
             ["link", "east", "east-2"],
             ["rp-filter", "east", "east-2", "1"],
+            ["api", "refuse", "429", "broker", "--retry-after", "1", "--user", "system:serviceaccount:*"],
+            ["api", "slow", "0.1", "east", "--verb", "get", "--verb", "list"],
+            ["api", "drop", "east", "--carried-out", "--share", "0.5"],
+            ["api", "expire", "east"],
+            ["api", "duplicate", "east", "--resource", "endpoints.submariner.io"],
+            ["api", "late", "0.1", "east"],
+            ["api", "reorder", "0.1", "east"],
+            ["api", "silence", "east", "--agent", "nobody/*"],
         ):
             done = CliRunner().invoke(l3conf, ["lab", "fault", *words, "--seconds", "0.01", "--lab", name])
             assert done.exit_code == 0, done.output

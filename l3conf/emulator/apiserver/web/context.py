@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from l3conf.emulator.apiserver import errors
+from l3conf.emulator.apiserver.disturbances import Client
 from l3conf.emulator.apiserver.tables import columns_of, partial, table
 from l3conf.emulator.apiserver.web import media, queries
 from l3conf.emulator.apiserver.web.media import Shape
@@ -32,6 +33,16 @@ class Call:
     target: Target
     user: User
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def client(self) -> Client:
+        """Who asks for what, as far as faults tell requests apart."""
+        return Client(
+            user=self.user.name,
+            agent=self.request.headers.get("User-Agent", ""),
+            verb=self.target.verb,
+            resource=errors.qualified(self.target.plural, self.target.group) if self.target.plural else "",
+        )
 
     @property
     def write_options(self) -> WriteOptions:
@@ -104,6 +115,13 @@ class Call:
             text = warning.replace("\\", "\\\\").replace('"', '\\"')
             response.headers.add("Warning", f'299 - "{text}"')
         return response
+
+
+def hang_up(request: web.BaseRequest) -> ConnectionError:
+    """Break a request's connection without a word; return the error that ends its handling."""
+    if request.transport is not None:
+        request.transport.abort()
+    return ConnectionResetError("the connection was broken by a fault")
 
 
 def status_response(error: errors.StatusError) -> web.Response:

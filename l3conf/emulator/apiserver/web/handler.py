@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from l3conf.emulator.apiserver import errors
 from l3conf.emulator.apiserver.selectors import parse_field_selector
 from l3conf.emulator.apiserver.web import queries
-from l3conf.emulator.apiserver.web.context import Call, status_response
+from l3conf.emulator.apiserver.web.context import Call, hang_up, status_response
 from l3conf.emulator.apiserver.web.impersonation import effective_user
 from l3conf.emulator.apiserver.web.meta_calls import MetaCalls
 from l3conf.emulator.apiserver.web.paths import Target, parse_target
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from l3conf.emulator.apiserver.authentication import Authentication
     from l3conf.emulator.apiserver.authorization import Authorization
+    from l3conf.emulator.apiserver.disturbances import Disturbances
     from l3conf.emulator.apiserver.registry import Registry
     from l3conf.emulator.apiserver.verbs import Verbs
     from l3conf.emulator.apiserver.web.special_calls import SpecialCalls
@@ -39,11 +40,13 @@ class Handler:
         authorization: Authorization,
         special: SpecialCalls,
         watches: WatchStreams,
+        disturbances: Disturbances,
     ) -> None:
         self._registry = registry
         self._authentication = authentication
         self._authorization = authorization
         self._special = special
+        self._disturbances = disturbances
         self._resources = ResourceCalls(verbs, watches)
         self._meta = MetaCalls(registry)
 
@@ -64,7 +67,20 @@ class Handler:
         user = effective_user(user, request.headers, self._authorization)
         target = parse_target(request.method, request.path, watches=queries.flag(request.query, "watch"))
         call = Call(request, _named_by_selector(target, request), user)
-        self._authorization.check(user, call.target.attributes)
+        fate = self._disturbances.of_request(call.client, continues=bool(request.query.get("continue")))
+        if fate.delay:
+            await asyncio.sleep(fate.delay)
+        if fate.dropped:
+            raise hang_up(request)
+        if fate.refusal is not None:
+            raise fate.refusal
+        answer = await self._carry_out(call, target)
+        if fate.unanswered:
+            raise hang_up(request)
+        return answer
+
+    async def _carry_out(self, call: Call, target: Target) -> web.StreamResponse:
+        self._authorization.check(call.user, call.target.attributes)
         if not target.plural:
             return self._meta.answer(call)
         call.target = target
