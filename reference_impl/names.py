@@ -56,6 +56,8 @@ GLOBAL_LEDGER: Final = "submariner-global-addresses"
 """ConfigMap in a member: who has which global addresses, and which were given back lately."""
 CLUSTER_EGRESS: Final = "cluster-egress.submariner.io"
 """The one ClusterGlobalEgressIP that counts."""
+ENDPOINT_ADDRESS: Final = "submariner.io/headless-svc-endpoints-ip"
+"""Annotation of a GlobalIngressIP with ``target: HeadlessServiceEndpoints``, as established: which one is meant."""
 IMPORTED_SERVICE: Final = "multicluster.kubernetes.io/service-name"
 SOURCE_CLUSTER: Final = "multicluster.kubernetes.io/source-cluster"
 """On an EndpointSlice of an imported Service: which Service, and who exports it (KEP-1645). At the broker the first is

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 ALLOCATED = "Allocated"
 CLUSTER_EGRESS = "cluster-egress.submariner.io"
 """The only ClusterGlobalEgressIP that counts."""
-CLUSTER_IP, HEADLESS_POD = "ClusterIPService", "HeadlessServicePod"
+CLUSTER_IP, HEADLESS_POD, ENDPOINTS = "ClusterIPService", "HeadlessServicePod", "HeadlessServiceEndpoints"
 """Targets of a GlobalIngressIP."""
+ENDPOINT_ADDRESS = "submariner.io/headless-svc-endpoints-ip"
+"""Annotation of a GlobalIngressIP that says which endpoint of a Service is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ class Allocations:
             _referred(obj, "podRef"): obj
             for obj in _within(self.ingress, namespace)
             if obj["spec"].get("target") == HEADLESS_POD and _referred(obj, "serviceRef") == name
+        }
+
+    def of_endpoints(self, namespace: str, name: str) -> dict[str, Object]:
+        """Return the GlobalIngressIPs of an exported headless Service without pods, by the endpoint's address."""
+        return {
+            str((obj["metadata"].get("annotations") or {}).get(ENDPOINT_ADDRESS)): obj
+            for obj in _within(self.ingress, namespace)
+            if obj["spec"].get("target") == ENDPOINTS and _referred(obj, "serviceRef") == name
         }
 
     def seen_as(self, pod: Object) -> frozenset[IPAddress]:

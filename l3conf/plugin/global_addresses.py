@@ -70,6 +70,16 @@ class GlobalAddresses:
         with self._objects(cluster).headless() as held:
             yield tuple(_at(pod, held[pod.name]) for pod in self.lab.pods.of(cluster))
 
+    @contextmanager
+    def written_down(self, *pods: Pod) -> Iterator[tuple[Pod, ...]]:
+        """Export a headless Service of which only addresses are known, those of pods; yield these at global ones.
+
+        As for virtual machines: nobody says that it is pods. When the context ends, the endpoints go.
+        """
+        (cluster,) = {pod.site.cluster for pod in pods}
+        with self._objects(cluster).written_down([str(pod.address()) for pod in pods]) as held:
+            yield tuple(_at(pod, held[str(pod.address())]) for pod in pods)
+
     # Sources to expect.
 
     @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from l3conf.expectations.places import NAMESPACE, PORT
@@ -13,13 +14,14 @@ from l3conf.probes.manifests import LABELS
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from l3conf.expectations.harness import Harness
     from l3conf.plugin.cluster_api import ClusterAPI, Object
 
 EXPORTS = f"/apis/multicluster.x-k8s.io/v1alpha1/namespaces/{NAMESPACE}/serviceexports"
 SERVICES = f"/api/v1/namespaces/{NAMESPACE}/services"
+SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 INGRESS = f"{GROUP}/namespaces/{NAMESPACE}/globalingressips"
 EGRESS = f"{GROUP}/namespaces/{NAMESPACE}/globalegressips"
@@ -66,21 +68,56 @@ class GlobalObjects:
     def headless(self) -> Iterator[dict[str, Object]]:
         """Export a headless Service over all probe pods while the context is open; yield what appears, by pod."""
         name, pods = self._new_name(), [pod["metadata"]["name"] for pod in self.api.items(PODS)]
-        self._create(SERVICES, service_over_probes(name, headless=True))
+        with self._exported(service_over_probes(name, headless=True)):
+            yield self._each("pod", pods, lambda: self.read().of_headless(NAMESPACE, name))
+            self._unexport(name)
+            self._gone(f"addresses of {name} are released", lambda: [*self.read().of_headless(NAMESPACE, name)])
+
+    @contextmanager
+    def written_down(self, addresses: Sequence[str]) -> Iterator[dict[str, Object]]:
+        """Export a headless Service over hosts of which nothing but addresses is written down; yield what appears.
+
+        When the context ends, the endpoints go first: their addresses must go with them, export or not.
+        """
+        name = self._new_name()
+        service = service_over_probes(name, headless=True)
+        del service["spec"]["selector"]
+        with self._exported(service):
+            self._create(SLICES, slice_of_hosts(name, addresses))
+            found = partial(self._endpoints, name)
+            try:
+                yield self._each("endpoint", addresses, found)
+            finally:
+                self.api.request("DELETE", f"{SLICES}/{name}")
+            self._gone(f"addresses of the endpoints of {name} are released", lambda: [*found()])
+
+    def _endpoints(self, service: str) -> dict[str, Object]:
+        return self.read().of_endpoints(NAMESPACE, service)
+
+    @contextmanager
+    def _exported(self, service: Object) -> Iterator[None]:
+        name = service["metadata"]["name"]
+        self._create(SERVICES, service)
         try:
             self.export(name)
-
-            def look() -> dict[str, Object] | Pending:
-                found = self.read().of_headless(NAMESPACE, name)
-                missing = [f"none for pod {pod}" for pod in pods if pod not in found]
-                missing += [words for obj in found.values() if (words := lacking(obj, 1))]
-                return Pending(f"{self.api.name}: {'; '.join(missing)}") if missing else found
-
-            yield self.harness.wait(f"each pod behind {name} has a global address", look, "T_allocate")
+            yield
         finally:
-            self.api.request("DELETE", f"{EXPORTS}/{name}")
-            self.api.request("DELETE", f"{SERVICES}/{name}")
-            self._gone(f"addresses of {name} are released", lambda: [*self.read().of_headless(NAMESPACE, name)])
+            self._unexport(name)
+
+    def _unexport(self, name: str) -> None:
+        self.api.request("DELETE", f"{EXPORTS}/{name}")
+        self.api.request("DELETE", f"{SERVICES}/{name}")
+
+    def _each(self, what: str, names: Iterable[str], find: Callable[[], dict[str, Object]]) -> dict[str, Object]:
+        """Wait until everybody behind a headless Service has a global address of its own."""
+
+        def look() -> dict[str, Object] | Pending:
+            found = find()
+            missing = [f"none for {what} {name}" for name in names if name not in found]
+            missing += [words for obj in found.values() if (words := lacking(obj, 1))]
+            return Pending(f"{self.api.name}: {'; '.join(missing)}") if missing else found
+
+        return self.harness.wait(f"each {what} behind a headless Service has a global address", look, "T_allocate")
 
     @contextmanager
     def pod(self, name: str) -> Iterator[Object]:
@@ -156,4 +193,20 @@ def service_over_probes(name: str, *, headless: bool) -> Object:
         "kind": "Service",
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {**({"clusterIP": "None"} if headless else {}), "selector": dict(LABELS), "ports": ports},
+    }
+
+
+def slice_of_hosts(service: str, addresses: Iterable[str]) -> Object:
+    """Return the EndpointSlice that somebody writes by hand for a Service without selector."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": service,
+            "namespace": NAMESPACE,
+            "labels": {"kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": "l3conf"},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
+        "ports": [{"name": word, "port": PORT, "protocol": word.upper()} for word in ("udp", "tcp")],
     }

@@ -23,7 +23,15 @@ from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.conditions import stamped
 from reference_impl.planner.exports import plan_exports
 from reference_impl.planner.global_objects import read_egress, read_ingress, uid_of
-from reference_impl.planner.global_plan import FOUR, GlobalFacts, GlobalPlan, plan_global, ranges_of
+from reference_impl.planner.global_plan import (
+    FOUR,
+    GlobalFacts,
+    GlobalPlan,
+    object_version,
+    plan_global,
+    ranges_of,
+    reserved_ranges,
+)
 from reference_impl.planner.global_status import addresses_of
 from reference_impl.planner.ledger import due, settle
 from reference_impl.state import KernelState, Ownership
@@ -110,11 +118,14 @@ class GlobalAgent:
 
     async def _lead(self, observed: Observed) -> None:
         objects = {kind: cache.items for kind, cache in self._caches.items()}
+        own, remote = self._settings.cluster, self._remote()
         exports = plan_exports(
             objects[Resource.SERVICE_EXPORT],
             objects[Resource.SERVICE],
             objects[Resource.ENDPOINT_SLICE],
             objects[Resource.INGRESS_IP],
+            version=object_version(own),
+            reserved=reserved_ranges(own, remote),
         )
         await self._make(exports, objects[Resource.CLUSTER_EGRESS_IP])
         ingress, bad_ingress = read_ingress(objects[Resource.INGRESS_IP])
@@ -122,7 +133,7 @@ class GlobalAgent:
         settlement = await self._settle([*(each.claim for each in ingress), *(each.claim for each in egress)])
         nodes = read_nodes(self._nodes.items)
         facts = GlobalFacts(
-            own=self._settings.cluster,
+            own=own,
             settlement=settlement,
             ingress=ingress,
             egress=egress,
@@ -133,7 +144,7 @@ class GlobalAgent:
             slices=objects[Resource.ENDPOINT_SLICE],
             pod_ranges=ranges_of(node.pod_ranges for node in nodes),
             gateway=self._own_addresses(nodes, observed),
-            remote=self._remote(),
+            remote=remote,
             devices=self._devices,
         )
         plan = self._plan.answer(facts, lambda: plan_global(facts))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.names import CLUSTER_EGRESS
+from reference_impl.names import CLUSTER_EGRESS, ENDPOINT_ADDRESS
 from reference_impl.planner.ledger import Claim
 from reference_impl.protocols.object_codec import MalformedObjectError
 from reference_impl.protocols.selectors import Selector, parse_selector
@@ -41,6 +41,8 @@ class Ingress:
     target: Target
     named: Name
     """The Service or pod that is reached."""
+    endpoint: IPAddress | None = None
+    """Which of a Service's endpoints, of those that are no pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,14 +136,32 @@ def _ingress(obj: Object) -> Ingress:
         target = Target(spec.get("target") if isinstance(spec, dict) else None)
     except ValueError:
         raise MalformedObjectError(f"spec.target: none of {', '.join(each.value for each in Target)}") from None
-    if target is Target.ENDPOINTS:
-        raise MalformedObjectError(f"spec.target: {target.value} is not served: endpoints outside the cluster")
-    field = "serviceRef" if target is Target.SERVICE else "podRef"
+    field = "podRef" if target is Target.POD else "serviceRef"
     reference = spec.get(field) if isinstance(spec, dict) else None
     name = reference.get("name") if isinstance(reference, dict) else None
     if not isinstance(name, str) or not name:
         raise MalformedObjectError(f"spec.{field}.name: missing")
-    return Ingress(claim=_claim(obj, 1), target=target, named=(name_of(obj)[0], name))
+    endpoint = _endpoint(obj) if target is Target.ENDPOINTS else None
+    return Ingress(claim=_claim(obj, 1), target=target, named=(name_of(obj)[0], name), endpoint=endpoint)
+
+
+def _endpoint(obj: Object) -> IPAddress:
+    text = str((obj["metadata"].get("annotations") or {}).get(ENDPOINT_ADDRESS) or "")
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise MalformedObjectError(f"metadata.annotations[{ENDPOINT_ADDRESS}]: no address: {text!r}") from None
+    if is_special(address):
+        raise MalformedObjectError(f"metadata.annotations[{ENDPOINT_ADDRESS}]: {address} is no host's own address")
+    return address
+
+
+def is_special(address: IPAddress) -> bool:
+    """Say whether an address is one that no endpoint may have: it means another host everywhere, or none.
+
+    As the API server has it for Endpoints; who could lead others there would reach what listens for the gateway alone.
+    """
+    return address.is_unspecified or address.is_loopback or address.is_link_local or address.is_multicast
 
 
 def _egress(obj: Object) -> Egress:

@@ -6,11 +6,12 @@ whole (``planner.prefix_translation``): there is nothing to give out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.planner.conditions import FALSE, TRUE, Condition
+from reference_impl.planner.endpoints import by_service, cluster_ips, hosts_behind
 from reference_impl.planner.global_objects import Target, name_of, uid_of
 from reference_impl.planner.global_rules import global_ruleset
 from reference_impl.planner.global_status import ALLOCATED, Said, plan_statuses
@@ -22,7 +23,7 @@ from reference_impl.planner.prefix_translation import (
     service_address,
     translated,
 )
-from reference_impl.planner.translation import bindings, cluster_ip, read_pods, translate, translate_prefixes
+from reference_impl.planner.translation import bindings, read_pods, translate, translate_prefixes
 from reference_impl.state import KernelState
 
 if TYPE_CHECKING:
@@ -75,32 +76,41 @@ class GlobalPlan:
     """Why IPv6 prefixes are not translated; "" if they are, or need not be."""
 
 
-@dataclass(slots=True)
-class _Parts:
-    translations: list[Translation] = field(default_factory=list)
-    bindings: list[Bindings] = field(default_factory=list)
-    statuses: tuple[Said, ...] = ()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What is wanted of one IP version."""
+
+    translation: Translation
+    bindings: Bindings
+    statuses: tuple[Said, ...]
     problem: str = ""
 
 
 def plan_global(facts: GlobalFacts) -> GlobalPlan:
     """Plan rules, flows and statuses for every IP version in which the cluster has a global range."""
-    parts = _Parts()
-    for pool in facts.own.global_cidrs:
-        if isinstance(pool, IPv6Network):
-            _whole_prefixes(facts, pool, parts)
+    parts = [_whole_prefixes(facts, pool) for pool in facts.own.global_cidrs if isinstance(pool, IPv6Network)]
     if facts.settlement is not None:
-        _single_addresses(facts, facts.settlement, parts)
+        parts.append(_single_addresses(facts, facts.settlement))
     return GlobalPlan(
-        kernel=KernelState(ruleset=global_ruleset(parts.translations, facts.devices)),
-        bindings=tuple(parts.bindings),
-        statuses=parts.statuses,
-        problem=parts.problem,
+        kernel=KernelState(ruleset=global_ruleset([part.translation for part in parts], facts.devices)),
+        bindings=tuple(part.bindings for part in parts),
+        # Objects hold addresses of one version: where there is IPv4, its.
+        statuses=parts[-1].statuses if parts else (),
+        problem=next((part.problem for part in parts if part.problem), ""),
     )
 
 
-def _single_addresses(facts: GlobalFacts, settlement: Settlement, parts: _Parts) -> None:
-    """Add IPv4. Objects hold addresses of one version: where there is IPv4, its."""
+def object_version(own: Cluster) -> int:
+    """Return of which IP version the addresses are that objects hold."""
+    return FOUR if any(each.version == FOUR for each in own.global_cidrs) else SIX
+
+
+def reserved_ranges(own: Cluster, remote: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
+    """Return the ranges in which no endpoint of a Service can be: virtual addresses, and those of other members."""
+    return (*own.service_cidrs, *own.global_cidrs, *remote)
+
+
+def _single_addresses(facts: GlobalFacts, settlement: Settlement) -> _Part:
     own = facts.gateway.get(FOUR)
     translation = translate(
         settlement.ledger,
@@ -110,35 +120,46 @@ def _single_addresses(facts: GlobalFacts, settlement: Settlement, parts: _Parts)
         services=facts.services,
         slices=facts.slices,
         gateway=(gateway_address(settlement.ledger.pool), own) if own is not None else None,
+        inside=facts.own.pod_cidrs,
+        reserved=reserved_ranges(facts.own, facts.remote),
     )
-    parts.translations.append(translation)
-    parts.bindings.append(bindings(translation, settlement.ledger, facts.remote))
-    parts.statuses = plan_statuses(facts.objects, settlement, facts.unusable)
+    return _Part(
+        translation=translation,
+        bindings=bindings(translation, settlement.ledger, facts.remote),
+        statuses=plan_statuses(facts.objects, settlement, facts.unusable),
+    )
 
 
-def _whole_prefixes(facts: GlobalFacts, pool: IPv6Network, parts: _Parts) -> None:
-    """Add IPv6."""
+def _whole_prefixes(facts: GlobalFacts, pool: IPv6Network) -> _Part:
     known: dict[Name, IPAddress] = {}
+    prefixes: Mapping[IPNetwork, IPNetwork] = {}
+    problem = ""
     try:
         prefixes = plan_prefixes(facts.pod_ranges, pool)
         subnets = plan_services(facts.own.pod_cidrs, facts.own.service_cidrs, pool)
         for each in facts.services:
-            local = cluster_ip(each)
+            local = next((own for own in cluster_ips(each) if isinstance(own, IPv6Address)), None)
             if local is not None and (address := service_address(local, subnets)) is not None:
                 known[name_of(each)] = address
     except AmbiguousPrefixesError as error:
-        parts.problem = str(error)
-        prefixes = {}
+        problem, prefixes = str(error), {}
     translation = translate_prefixes(
         pool, prefixes, known=known, ingress=facts.ingress, services=facts.services, slices=facts.slices
     )
-    parts.translations.append(translation)
-    parts.bindings.append(bindings(translation, None, facts.remote))
-    parts.statuses = _prefix_statuses(facts, pool, known, parts.problem)
+    return _Part(
+        translation=translation,
+        bindings=bindings(translation, None, facts.remote),
+        statuses=_prefix_statuses(facts, pool, known, prefixes, problem),
+        problem=problem,
+    )
 
 
 def _prefix_statuses(
-    facts: GlobalFacts, pool: IPv6Network, services: Mapping[Name, IPAddress], problem: str
+    facts: GlobalFacts,
+    pool: IPv6Network,
+    services: Mapping[Name, IPAddress],
+    prefixes: Mapping[IPNetwork, IPNetwork],
+    problem: str,
 ) -> tuple[Said, ...]:
     """Return what objects say where an address follows from what it stands for."""
     wrong = {uid_of(each.obj): each for each in facts.unusable}
@@ -147,6 +168,17 @@ def _prefix_statuses(
         for each in read_pods(facts.pods, SIX)
         if isinstance(each.address, IPv6Address)
     }
+    behind = by_service(facts.slices)
+    reserved = reserved_ranges(facts.own, facts.remote)
+
+    def address_of(each: Ingress) -> IPAddress | None:
+        if each.endpoint is None:
+            return (services if each.target is Target.SERVICE else pods).get(each.named)
+        if not isinstance(each.endpoint, IPv6Address) or not any(each.endpoint in cidr for cidr in prefixes.values()):
+            return None  # what is outside has no prefix that is translated
+        there = each.endpoint in hosts_behind(behind.get(each.named, ()), SIX, reserved)
+        return translated(each.endpoint, pool) if there else None
+
     asked = {each.claim.owner: each for each in facts.ingress}
     said = []
     for obj in facts.objects:
@@ -158,14 +190,11 @@ def _prefix_statuses(
             found = _no("AmbiguousPrefixes", problem)
         elif uid not in asked:
             found = _no("PrefixTranslated", "every pod calls under an address of its own: prefixes are translated")
+        elif (address := address_of(asked[uid])) is None:
+            found = _no("TargetMissing", f"{'/'.join(asked[uid].named)} has no address of IPv6 that is translated")
         else:
-            each = asked[uid]
-            address = (services if each.target is Target.SERVICE else pods).get(each.named)
-            if address is None:
-                found = _no("TargetMissing", f"{'/'.join(each.named)} has no address of IPv6")
-            else:
-                addresses = (str(address),)
-                found = Condition(type=ALLOCATED, status=TRUE, reason="Success", message="its prefix is translated")
+            addresses = (str(address),)
+            found = Condition(type=ALLOCATED, status=TRUE, reason="Success", message="its prefix is translated")
         said.append(Said(obj=obj, condition=found, addresses=addresses))
     return tuple(said)
 

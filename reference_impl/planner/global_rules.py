@@ -52,6 +52,7 @@ def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) 
                 hook="postrouting",
                 priority=FIRST_SOURCE_NAT,
                 rules=(
+                    *(rule for each in translations for rule in _to_strangers(each, cables)),
                     f"oifname != {cables} accept",
                     f"iifname {cables} accept",
                     *(rule for each in translations for rule in _leaving(each)),
@@ -78,6 +79,14 @@ def _to_doors(each: Translation) -> str:
     ip = FAMILY[each.pool.version]
     ways = {f"{door.address} . {door.protocol} . {door.port}": f"goto {_door(door)}" for door in each.doors}
     return f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap {_map(ways.items())}"
+
+
+def _to_strangers(each: Translation, cables: str) -> Iterable[str]:
+    """Let who is outside of the cluster answer this node: it knows no way back to another member."""
+    if each.strangers:
+        ip = FAMILY[each.pool.version]
+        hosts = ", ".join(map(str, sorted(each.strangers, key=int)))
+        yield f"iifname {cables} ct original {ip} daddr {each.pool} {ip} daddr {{ {hosts} }} masquerade"
 
 
 def _leaving(each: Translation) -> Iterable[str]:

@@ -19,6 +19,7 @@ from reference_impl.names import (
     SLICE_MANAGER,
     SOURCE_CLUSTER,
 )
+from reference_impl.planner.endpoints import ready_endpoints
 from reference_impl.planner.offers import LABEL, Backend, Group, Kind, Offer, Port, ports_of
 
 if TYPE_CHECKING:
@@ -132,12 +133,11 @@ def read_group(piece: Mapping[str, Any]) -> Group:
     """Return what an EndpointSlice holds. Raises whatever reading it raises."""
     version = {"IPv4": 4, "IPv6": 6}[piece["addressType"]]
     backends = []
-    for endpoint in piece.get("endpoints") or []:
+    for endpoint in ready_endpoints(piece):
         address, hostname = ip_address(endpoint["addresses"][0]), str(endpoint.get("hostname") or "")
         if address.version != version or (hostname and not LABEL.fullmatch(hostname)):
             raise ValueError(f"endpoint {address} {hostname!r} of an {piece['addressType']} slice")
-        if (endpoint.get("conditions") or {}).get("ready") is not False:
-            backends.append(Backend(address, hostname))
+        backends.append(Backend(address, hostname))
     return Group(version=version, ports=_checked(ports_of(piece)), backends=tuple(backends))
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.planner.endpoints import by_service, cluster_ips, pod_of, ready_endpoints
 from reference_impl.planner.exports import refusal_of
 from reference_impl.planner.global_objects import Target, name_of, read_ingress
-from reference_impl.planner.translation import SERVICE_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,7 +83,8 @@ class Reach:
     """IP versions of which only global addresses are reached."""
     services: Mapping[Name, tuple[IPAddress, ...]] = field(default_factory=dict)
     pods: Mapping[Name, tuple[IPAddress, ...]] = field(default_factory=dict)
-    """Global addresses."""
+    hosts: Mapping[tuple[Name, IPAddress], tuple[IPAddress, ...]] = field(default_factory=dict)
+    """Global addresses: of Services, of pods, and of a Service's endpoints that are no pods."""
 
     def of_service(self, name: Name, own: Sequence[IPAddress]) -> tuple[IPAddress, ...]:
         """Return where a Service with these ClusterIPs is reached, the family that it prefers first."""
@@ -92,11 +93,11 @@ class Reach:
         order = [each.version for each in own]
         return tuple(sorted(found, key=lambda each: order.index(each.version) if each.version in order else len(order)))
 
-    def of_pod(self, name: Name | None, own: IPAddress) -> IPAddress | None:
-        """Return where a pod with this address is reached; None if nowhere."""
+    def of_endpoint(self, service: Name, pod: str, own: IPAddress) -> IPAddress | None:
+        """Return where an endpoint with this address is reached, a pod or ("") none; None if nowhere."""
         if own.version not in self.translated:
             return own
-        known = self.pods.get(name, ()) if name is not None else ()
+        known = self.pods.get((service[0], pod), ()) if pod else self.hosts.get((service, own), ())
         return next((each for each in known if each.version == own.version), None)
 
 
@@ -104,10 +105,13 @@ def abroad(global_cidrs: Iterable[IPNetwork], ingress: Iterable[Object]) -> Reac
     """Return how other members reach this cluster. ``ingress``: its GlobalIngressIPs."""
     services: dict[Name, tuple[IPAddress, ...]] = {}
     pods: dict[Name, tuple[IPAddress, ...]] = {}
+    hosts: dict[tuple[Name, IPAddress], tuple[IPAddress, ...]] = {}
     for each in sorted(read_ingress(ingress)[0], key=lambda one: (one.claim.created, one.claim.owner)):
-        if each.claim.said:
+        if each.endpoint is not None and each.claim.said:
+            hosts.setdefault((each.named, each.endpoint), each.claim.said)
+        elif each.claim.said:
             (services if each.target is Target.SERVICE else pods).setdefault(each.named, each.claim.said)
-    return Reach(translated=frozenset(cidr.version for cidr in global_cidrs), services=services, pods=pods)
+    return Reach(translated=frozenset(cidr.version for cidr in global_cidrs), services=services, pods=pods, hosts=hosts)
 
 
 def own_offers(
@@ -115,10 +119,7 @@ def own_offers(
 ) -> tuple[Offer, ...]:
     """Return what this cluster exports, as those see it who reach it so. What has no address yet is no offer."""
     by_name = {name_of(each): each for each in services}
-    behind: dict[Name, list[Object]] = {}
-    for each in slices:
-        if name := (each["metadata"].get("labels") or {}).get(SERVICE_LABEL):
-            behind.setdefault((name_of(each)[0], name), []).append(each)
+    behind = by_service(slices)
     found = []
     for export in sorted(exports, key=name_of):
         name = name_of(export)
@@ -133,16 +134,15 @@ def own_offers(
 
 def _offer(own_id: str, export: Object, service: Object, slices: Iterable[Object], reach: Reach) -> Offer:
     name, spec = name_of(service), service.get("spec") or {}
-    texts = [text for text in spec.get("clusterIPs") or [spec.get("clusterIP")] if text]
-    headless = texts in ([], ["None"])
+    own = cluster_ips(service)
     return Offer(
         cluster_id=own_id,
         name=name,
-        kind=Kind.HEADLESS if headless else Kind.CLUSTER_SET_IP,
+        kind=Kind.CLUSTER_SET_IP if own else Kind.HEADLESS,
         since=str(export["metadata"].get("creationTimestamp") or ""),
         ports=ports_of(spec),
-        addresses=() if headless else reach.of_service(name, [ip_address(text) for text in texts]),
-        groups=_groups(slices, reach) if headless else (),
+        addresses=reach.of_service(name, own),
+        groups=() if own else _groups(name, slices, reach),
     )
 
 
@@ -159,19 +159,17 @@ def _app(port: Mapping[str, Any]) -> str:
     return str(port.get("appProtocol") or "")
 
 
-def _groups(slices: Iterable[Object], reach: Reach) -> tuple[Group, ...]:
+def _groups(service: Name, slices: Iterable[Object], reach: Reach) -> tuple[Group, ...]:
     """Return the ready endpoints, in an order that does not depend on which slice holds them."""
     found: dict[tuple[int, tuple[Port, ...]], set[Backend]] = {}
     for piece in slices:
         ports = tuple(sorted(ports_of(piece), key=lambda port: (port.name, port.protocol, port.number)))
-        for endpoint in piece.get("endpoints") or []:
+        for endpoint in ready_endpoints(piece):
             addresses = endpoint.get("addresses") or []
-            if not addresses or (endpoint.get("conditions") or {}).get("ready") is False:
+            if not addresses:
                 continue
-            target = endpoint.get("targetRef") or {}
-            pod = str(target.get("name") or "") if target.get("kind") == "Pod" else ""
-            own = ip_address(addresses[0])
-            address = reach.of_pod((name_of(piece)[0], pod) if pod else None, own)
+            pod, own = pod_of(endpoint), ip_address(addresses[0])
+            address = reach.of_endpoint(service, pod, own)
             if address is not None:
                 backend = Backend(address, str(endpoint.get("hostname") or "") or (pod if LABEL.fullmatch(pod) else ""))
                 found.setdefault((address.version, ports), set()).add(backend)

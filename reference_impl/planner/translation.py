@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.flows import Bindings
+from reference_impl.planner.endpoints import by_service, hosts_behind, ready_addresses
 from reference_impl.planner.global_objects import Target, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from ipaddress import IPv6Network
 
     from reference_impl.planner.global_objects import Egress, Ingress, Name
     from reference_impl.planner.ledger import Ledger
     from reference_impl.state import IPAddress, IPNetwork
 
 Object: TypeAlias = dict[str, Any]
-SERVICE_LABEL = "kubernetes.io/service-name"
 _ENDED = frozenset({"Succeeded", "Failed"})
 
 
@@ -54,6 +55,8 @@ class Translation:
     """As whom a pod calls, if not as the cluster and not as itself."""
     cluster: tuple[IPAddress, ...] = ()
     """As whom everything else calls; empty: not at all."""
+    strangers: frozenset[IPAddress] = frozenset()
+    """Those of ``hosts``, local ones, that are outside of the cluster: they know no way back to other members."""
     prefixes: Mapping[IPNetwork, IPNetwork] = field(default_factory=dict)
     """Local subnet by global one, where whole prefixes are translated (``prefix_translation``)."""
 
@@ -76,15 +79,6 @@ def translate_prefixes(
     }
     doors = tuple(_doors(wanted, services, slices, pool.version))
     return Translation(pool=pool, doors=doors, prefixes=prefixes)
-
-
-def cluster_ip(service: Object) -> IPv6Address | None:
-    """Return a Service's ClusterIP of IPv6; None if it has none."""
-    spec = service.get("spec") or {}
-    for text in spec.get("clusterIPs") or [spec.get("clusterIP")]:
-        if text and text != "None" and isinstance(address := ip_address(text), IPv6Address):
-            return address
-    return None
 
 
 def bindings(translation: Translation, ledger: Ledger | None, remote: Iterable[IPNetwork]) -> Bindings:
@@ -140,20 +134,30 @@ def translate(
     services: Iterable[Object],
     slices: Iterable[Object],
     gateway: tuple[IPAddress, IPAddress] | None,
+    inside: Sequence[IPNetwork] = (),
+    reserved: Sequence[IPNetwork] = (),
 ) -> Translation:
     """Say what is translated into what. ``gateway``: the active gateway's global and own address.
 
+    ``inside``: ranges from which other members are reached; ``reserved``: as ``hosts_behind`` has it.
     A pod calls under its own global address if it has one; else under those of the GlobalEgressIP that selects it,
     of its namespace, or of the cluster, the first that has any.
     """
-    listed = tuple(pods)
+    listed, pieces = tuple(pods), tuple(slices)
     by_name = {pod.name: pod for pod in listed}
     hosts: dict[IPAddress, IPAddress] = {} if gateway is None else {gateway[0]: gateway[1]}
+    strangers: set[IPAddress] = set()
+    behind = by_service(pieces)
     wanted: dict[Name, list[IPAddress]] = {}
     for each in sorted(ingress, key=lambda one: (one.claim.created, one.claim.owner)):
         for address in ledger.addresses(each.claim.owner):
             if each.target is Target.SERVICE:
                 wanted.setdefault(each.named, []).append(address)
+            elif each.endpoint is not None:
+                if each.endpoint in hosts_behind(behind.get(each.named, ()), ledger.pool.version, reserved):
+                    hosts[address] = each.endpoint
+                    if not any(each.endpoint in cidr for cidr in inside):
+                        strangers.add(each.endpoint)
             elif each.named in by_name:
                 hosts[address] = by_name[each.named].address
     ranked = sorted((each for each in egress if ledger.held.get(each.claim.owner)), key=lambda one: one.rank)
@@ -167,8 +171,9 @@ def translate(
     return Translation(
         pool=ledger.pool,
         hosts=hosts,
-        doors=tuple(_doors(wanted, services, slices, ledger.pool.version)),
+        doors=tuple(_doors(wanted, services, pieces, ledger.pool.version)),
         egress=called,
+        strangers=frozenset(strangers),
         cluster=ledger.addresses(whole.claim.owner) if whole is not None else (),
     )
 
@@ -182,12 +187,7 @@ def _applies(egress: Egress, pod: Pod) -> bool:
 def _doors(
     wanted: Mapping[Name, Sequence[IPAddress]], services: Iterable[Object], slices: Iterable[Object], version: int
 ) -> Iterable[Door]:
-    behind: dict[Name, list[Object]] = {}
-    family = f"IPv{version}"
-    for each in slices:
-        name = (each["metadata"].get("labels") or {}).get(SERVICE_LABEL)
-        if name and each.get("addressType") == family:
-            behind.setdefault((name_of(each)[0], name), []).append(each)
+    behind = by_service(each for each in slices if each.get("addressType") == f"IPv{version}")
     for service in sorted(services, key=name_of):
         name = name_of(service)
         if name not in wanted:
@@ -208,19 +208,6 @@ def _doors(
                     yield Door(
                         address=address, protocol=protocol.lower(), port=int(port["port"]), backends=tuple(backends)
                     )
-
-
-def ready_endpoints(endpoint_slice: Object) -> Iterable[Object]:
-    """Yield the endpoints that take new connections; one that says nothing of it is ready (KEP-752)."""
-    for endpoint in endpoint_slice.get("endpoints") or []:
-        if (endpoint.get("conditions") or {}).get("ready") is not False:
-            yield endpoint
-
-
-def ready_addresses(endpoint_slice: Object) -> Iterable[str]:
-    """Yield the addresses that take new connections."""
-    for endpoint in ready_endpoints(endpoint_slice):
-        yield from endpoint.get("addresses") or []
 
 
 def _port(endpoint_slice: Object, name: str, protocol: str) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from l3conf.expectations.places import NAMESPACE
-from l3conf.plugin.allocations import CLUSTER_EGRESS, Allocations, addresses_of
+from l3conf.plugin.allocations import CLUSTER_EGRESS, ENDPOINT_ADDRESS, Allocations, addresses_of
 from l3conf.plugin.cluster_api import Answer
 from l3conf.probes.manifests import LABELS, NODE_LABEL
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Place = tuple[str, str]
 
 INGRESS, EGRESS, CLUSTER_WIDE = "globalingressips", "globalegressips", "clusterglobalegressips"
-EXPORTS, SERVICES, PODS = "serviceexports", "services", "pods"
+EXPORTS, SERVICES, PODS, SLICES = "serviceexports", "services", "pods", "endpointslices"
 
 
 class Lapse(enum.Enum):
@@ -40,6 +40,7 @@ class Lapse(enum.Enum):
     MASQUERADED = "all pods are seen as their node"
     SWAPPED = "addresses lead to the pods of the other cluster"
     DEAF = "an export brings no address"
+    CLINGING = "an endpoint that is gone keeps its address"
 
 
 @dataclass
@@ -124,9 +125,24 @@ class PaperMember:
         if (SERVICES, service) not in self.objects:  # the probe Service, which nobody made here
             self._ensure(service, {"target": "ClusterIPService", **reference})
             return
+        if "selector" not in self.objects[SERVICES, service]["spec"]:
+            self._export_endpoints(service, reference)
+            return
         for node in self.spec.nodes:
             pod = {"podRef": {"name": f"probe-{node.name}"}}
             self._ensure(f"{service}-{node.name}", {"target": "HeadlessServicePod", **reference, **pod})
+
+    def _export_endpoints(self, service: str, reference: Object) -> None:
+        written = self.objects.get((SLICES, service), {"endpoints": []})["endpoints"]
+        addresses = {each["addresses"][0] for each in written}
+        for address in sorted(addresses):
+            name = f"{address.replace('.', '-')}.{service}"
+            self._ensure(name, {"target": "HeadlessServiceEndpoints", **reference})
+            self.objects[INGRESS, name]["metadata"]["annotations"] = {ENDPOINT_ADDRESS: address}
+        if Lapse.CLINGING not in self.lapses:
+            for place in [key for key, obj in self.objects.items() if key[0] == INGRESS and _serves(obj, service)]:
+                if self.objects[place]["metadata"]["annotations"][ENDPOINT_ADDRESS] not in addresses:
+                    self._delete(place)
 
     def _ensure(self, name: str, spec: Object) -> None:
         self.objects.setdefault((INGRESS, name), {**_named(name), "spec": spec})
@@ -169,7 +185,7 @@ class PaperMember:
             del translation.places[address]
         other = next(one.name for one in self.stage.topology.clusters if one.name != self.name)
         for obj in held.ingress:
-            pod = (obj["spec"].get("podRef") or {}).get("name")
+            pod = (obj["spec"].get("podRef") or {}).get("name") or self._at(obj)
             owner = other if Lapse.SWAPPED in self.lapses else self.name
             places = [place for place, each in self.stage.hosts.items() if each.cluster == owner and each.is_pod]
             if pod and owner == self.name:
@@ -184,6 +200,14 @@ class PaperMember:
             if Lapse.MASQUERADED in self.lapses:
                 node = self.stage.hosts[place].node
                 translation.sources[place] = self.stage.hosts[f"{self.name}@{node}"].addresses[0]
+
+    def _at(self, obj: Object) -> str:
+        """Return the pod that an endpoint is, though its object does not say so; "" if it says nothing of endpoints."""
+        address = str((obj["metadata"].get("annotations") or {}).get(ENDPOINT_ADDRESS))
+        for place, host in self.stage.hosts.items():
+            if host.is_pod and host.cluster == self.name and address in map(str, host.addresses):
+                return place.rpartition("/")[2]
+        return ""
 
     def _rules(self, held: Allocations) -> Allocations:
         if Lapse.BLUNT in self.lapses:

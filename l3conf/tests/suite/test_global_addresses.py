@@ -72,6 +72,10 @@ def headless(lab: Lab) -> None:
     h2.test_each_pod_behind_an_exported_headless_service_is_reached_by_its_own_address(lab, "east")
 
 
+def written_down(lab: Lab) -> None:
+    h3.test_endpoints_that_somebody_wrote_down_are_no_local_pods_with_the_same_address(lab, "west", "east")
+
+
 def errors(lab: Lab) -> None:
     h6.test_answers_come_from_the_address_that_was_asked(lab, V4)
     h6.test_a_closed_port_is_reported_as_of_the_global_address(lab, V4)
@@ -118,7 +122,7 @@ def ground(lab: Lab) -> FakeLab:
     ("scenario", "topology"),
     [
         *((each, TWINS) for each in (to_services, as_whom, pods, headless, decoys, unique, kept, rest, errors)),
-        *((each, TWINS) for each in (selection, identity, killed)),
+        *((each, TWINS) for each in (selection, identity, killed, written_down)),
         *((each, MIXED) for each in (to_services, as_whom, at_their_own, pods, unique)),
         (exhaustion, TINY_POOLS),
     ],
@@ -144,6 +148,9 @@ def test_who_does_it_right_passes_and_leaves_nothing_behind(scenario: Scenario, 
         ),
         (at_their_own, MIXED, Lapse.MASQUERADED, "seen as a global address"),
         (headless, TWINS, Lapse.DEAF, "none for pod probe-east-1"),
+        (written_down, TWINS, Lapse.DEAF, "none for endpoint 10.1.0.2"),
+        (written_down, TWINS, Lapse.SWAPPED, "answered by west/|heard by pods"),
+        (written_down, TWINS, Lapse.CLINGING, "addresses of the endpoints of l3conf-.* are released"),
         (unique, TWINS, Lapse.TWICE, "is held by"),
         (unique, TWINS, Lapse.BESIDE, "is in no global range of east"),
         (kept, TWINS, Lapse.RESTARTED, "held"),
@@ -166,6 +173,7 @@ def test_a_lapse_is_found_and_named(scenario: Scenario, topology: str, lapse: La
     ("scenario", "wrong", "words"),
     [
         (decoys, Wrong.DECOYED, "answered by west/l3conf-probes/probe-west-1"),
+        (written_down, Wrong.DECOYED, "answered by west/l3conf-probes/probe-west-1"),
         (to_services, Wrong.DECOYED, "answered by west/"),
         (pods, Wrong.LOST, "timeout"),
         (errors, Wrong.LOST, "timeout"),

@@ -220,6 +220,31 @@ def test_sctp_and_icmp_are_forgotten_like_the_others() -> None:
 
 
 @sandboxed
+def test_a_host_outside_that_knows_no_way_to_other_clusters_is_reached_and_sees_the_gateway() -> None:
+    east, west = build()
+    west.load()
+    machine, address = Host("machine"), ip_address("192.168.7.5")
+    cable(east.gateway, "lan0", machine, "eth0")
+    east.gateway.shell("ip addr add 192.168.7.1/24 dev lan0")
+    machine.shell(
+        f"""ip addr add {address}/24 dev eth0; ip route add default via 192.168.7.9
+        ip neigh add 192.168.7.9 lladdr 02:00:00:00:00:09 dev eth0 nud permanent"""
+    )
+    machine.background(serve_udp)
+    machine.background(serve_tcp)
+    known = east.pool[OWN + 1]
+    plain = east.translation()
+    plain = replace(plain, hosts={**plain.hosts, known: address})
+    ask = partial(ask_udp, str(known))
+    east.load(plain)
+    assert west.pods[0].run(partial(ask, seconds=0.2)) == "timeout"
+    east.load(replace(plain, strangers=frozenset({address})))
+    assert west.pods[0].run(partial(ask, source_port=5555)) == "192.168.7.1"
+    assert west.pods[1].run(partial(ask_tcp, str(known))).split()[0] == "192.168.7.1"
+    assert west.pods[0].run(partial(ask_udp, east.at(OWN))) == west.at(OWN)
+
+
+@sandboxed
 def test_the_last_of_many_exports_is_reached_like_the_first() -> None:
     """Hundreds: without rights outside of its namespace, nft sends no more at once than ``net.core.wmem_default``."""
     east, west = build()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from reference_impl.names import CLUSTER_EGRESS
+from reference_impl.names import CLUSTER_EGRESS, ENDPOINT_ADDRESS
 from reference_impl.planner.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -69,6 +69,12 @@ def ingress(name: str, spec: Object | None = None) -> Object:
 
 def service_ingress(name: str, of: str) -> Object:
     return ingress(name, spec={"target": "ClusterIPService", "serviceRef": {"name": of}})
+
+
+def host_ingress(name: str, of: str, address: str | None) -> Object:
+    """Return a GlobalIngressIP of a Service's endpoint that is no pod."""
+    made = ingress(name, spec={"target": "HeadlessServiceEndpoints", "serviceRef": {"name": of}})
+    return {**made, "metadata": made["metadata"] | ({"annotations": {ENDPOINT_ADDRESS: address}} if address else {})}
 
 
 def egress(name: str, *, namespace: str = "demo", **spec: object) -> Object:

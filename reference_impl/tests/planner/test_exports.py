@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from ipaddress import ip_network
 
 import pytest
 
@@ -47,12 +48,40 @@ def test_a_headless_service_gets_one_for_every_ready_pod_once() -> None:
         endpoint_slice("other", [], endpoint("10.1.0.7", pod="x")),
     ]
     planned = plan_exports([export("db")], [HEADLESS], slices, [])
-    assert names(planned.create) == ["db.db-0", "db.db-1"]
+    assert names(planned.create) == ["db.db-0", "db.db-1", "4-10-1-0-8.db"]
     assert planned.create[1]["spec"] == {
         "target": "HeadlessServicePod",
         "serviceRef": {"name": "db"},
         "podRef": {"name": "db-1"},
     }
+
+
+def test_each_ready_endpoint_that_somebody_wrote_down_gets_one_by_its_address() -> None:
+    written = [
+        endpoint("192.168.7.5"),
+        endpoint("192.168.7.6", ready=False),
+        endpoint("100.64.9.9"),
+        endpoint("127.0.0.1"),
+    ]
+    slices = [
+        endpoint_slice("db", [port(5432)], *written),
+        endpoint_slice("db", [port(5432)], endpoint("fd07::5"), family="IPv6", number=2),
+    ]
+    reserved = [ip_network("100.64.9.0/24")]
+    (made,) = plan_exports([export("db")], [HEADLESS], slices, [], reserved=reserved).create
+    assert made["spec"] == {"target": "HeadlessServiceEndpoints", "serviceRef": {"name": "db"}}
+    assert made["metadata"]["annotations"] == {"submariner.io/headless-svc-endpoints-ip": "192.168.7.5"}
+    (over_ipv6,) = plan_exports([export("db")], [HEADLESS], slices, [], version=6).create
+    assert names((made, over_ipv6)) == ["4-192-168-7-5.db", "6-fd07-0000-0000-0000-0000-0000-0000-0005.db"]
+
+    there = [{**made, "metadata": {**made["metadata"], "uid": "one"}}]
+    kept = plan_exports([export("db")], [HEADLESS], slices, there, reserved=reserved)
+    assert (kept.create, kept.delete) == ((), ())
+    assert names(plan_exports([export("db")], [HEADLESS], [], there).delete) == ["4-192-168-7-5.db"]
+    moved = [{**made, "metadata": {**made["metadata"], "annotations": {}}}]
+    assert names(plan_exports([export("db")], [HEADLESS], slices, moved, reserved=reserved).delete) == [
+        "4-192-168-7-5.db"
+    ]
 
 
 def test_what_was_made_is_kept_and_can_be_read() -> None:

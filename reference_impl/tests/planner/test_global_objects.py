@@ -6,7 +6,14 @@ import pytest
 
 from reference_impl.planner.global_objects import MOST, Target, read_egress, read_ingress, said
 from reference_impl.protocols.selectors import Selector
-from reference_impl.tests.planner.global_facts import cluster_egress, egress, ingress, obj, service_ingress
+from reference_impl.tests.planner.global_facts import (
+    cluster_egress,
+    egress,
+    host_ingress,
+    ingress,
+    obj,
+    service_ingress,
+)
 
 
 def test_a_service_or_a_pod_asks_for_one_address() -> None:
@@ -25,7 +32,7 @@ def test_a_service_or_a_pod_asks_for_one_address() -> None:
         ({"target": "Nowhere"}, "spec.target: none of"),
         ({"target": None}, "spec.target: none of"),
         ({"target": ["HeadlessServicePod"]}, "spec.target: none of"),
-        ({"target": "HeadlessServiceEndpoints"}, "not served"),
+        ({"target": "HeadlessServiceEndpoints"}, "spec.serviceRef.name: missing"),
         ({"podRef": {}}, "spec.podRef.name: missing"),
         ({"podRef": "pod"}, "spec.podRef.name: missing"),
         ({"podRef": {"name": 3}}, "spec.podRef.name: missing"),
@@ -38,6 +45,20 @@ def test_who_asks_for_what_cannot_be_given_is_told_why_and_the_others_are_served
     found, (wrong,) = read_ingress([ingress("bad", spec=spec), ingress("good")])
     assert [each.named[1] for each in found] == ["pod-good"]
     assert (wrong.reason, words in wrong.message) == ("Invalid", True)
+
+
+def test_an_endpoint_is_asked_for_by_its_address() -> None:
+    ((found,), ()) = read_ingress([host_ingress("vm", "db", "192.168.7.5")])
+    assert (found.target, found.named, str(found.endpoint)) == (Target.ENDPOINTS, ("demo", "db"), "192.168.7.5")
+
+
+@pytest.mark.parametrize(
+    "address", [None, "", "db-0", "127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "fe80::1"]
+)
+def test_what_no_host_can_be_called_by_is_no_endpoint(address: str | None) -> None:
+    found, (wrong,) = read_ingress([host_ingress("vm", "db", address)])
+    assert (found, wrong.reason) == ((), "Invalid")
+    assert wrong.message.startswith("metadata.annotations[submariner.io/headless-svc-endpoints-ip]: ")
 
 
 def test_an_object_without_spec_is_told_too() -> None:

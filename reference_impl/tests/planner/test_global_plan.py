@@ -18,6 +18,7 @@ from reference_impl.tests.planner.global_facts import (
     egress,
     endpoint,
     endpoint_slice,
+    host_ingress,
     ingress,
     pod,
     port,
@@ -29,7 +30,14 @@ if TYPE_CHECKING:
     from reference_impl.planner.ledger import Settlement
 
 POOL_V6 = ip_network("fd6c:33c0:1::/48")
-INGRESS = (ingress("one"), ingress("missing"), service_ingress("web", "web"), ingress("bad", {"target": "Nowhere"}))
+INGRESS = (
+    ingress("one"),
+    ingress("missing"),
+    service_ingress("web", "web"),
+    ingress("bad", {"target": "Nowhere"}),
+    host_ingress("vm", "db", "fd10:1::77"),
+    host_ingress("far", "db", "fd99::77"),
+)
 EGRESS, WHOLE = (egress("all"),), (cluster_egress(),)
 
 
@@ -58,6 +66,7 @@ def plan(*versions: int, nodes: tuple[str, ...] = ("fd10:1::/64",)) -> GlobalPla
             slices=(
                 endpoint_slice("web", [port(8080)], endpoint("10.1.0.2")),
                 endpoint_slice("web", [port(8080)], endpoint("fd10:1::2"), family="IPv6", number=2),
+                endpoint_slice("db", [port(80)], endpoint("fd10:1::77"), endpoint("fd99::77"), family="IPv6"),
             ),
             pod_ranges=tuple(map(ip_network, nodes)),
             gateway={4: ip_address("10.1.0.1"), 6: ip_address("fd10:1::1")},
@@ -86,6 +95,8 @@ def test_addresses_of_ipv4_are_given_out_one_by_one() -> None:
         "missing": ("True", "Success", 1),
         "web": ("True", "Success", 1),
         "bad": ("False", "Invalid", 0),
+        "vm": ("True", "Success", 1),
+        "far": ("True", "Success", 1),
         "all": ("True", "Success", 1),
         "cluster-egress.submariner.io": ("True", "Success", 1),
     }
@@ -100,6 +111,8 @@ def test_where_prefixes_are_translated_an_address_follows_from_what_it_stands_fo
         "missing": ("False", "TargetMissing", 0),
         "web": ("True", "Success", 1),
         "bad": ("False", "Invalid", 0),
+        "vm": ("True", "Success", 1),
+        "far": ("False", "TargetMissing", 0),
         "all": ("False", "PrefixTranslated", 0),
         "cluster-egress.submariner.io": ("False", "PrefixTranslated", 0),
     }

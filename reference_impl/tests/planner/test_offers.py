@@ -181,3 +181,13 @@ def test_a_slice_of_another_name_belongs_to_no_offer() -> None:
     piece["metadata"]["name"] = "db.shop.west.ipv4-0"
     (read,) = read_offers([import_at_broker(offer, BROKER_NAMESPACE)], [piece])
     assert read.groups == ()
+
+
+def test_endpoints_that_are_no_pods_are_offered_at_the_global_addresses_of_just_these() -> None:
+    spec = {"target": "HeadlessServiceEndpoints", "serviceRef": {"name": "db"}}
+    asking = ingress("vm", "100.64.0.9", **spec)
+    asking["metadata"]["annotations"] = {"submariner.io/headless-svc-endpoints-ip": "192.168.7.5"}
+    piece = pod_slice("db", {"addresses": ["192.168.7.5"], "hostname": "vm"}, {"addresses": ["192.168.7.6"]})
+    (offer,) = offers([HEADLESS], [piece], translated(asking))
+    (group,) = offer.groups
+    assert [(str(each.address), each.hostname) for each in group.backends] == [("100.64.0.9", "vm")]

@@ -11,6 +11,7 @@ from reference_impl.tests.planner.global_facts import (
     egress,
     endpoint,
     endpoint_slice,
+    host_ingress,
     ingress,
     ledger,
     pod,
@@ -40,6 +41,8 @@ def translated(held: Ledger, objects: list[Any], *, gateway: bool = False) -> Tr
         services=kinds.get("Service", []),
         slices=kinds.get("EndpointSlice", []),
         gateway=(POOL[1], ip_address("10.1.0.1")) if gateway else None,
+        inside=[ip_network("10.1.0.0/16")],
+        reserved=[ip_network("100.64.9.0/24")],
     )
 
 
@@ -202,3 +205,21 @@ def test_flows_are_bound_to_what_their_ends_are_known_as() -> None:
     assert bound.callers == {a: {POOL[6]}, b: {POOL[4]}, ip_address("10.1.0.1"): {POOL[1]}}
     assert bound.others == {POOL[2], POOL[3]}
     assert bound.targets == {POOL[9]: {a, b}, POOL[6]: {a}, POOL[1]: {ip_address("10.1.0.1")}}
+
+
+def test_endpoints_that_are_no_pods_are_reached_while_they_are_ready_and_written_down() -> None:
+    """Wherever they are; those outside know no way back, and no other member's address is an endpoint of this one."""
+    asked = [("vm", "192.168.7.5"), ("near", "10.1.0.77"), ("down", "192.168.7.6"), ("gone", "192.168.7.7")]
+    held = ledger(
+        **{f"GlobalIngressIP_{name}": (5 + number,) for number, (name, _) in enumerate([*asked, ("far", "")])}
+    )
+    written = [
+        endpoint("192.168.7.5"),
+        endpoint("10.1.0.77"),
+        endpoint("192.168.7.6", ready=False),
+        endpoint("100.64.9.9"),
+    ]
+    objects = [host_ingress(name, "db", address) for name, address in [*asked, ("far", "100.64.9.9")]]
+    found = translated(held, [*objects, endpoint_slice("db", [port(80)], *written)])
+    assert found.hosts == {POOL[5]: ip_address("192.168.7.5"), POOL[6]: ip_address("10.1.0.77")}
+    assert found.strangers == {ip_address("192.168.7.5")}
