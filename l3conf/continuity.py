@@ -37,6 +37,8 @@ class NumberedFlow:
     """Packets a second."""
     size: int = 64
     """Bytes of payload."""
+    fresh: bool = False
+    """Every packet from a port of its own: each is a new flow to whoever tracks connections."""
 
     @property
     def period(self) -> float:

@@ -152,7 +152,7 @@ class HookRunner:
         where = f"hook {verb} of {self.implementation.name}"
         if ended.timed_out:
             raise HookTimeoutError(
-                f"still running after {timeout:g} s and was ended{_last_words(log)}",
+                f"still running after {timeout:g} s and was ended{last_words(log)}",
                 where=where,
                 remedy=f"its log is {log}",
             )
@@ -161,7 +161,7 @@ class HookRunner:
         # A canary is judged by its caller: every exit code but 127 is wrong there.
         if ended.exit_code not in {0, EXIT_UNAVAILABLE} and not verb.startswith("canary-"):
             raise HookFailedError(
-                f"ended with exit code {ended.exit_code}{_last_words(log)}", where=where, remedy=f"its log is {log}"
+                f"ended with exit code {ended.exit_code}{last_words(log)}", where=where, remedy=f"its log is {log}"
             )
 
     def _parse(self, verb: str, stdout: bytes) -> Mapping[str, Any]:
@@ -191,7 +191,7 @@ def environment(own: Mapping[str, str], hook_env: Mapping[str, str]) -> dict[str
     return {**{name: own[name] for name in INHERITED if name in own}, **hook_env}
 
 
-def _last_words(log: Path) -> str:
+def last_words(log: Path) -> str:
     """Return the last line of a log as a suffix to a message, or nothing."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - _LOG_TAIL))

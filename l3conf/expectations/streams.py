@@ -54,8 +54,9 @@ class Stream:
         rate: float,
         family: IPFamily,
         size: int = 64,
+        fresh: bool = False,
     ) -> None:
-        """``rate``: packets a second and flow; ``size``: bytes of payload."""
+        """``rate``: packets a second and flow; ``size``: bytes of payload; ``fresh``: a new flow with every packet."""
         self._harness = harness
         self._pairs: dict[str, tuple[Client, Server]] = {}
         self._flows: list[NumberedFlow] = []
@@ -71,6 +72,7 @@ class Stream:
                     receivers=_receivers(server),
                     rate=rate,
                     size=size,
+                    fresh=fresh,
                 )
             )
         if not self._flows:

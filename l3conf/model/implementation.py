@@ -44,6 +44,8 @@ class EmulatedImage:
     command: tuple[str, ...]
     """Entry point. ``{python}`` is the running interpreter, ``{directory}`` the folder of the file."""
     env: Mapping[str, str] = field(default_factory=dict)
+    build: tuple[str, ...] = ()
+    """Command that makes what the entry point needs; only labs that begin at an earlier version ask for such images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class Implementation:
     """Extended features declared."""
     cable_drivers: tuple[str, ...] = ()
     """Cable drivers that a cluster can be told to use, by ``Endpoint.spec.backend``."""
+    previous_versions: tuple[str, ...] = ()
+    """Versions from which, and back to which, this one is promised to go without an interruption, newest first."""
     images: tuple[EmulatedImage, ...] = ()
     """Used by the emulated and Mininet labs only."""
     residue: tuple[str, ...] = ()

@@ -32,9 +32,11 @@ class Use(enum.StrEnum):
     """They may cut, leave and rejoin."""
     QUIET = "quiet"
     """They send nothing between clusters until the silence that is begun for them is over."""
+    EARLIER = "earlier"
+    """They begin at the version before the one under test, and bring it to others."""
 
 
-_USE_OF_FIXTURE = {"fresh_lab": Use.DISTURBED, "quiet_lab": Use.QUIET}
+_USE_OF_FIXTURE = {"fresh_lab": Use.DISTURBED, "quiet_lab": Use.QUIET, "earlier_lab": Use.EARLIER}
 
 
 def arrange(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import L3confError
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 from l3conf.plugin.run import EVIDENCE
-from l3conf.probes.manifests import NAMESPACE
 from l3conf.report.redaction import redact, redact_all
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _OBJECTS = {
     "pods": "/api/v1/pods",
     "events": "/api/v1/events",
 }
-_OTHERS = frozenset({NAMESPACE, "kube-system"})
 _LOG_LINES = 300
 _TIMELINE_LINES = 400
 
@@ -76,7 +75,7 @@ def _pods_under_test(api: ClusterAPI) -> list[str]:
         pods = [pod["metadata"] for pod in api.items(_OBJECTS["pods"])]
     except (L3confError, OSError):
         return []  # objects-*.json says why
-    return [f"{pod['namespace']}/{pod['name']}" for pod in pods if pod["namespace"] not in _OTHERS]
+    return [f"{pod['namespace']}/{pod['name']}" for pod in pods if pod["namespace"] not in SYSTEM_NAMESPACES]
 
 
 def _pod_log(api: ClusterAPI, pod: str) -> str:

@@ -67,6 +67,13 @@ def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     return _capable(lab, request)
 
 
+@pytest.fixture
+def earlier_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
+    """Return a lab at the version before the one under test, in which packets were seen to cross."""
+    lab = _pool(request).connected(topology, Use.EARLIER)
+    return _capable(lab, request)
+
+
 def _pool(request: pytest.FixtureRequest) -> LabPool:
     return request.config.stash[POOL]()
 

@@ -124,12 +124,14 @@ class FurnishedLab:
         rate: float = 100.0,
         family: IPFamily | None = None,
         size: int = 64,
+        fresh: bool = False,
     ) -> Stream:
         """Return numbered flows, one a pair, that run while the context of the result is open (``Stream``).
 
-        ``family`` defaults to the first that all clusters have; ``rate`` is in packets a second and flow.
+        ``family`` defaults to the first that all clusters have; ``rate`` is in packets a second and flow. ``fresh``:
+        every packet comes from a port of its own and so begins a flow of its own.
         """
-        return Stream(self.harness, pairs, rate=rate, family=family or self.families[0], size=size)
+        return Stream(self.harness, pairs, rate=rate, family=family or self.families[0], size=size, fresh=fresh)
 
     @property
     def wan(self) -> Wan:

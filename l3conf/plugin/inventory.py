@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from l3conf.plugin.cluster_api import ClusterAPI
 
 SERVICE_NAME = "probe"
+SYSTEM_NAMESPACES = frozenset({NAMESPACE, "kube-system"})
+"""What runs there is the suite's, or the cluster's own."""
 _INSTALLED = {
     "namespace": "/api/v1/namespaces",
     "customresourcedefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",

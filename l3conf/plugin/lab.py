@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf import oracle
-from l3conf.expectations.places import NAMESPACE
 from l3conf.plugin import exchange
 from l3conf.plugin.agents import Agents
 from l3conf.plugin.cluster_api import GROUP
@@ -20,15 +19,16 @@ from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
 from l3conf.plugin.global_addresses import GlobalAddresses
 from l3conf.plugin.intrusion import watch_intrusion
+from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 from l3conf.plugin.network_policies import only_from
 from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
-from l3conf.plugin.patient import PatientLab
 from l3conf.plugin.phantoms import Phantoms
 from l3conf.plugin.pod_churn import churn_pods
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
+from l3conf.plugin.versioned import VersionedLab
 from l3conf.report.events import LabFacts
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Departure:
 
 
 @dataclass(slots=True, repr=False)
-class Lab(PatientLab):
+class Lab(VersionedLab):
     """A cluster set under test. Made by the fixtures ``lab``, ``fresh_lab`` and ``installed_lab``."""
 
     connected: Once[None] = field(init=False)
@@ -214,7 +214,7 @@ class Lab(PatientLab):
             f"{api.name}/{pod['metadata']['name']}/{state['name']}": int(state.get("restartCount", 0))
             for api in self.apis.values()
             for pod in api.items("/api/v1/pods")
-            if pod["metadata"]["namespace"] not in {NAMESPACE, "kube-system"}
+            if pod["metadata"]["namespace"] not in SYSTEM_NAMESPACES
             for state in pod.get("status", {}).get("containerStatuses") or []
         }
 

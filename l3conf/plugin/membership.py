@@ -41,19 +41,21 @@ class Membership:
     joined: list[str] = field(default_factory=list)
     joined_at: float = 0.0
     """``time.monotonic`` when the last join hook had ended."""
+    starts_at: str = ""
+    """Version that is installed at first; empty: the one under test."""
     accesses: dict[str, BrokerAccess | None] = field(default_factory=dict)
     """Where members keep their credentials at the broker, as their join hooks told."""
 
     def install(self, canary: random.Random) -> None:
         """Check the canary, deploy, and join every cluster; then wait for nothing."""
         self.hooks.check_canary(self._request(), canary, timeout=self.budgets.get("T_canary"))
-        self._call(Verb.DEPLOY)
+        self._call(Verb.DEPLOY, version=self.starts_at)
         for cluster in self.ground.topology.clusters:
             self.join(cluster.name)
 
     def join(self, cluster: str) -> None:
         """Make a cluster that left a member again; wait for nothing."""
-        self.accesses[cluster] = read_broker_access(self._call(Verb.JOIN, cluster))
+        self.accesses[cluster] = read_broker_access(self._call(Verb.JOIN, cluster, version=self.starts_at))
         self.joined.append(cluster)
         self.joined_at = time.monotonic()
 
@@ -80,6 +82,11 @@ class Membership:
         self._call(Verb.ROTATE, cluster, optional=True)
         return time.monotonic()
 
+    def upgrade(self, cluster: str, version: str) -> float:
+        """Bring a member, or the broker without one, to a version; ``time.monotonic`` when its roll-out was begun."""
+        self._call(Verb.UPGRADE, cluster, optional=True, version=version)
+        return time.monotonic()
+
     def leave(self, cluster: str) -> float:
         """Take a cluster out of the set; return ``time.monotonic`` when the hook had ended."""
         self._call(Verb.LEAVE, cluster)
@@ -92,17 +99,18 @@ class Membership:
         self.joined.clear()
         return time.monotonic()
 
-    def _call(self, verb: Verb, cluster: str = "", *, optional: bool = False) -> Mapping[str, Any]:
+    def _call(self, verb: Verb, cluster: str = "", *, optional: bool = False, version: str = "") -> Mapping[str, Any]:
         timeout = self.budgets.get("T_deploy" if verb is Verb.DEPLOY else "T_hook")
-        answer = self.hooks.run(verb, self._request(cluster), timeout=timeout)
+        answer = self.hooks.run(verb, self._request(cluster, version), timeout=timeout)
         if isinstance(answer, HookUnavailable):
             pytest.skip(f"{UNSUPPORTED if optional else ''}{answer.reason}")
         return answer.output
 
-    def _request(self, cluster: str = "") -> HookRequest:
+    def _request(self, cluster: str = "", version: str = "") -> HookRequest:
         return HookRequest(
             lab=self.ground,
             work_directory=self.work_directory,
             cluster=cluster,
+            version=version,
             cable_drivers=self.hooks.implementation.cable_drivers,
         )

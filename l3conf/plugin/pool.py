@@ -12,20 +12,23 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from l3conf.adapter import HookRunner
-from l3conf.adapter.images import resolved_images, visible_directories
+from l3conf.adapter.images import build_images, resolved_images, visible_directories
 from l3conf.errors import LabError
 from l3conf.expectations.harness import Harness
 from l3conf.labs import open_lab
 from l3conf.model.few_nodes import with_few_nodes
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
-from l3conf.plugin.collection import lab_name
+from l3conf.plugin.collection import Use, lab_name
 from l3conf.plugin.gateways import status_lines
 from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
 from l3conf.plugin.lab import Lab
 from l3conf.plugin.membership import Membership
 from l3conf.plugin.node_annotations import write_annotations
 from l3conf.plugin.options import topology_file
+from l3conf.plugin.recorder import UNSUPPORTED
 from l3conf.plugin.stages import Once
 from l3conf.probes.manifests import probe_manifests
 from l3conf.report.events import LabFacts
@@ -36,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from l3conf.labs.base import Lab as Ground
+    from l3conf.model.implementation import Implementation
     from l3conf.model.topology import Topology
-    from l3conf.plugin.collection import Use
     from l3conf.plugin.run import Run
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -60,6 +63,7 @@ class LabPool:
         self._run = run
         self._labs: dict[str, Stages] = {}
         self._grounds: dict[str, Ground] = {}
+        self._built = Once(self._build)
 
     def bare(self, topology: str, use: Use) -> Lab:
         """Return a lab in which nothing of the implementation is installed, if it is used first."""
@@ -108,11 +112,21 @@ class LabPool:
     def _stages(self, topology: str, use: Use) -> Stages:
         name = lab_name(topology, use)
         if name not in self._labs:
-            bare = Once(lambda: self._open(name, topology))
+            bare = Once(lambda: self._open(name, topology, use))
             self._labs[name] = Stages(bare, Once(lambda: _install(bare())))
         return self._labs[name]
 
-    def _open(self, name: str, topology_name: str) -> Lab:
+    def _build(self) -> None:
+        log = self._run.hook_logs("build") / "images.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._run.note("building images of earlier versions")
+        build_images(self._run.implementation, log)
+
+    def _open(self, name: str, topology_name: str, use: Use) -> Lab:
+        implementation, earlier = self._run.implementation, use is Use.EARLIER
+        starts_at = _version_before(implementation) if earlier else ""
+        if earlier:
+            self._built()
         topology = load_topology(topology_file(topology_name, self._run.root))
         if self._run.options.brief:
             topology = with_few_nodes(topology)
@@ -120,8 +134,8 @@ class LabPool:
         ground = open_lab(
             self._run.options.lab_kind,
             topology,
-            images=resolved_images(self._run.implementation),
-            visible=visible_directories(self._run.implementation),
+            images=resolved_images(implementation, earlier=earlier),
+            visible=visible_directories(implementation, earlier=earlier),
             patience=self._run.options.budgets.patience,
             progress=lambda stage: self._run.note(f"lab {name}: {stage}"),
         )
@@ -135,11 +149,11 @@ class LabPool:
             note=self._run.note,
             keep=self._run.keep,
         )
-        lab = self._furnish(name, ground, harness)
+        lab = self._furnish(name, ground, harness, starts_at)
         self._run.note(f"lab {name}: bare after {time.monotonic() - began:.2f} s")
         return lab
 
-    def _furnish(self, name: str, ground: Ground, harness: Harness) -> Lab:
+    def _furnish(self, name: str, ground: Ground, harness: Harness, starts_at: str) -> Lab:
         """Install the probe workload and find all places; ``LabError`` if it does not get ready."""
         topology, seconds = ground.topology, harness.budgets.get("T_api")
         apis = {
@@ -165,8 +179,15 @@ class LabPool:
             services={cluster: find_service(api, cluster, pods.of(cluster)) for cluster, api in apis.items()},
             nodes=find_nodes(topology, harness),
             outsider=find_outsider(topology, harness),
-            members=Membership(ground, hooks, harness.budgets, self._run.scratch / "work" / name),
+            members=Membership(ground, hooks, harness.budgets, self._run.scratch / "work" / name, starts_at=starts_at),
         )
+
+
+def _version_before(implementation: Implementation) -> str:
+    """Return the version before the one under test; a test that begins there is unsupported where there is none."""
+    if not implementation.previous_versions:
+        pytest.skip(f"{UNSUPPORTED}{implementation.path.name} names no previousVersions")
+    return implementation.previous_versions[0]
 
 
 def crd_digests(lab: Lab) -> dict[str, str]:

@@ -29,6 +29,7 @@ def flow_to_json(flow: NumberedFlow) -> dict[str, Any]:
         "receivers": list(flow.receivers),
         "rate": flow.rate,
         "size": flow.size,
+        "fresh": flow.fresh,
     }
 
 
@@ -43,6 +44,7 @@ def flow_from_json(value: Mapping[str, Any]) -> NumberedFlow:
             receivers=tuple(value["receivers"]),
             rate=float(value["rate"]),
             size=int(value["size"]),
+            fresh=bool(value["fresh"]),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"no numbered flow: {error!r}") from error

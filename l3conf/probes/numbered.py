@@ -15,6 +15,7 @@ import time
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from l3conf.continuity import SMALLEST, FlowRecord, NumberedFlow, Position, Series
@@ -24,7 +25,7 @@ from l3conf.probes.icmp_errors import errno_name
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from l3conf.probes.places import Place
 
@@ -112,13 +113,14 @@ class ArrivalLog:
 class _Sender:
     """One flow on its schedule."""
 
-    def __init__(self, flow: NumberedFlow, sock: socket.socket, start: float) -> None:
+    def __init__(self, flow: NumberedFlow, open_socket: Callable[[], socket.socket], start: float) -> None:
         self.flow = flow
         self.log = _Log()
         self.refused: Counter[str] = Counter()
         self.flaw = ""
         self.ended: float | None = None
-        self._socket = sock
+        self._open = open_socket
+        self._socket = open_socket()
         self._address = (str(flow.destination), flow.port)
         self._identity = bytes.fromhex(flow.id)
         self._start = start
@@ -139,12 +141,19 @@ class _Sender:
         number = max(self._next, math.ceil((now - self._latest - self._start) / self.flow.period))
         self._next = number + 1
         try:
-            self._socket.sendto(wire.encode_numbered(self._identity, number, self.flow.size), self._address)
+            self._send(wire.encode_numbered(self._identity, number, self.flow.size))
         except OSError as error:
             if error.errno in _FULL:
                 return  # not emitted: it is missing in the sender's own record
             self.refused[errno_name(error.errno or 0)] += 1
         self.log.add(number, now)
+
+    def _send(self, packet: bytes) -> None:
+        if not self.flow.fresh:
+            self._socket.sendto(packet, self._address)
+            return
+        with self._open() as sock:
+            sock.sendto(packet, self._address)
 
     def stop(self, flaw: str = "") -> None:
         if self.running:
@@ -241,11 +250,11 @@ class NumberedFlows:
         place = self._places.get(flow.source)
         if place is None:
             return
+        open_socket = partial(place.numbered, sockets.options_of(flow.destination))
         try:
-            sock = place.numbered(sockets.options_of(flow.destination))
+            sender = self._senders[flow.id] = _Sender(flow, open_socket, start)
         except OSError as error:
             raise LabError(f"no socket for a flow: {error.strerror}", where=flow.source) from error
-        sender = self._senders[flow.id] = _Sender(flow, sock, start)
         heapq.heappush(self._due, (sender.due, flow.id))
 
     def _record(self, asked: Position) -> FlowRecord:

@@ -134,13 +134,19 @@ def _implementation(data: Mapping[str, Any], file: Path) -> Implementation:
         profiles=frozenset({"core", *spec.get("profiles", [])}),
         features=frozenset(spec.get("features", [])),
         cable_drivers=tuple(spec.get("cableDrivers", [])),
+        previous_versions=tuple(spec.get("previousVersions", [])),
         images=tuple(_image(image) for image in spec.get("images", [])),
         residue=tuple(spec.get("residue", [])),
     )
 
 
 def _image(data: Mapping[str, Any]) -> EmulatedImage:
-    return EmulatedImage(name=data["name"], command=tuple(data["command"]), env=dict(data.get("env", {})))
+    return EmulatedImage(
+        name=data["name"],
+        command=tuple(data["command"]),
+        env=dict(data.get("env", {})),
+        build=tuple(data.get("build", [])),
+    )
 
 
 def _missing_program(implementation: Implementation) -> list[Problem]:

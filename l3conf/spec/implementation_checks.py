@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
-from l3conf.model.implementation import REQUIRED_VERBS
+from l3conf.model.implementation import REQUIRED_VERBS, Verb
 from l3conf.spec.catalogue import requirements_by_id, suggestion_for
 from l3conf.spec.problems import FieldPath, Problem, suggestion
 
@@ -22,6 +22,8 @@ _SAMPLES = ("", "x", "link/eth0", "route/main/10.0.0.0/8", "nft/table ip filter"
 
 
 PER_PAIR_DRIVER = "PerPairDriver"
+LIFECYCLE = "lifecycle"
+"""Profile of upgrades."""
 
 
 def implementation_problems(
@@ -38,6 +40,7 @@ def implementation_problems(
         *_unknown_names(("spec", "profiles"), spec.get("profiles", []), profiles, "profile"),
         *_unknown_names(("spec", "features"), spec.get("features", []), features, "extended feature"),
         *_driver_problems(spec),
+        *_version_problems(spec),
         *_image_problems(spec.get("images", [])),
         *_residue_problems(spec.get("residue", [])),
         *_exemption_problems(spec.get("exemptions", [])),
@@ -48,6 +51,22 @@ def _driver_problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
     if PER_PAIR_DRIVER in spec.get("features", []) and len(spec.get("cableDrivers", [])) < 2:  # noqa: PLR2004 - a pair
         what = f"declares {PER_PAIR_DRIVER} with fewer than two cable drivers"
         yield Problem(("spec", "cableDrivers"), what, "list two that a cluster can be told to use")
+
+
+def _version_problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    previous = spec.get("previousVersions", [])
+    if spec["version"] in previous:
+        yield Problem(
+            ("spec", "previousVersions"), f"version {spec['version']} does not precede itself", "leave it out"
+        )
+    if LIFECYCLE not in spec.get("profiles", []):
+        return
+    if not previous:
+        what = f"claims the profile {LIFECYCLE} without a version to come from"
+        yield Problem(("spec", "previousVersions"), what, "list at least the release before this one")
+    if Verb.UPGRADE.value not in spec["hooks"]["verbs"]:
+        what = f"claims the profile {LIFECYCLE} without the hook {Verb.UPGRADE.value}"
+        yield Problem(("spec", "hooks", "verbs"), what, "implement and list it, see l3conf/spec/adapter-protocol.md")
 
 
 def _verb_problems(hooks: Mapping[str, Any]) -> Iterator[Problem]:
@@ -78,6 +97,7 @@ def _image_problems(images: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
             yield Problem((*path, "name"), f"image {image['name']!r} stands twice", "keep one of the two")
         seen.add(image["name"])
         yield from _command_problems((*path, "command"), image["command"])
+        yield from _command_problems((*path, "build"), image.get("build", []))
 
 
 def _residue_problems(patterns: Sequence[str]) -> Iterator[Problem]:

@@ -31,9 +31,9 @@ class HookCluster:
         self.name = name
         self.api = api
 
-    async def apply(self, objects: Iterable[Object]) -> None:
-        """Apply objects, those that others need first."""
-        listed = load_mutant().manifests(with_variables(objects, os.environ))
+    async def apply(self, objects: Iterable[Object], *, switches: bool = True) -> None:
+        """Apply objects, those that others need first. ``switches``: whether agents know this version's mutants."""
+        listed = load_mutant().manifests(with_variables(objects, os.environ)) if switches else list(objects)
         early = [obj for obj in listed if Resource.of(obj) in _FIRST]
         late = [obj for obj in listed if Resource.of(obj) not in _FIRST]
         for group in (early, late):

@@ -19,14 +19,15 @@ IDENTITY = "broker/identity.yaml"
 """Binds what members write at the broker to who they are."""
 POLICIES = "broker/connection-policies.yaml"
 """The kind by which the broker's administrator says who connects."""
-_DIRECTORY = Path(__file__).parent.parent / "manifests"
+MANIFESTS = Path(__file__).parent.parent / "manifests"
+"""Those of this version; an earlier release has its own."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where PyYAML has it: the CRDs alone take the Python one a third of a second."""
 
 
-def load(*names: str) -> list[Object]:
+def load(*names: str, manifests: Path = MANIFESTS) -> list[Object]:
     """Return the objects of manifest files or whole folders, in order, labelled as ours."""
-    paths = [path for name in names for path in _files(_DIRECTORY / name)]
+    paths = [path for name in names for path in _files(manifests / name)]
     objects = [obj for path in paths for obj in yaml.load_all(path.read_text(), Loader=_LOADER) if obj]
     for obj in objects:
         obj["metadata"].setdefault("labels", {})["app.kubernetes.io/managed-by"] = MANAGED_BY
@@ -85,25 +86,29 @@ def with_node_directory(objects: Iterable[Object], *mounts: Mapping[str, str]) -
     return listed
 
 
-def agents(drivers: str) -> list[Object]:
+def agents(drivers: str, *, manifests: Path = MANIFESTS) -> list[Object]:
     """Return the DaemonSets that a member runs with these cable drivers (names with commas between them)."""
     engines = [_ENGINES[name] for name in drivers.split(",") if name in _ENGINES]
     if not engines:
-        return load("member/gateway.yaml", "member/routeagent.yaml")
+        return load("member/gateway.yaml", "member/routeagent.yaml", manifests=manifests)
     paths = sorted({_KEY_DIRECTORY, *(directory for _, directory in engines)})
     mounts = [{"mountPath": path, "subPathExpr": "$(NODE_NAME)"} for path in paths]
-    gateway = with_node_directory(load("member/gateway.yaml"), *mounts)
-    return [*load(*(manifest for manifest, _ in engines)), *gateway, *load("member/routeagent.yaml")]
+    gateway = with_node_directory(load("member/gateway.yaml", manifests=manifests), *mounts)
+    return [
+        *load(*(manifest for manifest, _ in engines), manifests=manifests),
+        *gateway,
+        *load("member/routeagent.yaml", manifests=manifests),
+    ]
 
 
-def global_agent() -> list[Object]:
+def global_agent(*, manifests: Path = MANIFESTS) -> list[Object]:
     """Return what a member with global ranges runs besides: the agent, its account and its rights."""
-    return load("member/globalnet.yaml")
+    return load("member/globalnet.yaml", manifests=manifests)
 
 
-def service_discovery() -> list[Object]:
+def service_discovery(*, manifests: Path = MANIFESTS) -> list[Object]:
     """Return what makes a member's Services known to others. Its rights come with those of every member."""
-    return load("member/service-discovery.yaml")
+    return load("member/service-discovery.yaml", manifests=manifests)
 
 
 def cleanup(drivers: str) -> list[Object]:

@@ -49,6 +49,8 @@ class HookRequest:
     cluster_set: str = "default"
     """Name of the cluster set."""
     work_directory: Path
+    version: str = ""
+    """The version asked for; empty: this one."""
 
     @property
     def member(self) -> Member:
@@ -74,6 +76,7 @@ def parse_request(text: str) -> HookRequest:
             cluster=data.get("cluster") or "",
             cluster_set=data.get("clusterSet") or "default",
             work_directory=Path(data.get("workDirectory") or "."),
+            version=data.get("version") or "",
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise HookError(f"request: {error}") from None

@@ -1,0 +1,75 @@
+"""A lab whose members change their version while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.inventory import SYSTEM_NAMESPACES
+from l3conf.plugin.patient import PatientLab
+from l3conf.plugin.versions import REPORTING, at_other_versions, still_rolling
+
+if TYPE_CHECKING:
+    from l3conf.plugin.cluster_api import ClusterAPI, Object
+
+_WORKLOADS = {"DaemonSet": "daemonsets", "Deployment": "deployments"}
+BROKER = "broker"
+
+
+@dataclass(slots=True, repr=False)
+class VersionedLab(PatientLab):
+    """A lab of which each member, and the broker, can be brought to the next version or back to the last."""
+
+    @property
+    def this_version(self) -> str:
+        """The version under test."""
+        return self.run.implementation.version
+
+    @property
+    def last_version(self) -> str:
+        """The version before the one under test."""
+        return self.run.implementation.previous_versions[0]
+
+    def brought_to(self, version: str, *places: str) -> None:
+        """Bring members, or ``broker``, to a version, one after the other, each within ``T_upgrade``.
+
+        There is a member when all its roll-outs have ended and every component reports that version (L3-L7).
+        """
+        for place in places:
+            if place == BROKER:
+                self.members.upgrade("", version)
+            else:
+                self._bring(place, version)
+
+    def _bring(self, cluster: str, version: str) -> None:
+        told = self.members.upgrade(cluster, version)
+        what = f"{cluster} is not at {version}"
+        self.eventually_none(what, lambda: self.not_at(version, cluster), within="T_upgrade", since=told)
+
+    def not_at(self, version: str, *clusters: str) -> list[str]:
+        """Return what of these members is not at a version: pods not replaced, components that report another one."""
+        return [
+            f"{cluster}: {line}"
+            for cluster in clusters
+            for line in (
+                *still_rolling(_workloads(self.apis[cluster])),
+                *self._reporting_others(self.apis[cluster], version),
+            )
+        ]
+
+    @staticmethod
+    def _reporting_others(api: ClusterAPI, version: str) -> list[str]:
+        """Return what components report besides this version; where none reports, nothing is known to be at it."""
+        seen = [obj for kind in REPORTING for obj in api.items(f"{GROUP}/{kind}")]
+        return at_other_versions(seen, version) if seen else ["no component reports a version"]
+
+
+def _workloads(api: ClusterAPI) -> list[Object]:
+    """Return the workloads of the implementation: all that are neither the suite's nor the cluster's own."""
+    return [
+        {**obj, "kind": kind}
+        for kind, plural in _WORKLOADS.items()
+        for obj in api.items(f"/apis/apps/v1/{plural}")
+        if obj["metadata"]["namespace"] not in SYSTEM_NAMESPACES
+    ]
