@@ -17,12 +17,14 @@ from reference_impl.hooks.manifests import (
     MANIFESTS,
     POLICIES,
     agents,
+    cleanup,
     global_agent,
     load,
     service_discovery,
     settings,
 )
 from reference_impl.hooks.request import HookError
+from reference_impl.mutants import load_mutant
 from reference_impl.names import MANAGED_BY, MEMBER_NAMESPACE
 from reference_impl.version import VERSION
 
@@ -58,6 +60,7 @@ async def upgrade(request: HookRequest) -> Object:
         if version == VERSION:
             await join(request)
         else:
+            wanted = load_mutant().way_back(wanted, cleanup(drivers))
             await cluster.apply(wanted, switches=False)
         await _prune(cluster, wanted)
     return {}

@@ -35,6 +35,10 @@ def _same_ways(peers: Ways, _claimed: Mapping[str, Place]) -> Ways:
     return peers
 
 
+def _same_workloads(objects: list[Object], _cleanup: list[Object]) -> list[Object]:
+    return objects
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """Where a defect is put in. Every hook takes what was decided and returns what is done instead."""
@@ -63,6 +67,8 @@ class Mutant:
     """Who is to have which global addresses, before that is written down."""
     manifests: Callable[[list[Object]], list[Object]] = _same
     """Objects about to be applied by a hook."""
+    way_back: Callable[[list[Object], list[Object]], list[Object]] = _same_workloads
+    """Workloads of an earlier version, about to take the place of this one's; the second are what cleans nodes."""
     deletions: Callable[[list[Object]], list[Object]] = _same
     """Objects about to be deleted by a hook."""
 

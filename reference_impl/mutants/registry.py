@@ -19,6 +19,7 @@ from reference_impl.mutants import (
     reports,
     rights,
     traversal,
+    upgrades,
     words,
 )
 from reference_impl.names import CABLE_PORT, CABLE_TABLE, NODE_TABLE
@@ -37,6 +38,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "clear-when-broken": Mutant(kernel=data_plane.without_floor),
     "any-inner-source": Mutant(kernel=data_plane.believe_peers),
     "incumbent-replaced": Mutant(manifests=rights.forget_holders),
+    "upgrade-half-done": Mutant(manifests=upgrades.leave_route_agents),
+    "way-back-through-removal": Mutant(way_back=upgrades.remove_first),
     "revoked-stays": Mutant(writes=leftovers.keep_ghosts),
     "revoked-comes-back": Mutant(deletions=rights.everlasting_rights),
     "rotation-remakes-device": Mutant(operations=data_plane.remake_on_change),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ from l3conf.continuity import FlowRecord, NumberedFlow, Position, continuity
 from l3conf.errors import LabError
 from l3conf.probes.flow_messages import record_from_json
 from l3conf.probes.wire import PORT
-from l3conf.tests.probes.ground import A6, B6, A, B, Ground, load, routed_pair
+from l3conf.tests.probes.ground import A6, B6, A, B, Ground, load, routed_pair, run_in
 from l3conf.tests.probes.test_prober import with_prober
 from l3conf.tests.sandbox import sandboxed
 
@@ -61,6 +63,20 @@ def test_every_number_arrives_once_and_in_order_over_both_families_and_direction
             seen = continuity(record)
             assert (seen.lost, seen.duplicated, seen.reordered, record.strayed, record.overflown) == (0, 0, 0, 0, 0)
             assert list(record.received.numbers) == list(record.emitted.numbers)
+
+
+@sandboxed
+@pytest.mark.parametrize(("fresh", "fewest", "most"), [(False, 1, 1), (True, 15, 200)])
+def test_fresh_packets_come_from_ports_of_their_own(fresh: bool, fewest: int, most: int) -> None:  # noqa: FBT001 - a case
+    """What tracks connections on the way sees a new one with each; a common flow stays one."""
+    ports = "table ip seen {\nset ports {\ntype inet_service\nsize 1024\nflags dynamic\n}\n"
+    ports += "chain c {\ntype filter hook forward priority 0;\nmeta l4proto udp add @ports { udp sport }\n}\n}\n"
+    with routed_pair() as ground:
+        run_in(ground.router, "nft -f -", ports)
+        (record,) = run(ground, replace(flow(), fresh=fresh), packets=20)
+        assert continuity(record).lost == 0
+        listed = json.loads(run_in(ground.router, "nft -j list set ip seen ports"))
+        assert fewest <= len(listed["nftables"][1]["set"]["elem"]) <= most
 
 
 @sandboxed

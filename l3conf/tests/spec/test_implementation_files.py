@@ -66,7 +66,11 @@ def test_everything_a_file_says_becomes_values(tmp_path: Path) -> None:
         url="https://example.com",
         profiles=["overlap"],
         features=["GatewayHA"],
-        images=[{"name": "example.com/agent:*", "command": ["{directory}/agent"], "env": {"A": "b"}}],
+        images=[
+            {"name": "example.com/agent:*", "command": ["{directory}/agent"], "env": {"A": "b"}},
+            {"name": "example.com/agent:1", "command": ["{directory}/1/agent"], "build": ["make", "1"]},
+        ],
+        previousVersions=["1.3.0", "1.2.9"],
         residue=["sysctl/net\\.ipv4\\.conf\\..*\\.rp_filter"],
     )
     data["spec"]["hooks"].update(timeoutSeconds=30, env={"CHANNEL": "stable"})
@@ -76,7 +80,9 @@ def test_everything_a_file_says_becomes_values(tmp_path: Path) -> None:
     assert implementation.features == {"GatewayHA"}
     assert implementation.images == (
         EmulatedImage(name="example.com/agent:*", command=("{directory}/agent",), env={"A": "b"}),
+        EmulatedImage(name="example.com/agent:1", command=("{directory}/1/agent",), build=("make", "1")),
     )
+    assert implementation.previous_versions == ("1.3.0", "1.2.9")
     assert implementation.verbs == {Verb.DEPLOY, Verb.JOIN, Verb.LEAVE, Verb.REMOVE, Verb.GATHER}
     assert (implementation.hook_timeout, implementation.hook_env) == (30, {"CHANNEL": "stable"})
 
@@ -105,6 +111,22 @@ def test_everything_a_file_says_becomes_values(tmp_path: Path) -> None:
         (
             lambda s: s.update(features=["PerPairDriver"], cableDrivers=["vxlan"]),
             "spec.cableDrivers: declares PerPairDriver with fewer than two cable drivers (list two",
+        ),
+        (
+            lambda s: s.update(previousVersions=["1.4.0"]),
+            "spec.previousVersions: version 1.4.0 does not precede itself (leave it out",
+        ),
+        (
+            lambda s: s.update(profiles=["lifecycle"]),
+            "spec.previousVersions: claims the profile lifecycle without a version to come from (list at least",
+        ),
+        (
+            lambda s: s.update(profiles=["lifecycle"], previousVersions=["1.3.0"]),
+            "spec.hooks.verbs: claims the profile lifecycle without the hook upgrade (implement",
+        ),
+        (
+            lambda s: s.update(images=[{"name": "a", "command": ["b"], "build": ["{folder}"]}]),
+            "spec.images[0].build[0]: unknown placeholder {folder}",
         ),
         (lambda s: s.update(residue=["("]), "is no regular expression"),
         (lambda s: s.update(residue=[".*"]), "'.*' matches everything (name what is left behind)"),

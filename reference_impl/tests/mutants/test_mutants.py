@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reference_impl.hooks.manifests import load, member_access, settings
+from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings, with_variables
 from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, global_addresses, load_mutant
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.names import CREATED, PUBLIC_KEY
@@ -28,6 +28,7 @@ from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset,
 from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts
 from reference_impl.tests.planner.global_facts import POOL
 from reference_impl.tests.planner.test_wireguard import key
+from reference_impl.version import VERSION
 
 CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
 ROOT = Path(__file__).parents[3]
@@ -50,6 +51,8 @@ DEPENDENT = {
     "crash-on-malformed",
     "endpoint-published-once",
     "first-key-kept",
+    "upgrade-half-done",
+    "way-back-through-removal",
 }
 """Mutants that change nothing of what stands here; each has a test of its own."""
 
@@ -280,3 +283,22 @@ def test_schemas_of_mutants_remain_schemas() -> None:
                 schema = version["schema"]["openAPIV3Schema"]
                 assert schema["type"] == "object"
                 assert "x-kubernetes-validations" not in str(schema)
+
+
+def test_an_upgrade_can_be_half_done() -> None:
+    """Gateways run this version, route agents the last one, which does not know what a mutant is."""
+    objects = with_variables(agents("vxlan"), {VARIABLE: "upgrade-half-done"})
+    half = {obj["metadata"]["name"]: obj for obj in load_mutant({VARIABLE: "upgrade-half-done"}).manifests(objects)}
+    gateway, route_agent = (
+        half[name]["spec"]["template"]["spec"]["containers"][0]
+        for name in ("submariner-gateway", "submariner-routeagent")
+    )
+    assert gateway["image"].endswith(f":{VERSION}")
+    assert not route_agent["image"].endswith(f":{VERSION}")
+    assert VARIABLE in {one["name"] for one in gateway["env"]}
+    assert VARIABLE not in {one["name"] for one in route_agent["env"]}
+
+
+def test_a_way_back_can_begin_with_a_removal() -> None:
+    back = load_mutant({VARIABLE: "way-back-through-removal"}).way_back(agents("vxlan"), cleanup("vxlan"))
+    assert back == [*cleanup("vxlan"), *agents("vxlan")]
