@@ -32,6 +32,7 @@ TIGHT = MappingProxyType(
         "T_allocate": 10.0,
         "T_reconcile": 20.0,
         "T_remove": 6.0,
+        "T_upgrade": 30.0,
         "W_idle": 6.0,
     }
 )
