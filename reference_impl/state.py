@@ -163,6 +163,18 @@ class AddressSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookupMap:
+    """A named nftables map. It changes element by element, and keeps its name; other types want another name."""
+
+    name: str
+    key: str
+    value: str
+    """Types, as nft spells them: ``ipv4_addr . inet_proto``, ``verdict``."""
+    elements: tuple[tuple[str, str], ...]
+    """Keys and values as nft prints them, protocols as numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
     """A base chain, or one that other chains of its table lead to.
 
@@ -178,6 +190,8 @@ class Chain:
     """As nft spells it: ``raw``, ``srcnat - 10``."""
     rules: tuple[str, ...]
     """Rules in nft's own language; policy is accept."""
+    by_content: bool = False
+    """Whether its name tells what it does: one of that name that is there already is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +200,7 @@ class Ruleset:
 
     table: str
     sets: tuple[AddressSet, ...] = ()
+    maps: tuple[LookupMap, ...] = ()
     chains: tuple[Chain, ...] = ()
 
 

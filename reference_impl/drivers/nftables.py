@@ -20,6 +20,8 @@ _LOG = logging.getLogger(__name__)
 _TIMEOUT = 10.0
 _KINDS = ("chain", "set", "map", "counter", "quota", "limit", "flowtable", "ct", "secmark", "synproxy")
 _NAMED = re.compile(rf"^\t({'|'.join(_KINDS)}) (.+) \{{$", re.MULTILINE)
+_MAP = re.compile(r"^\tmap (\S+) \{$(.*?)^\t\}$", re.MULTILINE | re.DOTALL)
+_ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
 _COUNTERS = re.compile(r"counter packets \d+ bytes \d+")
 
 
@@ -32,6 +34,8 @@ class Table:
         """Digest of the table as it was listed right after we loaded or adopted it, without counters."""
         self._seen: tuple[str | None] | None = None
         """The listing of the last look, until something is loaded; whoever decides has just looked."""
+        self._trusted = True
+        """Whether that was what we left."""
 
     def load(self, ruleset: Ruleset) -> None:
         """Bring the table to a ruleset; ``KernelError`` carries nft's message.
@@ -44,14 +48,24 @@ class Table:
         names = {kind: _names(listing, kind) for kind in _KINDS}
         self._loaded = ""
         ours = listing is None or any(name.startswith(MARK) for name in names["chain"])
-        if ours and not any(names[kind] for kind in _KINDS if kind not in {"chain", "set"}):
+        if ours and not any(names[kind] for kind in _KINDS if kind not in {"chain", "set", "map"}):
+            maps, trusted = _maps(listing or ""), self._trusted
             try:
-                self._run_all(render_change(ruleset, chains=names["chain"], sets=names["set"]))
+                self._run_all(
+                    render_change(ruleset, chains=names["chain"], sets=names["set"], maps=maps, trusted=trusted)
+                )
             except KernelError as error:
                 _LOG.warning("table %s is replaced as a whole: %s", self._name, error)
             else:
                 return
-        self._run_all([render(ruleset)])
+        try:
+            self._run_all([render(ruleset)])
+        except KernelError:
+            pieces = render_change(ruleset, chains=(), sets=())
+            if len(pieces) == 1:
+                raise
+            self.remove()  # it does not fit into one transaction
+            self._run_all(pieces)
 
     @staticmethod
     def _run_all(scripts: Iterable[str]) -> None:
@@ -77,12 +91,13 @@ class Table:
             return None
         listing = hashlib.sha256(_COUNTERS.sub("", text).encode()).hexdigest()
         self._loaded = self._loaded or listing
+        self._trusted = listing == self._loaded
         marks = [name.removeprefix(MARK) for name in _names(text, "chain") if name.startswith(MARK)]
-        return marks[0] if len(marks) == 1 and listing == self._loaded else ""
+        return marks[0] if len(marks) == 1 and self._trusted else ""
 
     def _list(self) -> str | None:
-        """Return the table as nft prints it; None if there is none."""
-        result = run_nft("list", "table", "inet", self._name)
+        """Return the table as nft prints it, protocols as numbers; None if there is none."""
+        result = run_nft("--numeric-protocol", "list", "table", "inet", self._name)
         if result.returncode:
             if "No such file" in result.stderr:
                 return None
@@ -92,6 +107,18 @@ class Table:
 
 def _names(listing: str | None, kind: str) -> tuple[str, ...]:
     return tuple(found[2] for found in _NAMED.finditer(listing or "") if found[1] == kind)
+
+
+def _maps(listing: str) -> dict[str, dict[str, str]]:
+    """Return the elements of named maps."""
+    return {
+        name: {
+            key.strip(): value.strip()
+            for elements in _ELEMENTS.findall(body)
+            for key, _, value in (each.partition(" : ") for each in elements.split(","))
+        }
+        for name, body in _MAP.findall(listing)
+    }
 
 
 def run_nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 GLOBAL_ADDRESSES = "100.64.0.0/10"
 """What all members' ranges are taken from."""
-_DOOR = re.compile(r"[\d.]+ \. udp \. (\d+) : goto ([\w-]+)")
-"""Port and chain of a Service, where the rules lead to it."""
+_UDP_DOOR = re.compile(r"[\d.]+ \. 17 \. (\d+)")
+"""Address and port of a Service, where the rules look it up."""
 _LOOKS_CLOSED = 3
 
 
@@ -133,10 +133,10 @@ def ignore_errors(plan: KernelState) -> KernelState:
 
 def ignore_answers(plan: KernelState) -> KernelState:
     """Leave the source of datagrams as it is that pods answer with."""
-    ports = {port for rule in _rules(plan) for port, _ in _DOOR.findall(rule)}
-    if not ports:
+    doors = _udp_doors(plan)
+    if not doors:
         return plan
-    rule = f'iifname != "{CABLE_DEVICE}" udp sport {{ {", ".join(sorted(ports))} }} notrack'
+    rule = f'iifname != "{CABLE_DEVICE}" udp sport {{ {", ".join(sorted(doors))} }} notrack'
     return with_chain(plan, GLOBAL_TABLE, "mutant", "prerouting", (rule,), priority="raw")
 
 
@@ -166,10 +166,8 @@ def _without_inner_ranges(write: Write) -> Write:
 
 
 def _with_doors_at_home(plan: KernelState, condition: str) -> KernelState:
-    if plan.ruleset is None or plan.ruleset.table != GLOBAL_TABLE:
-        return plan
-    doors = dict(found for rule in _rules(plan) for found in _DOOR.findall(rule))
-    rules = [f"ip daddr {GLOBAL_ADDRESSES} udp dport {port} {condition}goto {name}" for port, name in doors.items()]
+    doors = _udp_doors(plan).items()
+    rules = [f"ip daddr {GLOBAL_ADDRESSES} udp dport {port} {condition}{way}" for port, way in doors]
     return _edit_rules(plan, "arriving", lambda known: (*rules, *known))
 
 
@@ -185,9 +183,10 @@ def _gateway(pool: str) -> str:
     return str(gateway_address(ip_network(pool)))
 
 
-def _rules(plan: KernelState) -> tuple[str, ...]:
-    chains = plan.ruleset.chains if plan.ruleset is not None and plan.ruleset.table == GLOBAL_TABLE else ()
-    return tuple(rule for chain in chains for rule in chain.rules)
+def _udp_doors(plan: KernelState) -> dict[str, str]:
+    """Return where the ports of Services lead."""
+    maps = plan.ruleset.maps if plan.ruleset is not None and plan.ruleset.table == GLOBAL_TABLE else ()
+    return {found[1]: way for each in maps for key, way in each.elements if (found := _UDP_DOOR.fullmatch(key))}
 
 
 def _edit_rules(plan: KernelState, name: str, edit: Callable[[tuple[str, ...]], Iterable[str]]) -> KernelState:

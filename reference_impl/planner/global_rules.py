@@ -7,19 +7,20 @@ packets that follow cost none: connection tracking translates them, answers and 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reference_impl.names import GLOBAL_TABLE
 from reference_impl.planner.cable_rules import FIRST_SOURCE_NAT
-from reference_impl.planner.rule_parts import FAMILY, PROTOCOL
-from reference_impl.state import Chain, Ruleset
+from reference_impl.planner.rule_parts import FAMILY, PROTOCOL, host_sets
+from reference_impl.state import Chain, LookupMap, Ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reference_impl.planner.translation import Door, Translation
     from reference_impl.state import IPAddress
 
+PROTOCOL_NUMBER = {"tcp": 6, "udp": 17, "sctp": 132}
 BEFORE_SERVICES = "dstnat - 10"
 """Before kube-proxy, for which a global address is none of its Services'."""
 
@@ -34,11 +35,14 @@ def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) 
     groups = {_name("as", addresses): addresses for each in translations for addresses in each.egress.values()}
     groups |= {_name("as", each.cluster): each.cluster for each in translations if each.cluster}
     doors = {_door(door): (each.pool.version, door) for each in translations for door in each.doors}
+    named = {name: _calling_as(addresses) for name, addresses in sorted(groups.items())}
+    named |= {name: (_behind(version, door),) for name, (version, door) in sorted(doors.items())}
     return Ruleset(
         table=GLOBAL_TABLE,
+        sets=host_sets("strangers", [host for each in translations for host in each.strangers]),
+        maps=tuple(item for each in translations for item in _maps(each)),
         chains=(
-            *(Chain(name=name, rules=_calling_as(addresses)) for name, addresses in sorted(groups.items())),
-            *(Chain(name=name, rules=(_behind(version, door),)) for name, (version, door) in sorted(doors.items())),
+            *(Chain(name=name, rules=rules, by_content=True) for name, rules in named.items()),
             Chain(
                 name="arriving",
                 kind="nat",
@@ -62,46 +66,58 @@ def global_ruleset(translations: Sequence[Translation], devices: Iterable[str]) 
     )
 
 
-def _arriving(each: Translation) -> Iterable[str]:
-    ip = FAMILY[each.pool.version]
+def _maps(each: Translation) -> Iterable[LookupMap]:
+    """Yield where keys are looked up, also where there are none yet: the rules need not change for the first one."""
+    version = each.pool.version
+    address = f"ipv{version}_addr"
+    doors = {
+        f"{door.address} . {PROTOCOL_NUMBER[door.protocol]} . {door.port}": f"goto {_door(door)}" for door in each.doors
+    }
+    yield _lookup(f"doors_v{version}", f"{address} . inet_proto . inet_service", "verdict", doors)
     if each.prefixes:
-        if each.doors:
-            yield _to_doors(each)
+        return
+    alone = {local: known for known, local in sorted(each.hosts.items(), key=str, reverse=True)}
+    yield _lookup(f"inwards_v{version}", address, address, each.hosts)
+    yield _lookup(f"outwards_v{version}", address, address, alone)
+    callers = {local: f"goto {_name('as', addresses)}" for local, addresses in each.egress.items()}
+    yield _lookup(f"callers_v{version}", address, "verdict", callers)
+
+
+def _lookup(name: str, key: str, value: str, elements: Mapping[Any, object]) -> LookupMap:
+    listed = tuple(sorted((str(left), str(right)) for left, right in elements.items()))
+    return LookupMap(name=name, key=key, value=value, elements=listed)
+
+
+def _arriving(each: Translation) -> Iterable[str]:
+    version = each.pool.version
+    ip = FAMILY[version]
+    to_doors = f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap @doors_v{version}"
+    if each.prefixes:
+        yield to_doors
         yield f"dnat {ip} prefix to {ip} daddr map {_map(each.prefixes.items())}"
         return
-    if each.hosts:
-        yield f"{ip} daddr {each.pool} dnat {ip} to {ip} daddr map {_map(each.hosts.items())}"
-    if each.doors:
-        yield _to_doors(each)
-
-
-def _to_doors(each: Translation) -> str:
-    ip = FAMILY[each.pool.version]
-    ways = {f"{door.address} . {door.protocol} . {door.port}": f"goto {_door(door)}" for door in each.doors}
-    return f"{ip} daddr {each.pool} {ip} daddr . meta l4proto . th dport vmap {_map(ways.items())}"
+    yield f"{ip} daddr {each.pool} dnat {ip} to {ip} daddr map @inwards_v{version}"
+    yield to_doors
 
 
 def _to_strangers(each: Translation, cables: str) -> Iterable[str]:
     """Let who is outside of the cluster answer this node: it knows no way back to another member."""
     if each.strangers:
-        ip = FAMILY[each.pool.version]
-        hosts = ", ".join(map(str, sorted(each.strangers, key=int)))
-        yield f"iifname {cables} ct original {ip} daddr {each.pool} {ip} daddr {{ {hosts} }} masquerade"
+        version = each.pool.version
+        ip = FAMILY[version]
+        yield f"iifname {cables} ct original {ip} daddr {each.pool} {ip} daddr @strangers_v{version} masquerade"
 
 
 def _leaving(each: Translation) -> Iterable[str]:
-    ip = FAMILY[each.pool.version]
+    version = each.pool.version
+    ip, protocol = FAMILY[version], PROTOCOL[version]
     yield f"{ip} saddr {each.pool} accept"
     if each.prefixes:
         outwards = {inside: outside for outside, inside in each.prefixes.items()}
         yield f"snat {ip} prefix to {ip} saddr map {_map(outwards.items())}"
-    alone = {local: known for known, local in sorted(each.hosts.items(), key=str, reverse=True)}
-    if alone:
-        yield f"snat {ip} to {ip} saddr map {_map(alone.items())}"
-    if each.egress:
-        ways = {local: f"goto {_name('as', addresses)}" for local, addresses in each.egress.items()}
-        yield f"{ip} saddr vmap {_map(ways.items())}"
-    protocol = PROTOCOL[each.pool.version]
+    else:
+        yield f"snat {ip} to {ip} saddr map @outwards_v{version}"
+        yield f"{ip} saddr vmap @callers_v{version}"
     # Without an address to call from, nothing may leave: no member could answer, and a filter there would drop it.
     yield (
         f"meta nfproto {protocol} goto {_name('as', each.cluster)}" if each.cluster else f"meta nfproto {protocol} drop"

@@ -87,7 +87,7 @@ def test_sets_are_there_before_rules_look_into_them_and_old_ones_go_with_their_r
     assert fresh.startswith("remote_v4-")
     assert f"@{fresh}" in switch
     gone = [line.split()[-1] for line in switch.splitlines() if line.startswith("delete")]
-    assert gone == [f"{MARK}{digest(one)}", next(name for name in sets if name.startswith("remote_v4-"))]
+    assert gone == [next(name for name in sets if name.startswith("remote_v4-")), f"{MARK}{digest(one)}"]
     assert not any(f"@{name}" in switch for name in gone)
 
 
