@@ -11,7 +11,7 @@ from l3conf.emulator.controllers.kubernetes_service import PORT as SERVICE_PORT
 from l3conf.emulator.controllers.kubernetes_service import ControlPlane
 from l3conf.emulator.controllers.manager import ControllerManager
 from l3conf.emulator.ground.node import EmulatedNode
-from l3conf.emulator.node.context import APIAccess, ClusterDNS
+from l3conf.emulator.node.context import APIAccess, BackOffTimes, ClusterDNS
 from l3conf.emulator.node.kubelet import Kubelet
 from l3conf.emulator.node.pod_access import ClusterPods
 from l3conf.emulator.node_runtime import Image
@@ -98,6 +98,7 @@ class EmulatedCluster:
             api_access=self._api_access,
             dns=ClusterDNS(servers=tuple(dns_service_address(cidr) for cidr in self.spec.service_cidrs)),
             issue_token=self.server.issue_token,
+            back_off=BackOffTimes(max_container_restart_period=self.spec.max_container_restart_period),
         )
 
     async def start(self, host_socket: socket.socket) -> None:

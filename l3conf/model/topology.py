@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 from l3conf.model.site import SiteSpec
 
+MAX_RESTART_PERIOD = 300
+"""Seconds that a kubelet without a setting of its own waits at most before it starts a container again."""
+
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
 
@@ -69,6 +72,8 @@ class ClusterSpec:
     """Cable drivers that it may use, most preferred first, as places in the implementation's own list; empty: all."""
     global_cidrs: tuple[IPNetwork, ...] | None = None
     """Ranges of its global addresses, at most one per family; empty: the implementation chooses; None: it has none."""
+    max_container_restart_period: int = MAX_RESTART_PERIOD
+    """Seconds that its kubelets wait at most before they start a container again (KEP-4603)."""
 
     @property
     def families(self) -> tuple[IPFamily, ...]:

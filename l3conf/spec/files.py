@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.model.implementation import EmulatedImage, Implementation, Verb
 from l3conf.model.site import ETHERNET_MTU, UDP_TIMEOUT, NATKind, PortMap, SiteSpec
-from l3conf.model.topology import ClusterSpec, NetworkPlugin, NodeSpec, Topology
+from l3conf.model.topology import MAX_RESTART_PERIOD, ClusterSpec, NetworkPlugin, NodeSpec, Topology
 from l3conf.spec.catalogue import load_features, load_profiles
 from l3conf.spec.documents import Document, read_document
 from l3conf.spec.implementation_checks import implementation_problems
@@ -102,7 +102,14 @@ def _cluster(data: Mapping[str, Any]) -> ClusterSpec:
         site=_site(data.get("site", {})),
         cable_drivers=tuple(_PLACES.index(place) for place in data.get("cableDrivers", [])),
         global_cidrs=_networks(data["globalCIDRs"]) if "globalCIDRs" in data else None,
+        max_container_restart_period=_restart_period(data.get("kubelet", {})),
     )
+
+
+def _restart_period(kubelet: Mapping[str, Any]) -> int:
+    """Return the seconds of a duration that the schema has bounded; it is written as in a KubeletConfiguration."""
+    written = kubelet.get("crashLoopBackOff", {}).get("maxContainerRestartPeriod")
+    return int(written.removesuffix("s")) if written else MAX_RESTART_PERIOD
 
 
 def _site(data: Mapping[str, Any]) -> SiteSpec:

@@ -96,7 +96,9 @@ def _explain_pattern(error: _Finding, path: FieldPath) -> Iterator[Problem]:
         remedy = "use lower-case letters, digits and dashes; begin and end with a letter or digit"
         yield Problem(path, f"{_shown(error.instance)} is not an RFC 1123 label", remedy)
         return
-    yield Problem(path, f"{_shown(error.instance)} does not match {error.value}", "mend it")
+    about = error.schema.get("description", "")
+    remedy = f"mend it: {about}" if about else "mend it"
+    yield Problem(path, f"{_shown(error.instance)} does not match {error.value}", remedy)
 
 
 def _explain_length(error: _Finding, path: FieldPath) -> Iterator[Problem]:

@@ -47,8 +47,9 @@ class ContainerRunner:
         self._wake = asyncio.Event()
         self._deadline: float | None = None
         self._restart_reason = ""
-        self._restarts = BackOff(self._context.back_off)
-        self._pulls = BackOff(self._context.back_off)
+        times = self._context.back_off
+        self._restarts = BackOff(times.first, times.max_container_restart_period)
+        self._pulls = BackOff(times.first, times.longest)
 
     @property
     def container(self) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from l3conf.model.topology import MAX_RESTART_PERIOD
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
@@ -50,6 +52,9 @@ class BackOffTimes:
     first: float = 10.0
     """Before the second restart of a container or attempt to pull; doubles each time."""
     longest: float = 300.0
+    """Between attempts to pull, and whatever else has no limit of its own."""
+    max_container_restart_period: float = MAX_RESTART_PERIOD
+    """Between restarts of a container; ``crashLoopBackOff.maxContainerRestartPeriod`` of a KubeletConfiguration."""
     first_retry: float = 0.5
     """Before a failed sandbox or volume is tried again; doubles up to ``longest``."""
 

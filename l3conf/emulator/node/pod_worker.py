@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from l3conf.emulator.apiserver.errors import StatusError
 from l3conf.emulator.controllers.conditions import timestamp
 from l3conf.emulator.node.container_runner import DEFAULT_GRACE, ContainerRunner
-from l3conf.emulator.node.context import BackOffTimes
 from l3conf.emulator.node.pod_status import PodFacts
 from l3conf.emulator.node.restarts import BackOff
 from l3conf.emulator.node.sandbox import Sandbox
@@ -121,7 +120,7 @@ class PodWorker:
     async def _open(self) -> bool:
         """Make the sandbox, as often as it takes; False if the pod is to end before."""
         times = self._context.back_off
-        delays = BackOff(BackOffTimes(first=times.first_retry, longest=times.longest))
+        delays = BackOff(times.first_retry, times.longest)
         delays.after()
         while not self._ending.is_set():
             try:

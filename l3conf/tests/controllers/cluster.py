@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from l3conf.emulator.cluster_api import ClusterAPI, Object
 
 DEADLINE = 10.0
-QUICK = BackOffTimes(first=0.02, longest=0.1, first_retry=0.01)
+QUICK = BackOffTimes(first=0.02, longest=0.1, max_container_restart_period=0.1, first_retry=0.01)
 
 
 def on_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

@@ -9,6 +9,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from l3conf.emulator.node.context import BackOffTimes
 from l3conf.tests.controllers.cluster import cluster, is_ready, on_loop, pod
 from l3conf.tests.node.fake_ground import FakeProcess
@@ -115,9 +117,13 @@ async def test_a_corrected_image_runs_without_a_new_pod(tmp_path: Path) -> None:
         await east.running(1)
 
 
+@pytest.mark.parametrize(("period", "spelt"), [(300, "1m0s"), (7, "7s")])
 @on_loop
-async def test_a_crashing_container_restarts_at_once_and_then_backs_off(tmp_path: Path) -> None:
-    async with cluster(tmp_path, back_off=BackOffTimes(first=60)) as east:
+async def test_a_crashing_container_restarts_at_once_and_then_backs_off(
+    period: float, spelt: str, tmp_path: Path
+) -> None:
+    times = BackOffTimes(first=60, max_container_restart_period=period)
+    async with cluster(tmp_path, back_off=times) as east:
         ground = east.add_node("n1")
 
         def crash(spec: ContainerSpec) -> FakeProcess:
@@ -131,7 +137,7 @@ async def test_a_crashing_container_restarts_at_once_and_then_backs_off(tmp_path
         state = container_state(east.api.list("pods", "default"))
         assert state["restartCount"] == 1
         assert state["lastState"]["terminated"]["exitCode"] == 3
-        assert state["state"]["waiting"]["message"].startswith("back-off 1m0s restarting failed container=c")
+        assert state["state"]["waiting"]["message"].startswith(f"back-off {spelt} restarting failed container=c")
         assert len(ground.processes) == 2
         assert "BackOff" in reasons(east)
 

@@ -112,9 +112,14 @@ def test_quantities_are_divided_and_rounded_up() -> None:
         resource_value({"resources": {"limits": {"cpu": "lots"}}}, {"resource": "limits.cpu"}, capacity={})
 
 
-def test_restarts_back_off_as_the_kubelet_does() -> None:
-    back_off = BackOff(BackOffTimes())
-    assert [back_off.after() for _ in range(8)] == [0, 10, 20, 40, 80, 160, 300, 300]
+@pytest.mark.parametrize(
+    ("longest", "delays"),
+    [(300, [0, 10, 20, 40, 80, 160, 300, 300]), (100, [0, 10, 20, 40, 80, 100, 100, 100]), (2, [0] + 7 * [2])],
+)
+def test_restarts_back_off_as_the_kubelet_does(longest: float, delays: list[float]) -> None:
+    back_off = BackOff(BackOffTimes().first, longest)
+    assert [back_off.after() for _ in delays] == delays
+    assert back_off.after(ran_for=599) == longest
     assert back_off.after(ran_for=601) == 0
 
 

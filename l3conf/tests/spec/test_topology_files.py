@@ -94,6 +94,21 @@ def test_what_a_file_says_becomes_values(tmp_path: Path) -> None:
     assert topology.wan_cidrs == (IPv4Network("192.0.2.0/24"),)
 
 
+def restarting(period: object) -> dict[str, Any]:
+    return {"crashLoopBackOff": {"maxContainerRestartPeriod": period}}
+
+
+@pytest.mark.parametrize(("kubelet", "seconds"), [({}, 300), ({"crashLoopBackOff": {}}, 300), (restarting("7s"), 7)])
+def test_kubelets_restart_containers_as_late_as_the_file_says(
+    kubelet: dict[str, Any], seconds: int, tmp_path: Path
+) -> None:
+    data = copy.deepcopy(VALID)
+    data["spec"]["clusters"][1]["kubelet"] = kubelet
+    topology = load_topology(write(tmp_path, data))
+    periods = [cluster.max_container_restart_period for cluster in topology.clusters]
+    assert periods == [300, seconds]
+
+
 def first(spec: dict[str, Any]) -> dict[str, Any]:
     cluster: dict[str, Any] = spec["clusters"][0]
     return cluster
@@ -169,6 +184,15 @@ def first(spec: dict[str, Any]) -> dict[str, Any]:
             "globalCIDRs[0]: fd20::/64 is of a family that podCIDRs lacks (use one that pods have)",
         ),
         (lambda s: s.update(wanCIDRs=["192.0.2.0/29"]), "spec.wanCIDRs[0]: 192.0.2.0/29 is too small for 2 sites"),
+        *(
+            (
+                lambda s, period=period: first(s).update(kubelet=restarting(period)),
+                "spec.clusters[0].kubelet.crashLoopBackOff.maxContainerRestartPeriod: ",
+            )
+            for period in ("0s", "301s", "1.5s", "5m", "5", "5s\n", 5)
+        ),
+        (lambda s: first(s).update(kubelet=restarting("9m")), "(mend it: 1s to 300s, in whole seconds; "),
+        (lambda s: first(s).update(kubelet={"maxPods": 9}), "kubelet.maxPods: unknown key"),
         (lambda s: s.update(podsPerNode=True), "spec.podsPerNode: true is not of type integer"),
         (lambda s: s.update(podsPerNode=-1), "spec.podsPerNode"),
         (lambda s: s.update(clusters=[]), "spec.clusters: is empty"),
