@@ -24,7 +24,7 @@ def test_the_outside_reaches_the_inside_after_a_long_silence(quiet_lab: Lab) -> 
     """Nobody says a word; the NAT forgets after 30 s; then the first word comes from outside."""
     lifetime = quiet_lab.topology.cluster("east").site.udp_timeout
     inwards = [pair for pair in quiet_lab.pods.workers_across(IPFamily.IPV4) if pair[1].site.cluster == "east"]
-    passed = quiet_lab.long_silence().between("east", "west")
+    passed, discovery = quiet_lab.long_silence().between("east", "west"), quiet_lab.discovery_ports
     every(udp(client, server) for client, server in inwards).arrives()
-    tunnel = [each for each in passed if each.destination_port not in quiet_lab.discovery_ports]
+    tunnel = [each for each in passed if each.destination_port not in discovery]
     assert max(later.time - earlier.time for earlier, later in pairwise(tunnel)) < lifetime

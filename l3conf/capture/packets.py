@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
-
-from l3conf.capture.pcap import read_pcap
-from l3conf.errors import InvalidFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,23 +63,6 @@ class Packet:
         name = {TCP: "tcp", UDP: "udp"}.get(self.protocol, f"protocol {self.protocol}")
         ports = f" ports {self.source_port} > {self.destination_port}" if self.destination_port else ""
         return f"{self.source} -> {self.destination} {name}{ports}, {len(self.data)} bytes"
-
-
-def packets_of(data: bytes, name: str = "capture") -> tuple[Packet, ...]:
-    """Return the whole IP packets of a pcap file, in order; one that still grows may end within a record.
-
-    ``InvalidFileError`` if it is no pcap of Ethernet. Frames of other protocols are left out.
-    """
-    found = []
-    try:
-        for frame in read_pcap(io.BytesIO(data), name):
-            packet = packet_of(frame)
-            if packet is not None:
-                found.append(packet)
-    except InvalidFileError as error:
-        if "the file ends within" not in error.what and data:
-            raise
-    return tuple(found)
 
 
 def packet_of(frame: Frame) -> Packet | None:

@@ -1,4 +1,4 @@
-"""The classic pcap file format: a header, then records (draft-ietf-opsawg-pcap). Pure.
+"""The classic pcap file format: a header, then records (draft-ietf-opsawg-pcap). Pure, but for ``GrowingPcap``.
 
 Written with nanoseconds in the byte order of this machine; read in either precision and either byte order.
 """
@@ -6,12 +6,14 @@ Written with nanoseconds in the byte order of this machine; read in either preci
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from l3conf.errors import InvalidFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LINKTYPE_ETHERNET = 1
 SNAPLEN = 0x40000
@@ -45,22 +47,54 @@ def record_header(seconds: int, nanoseconds: int, captured: int, original: int) 
     return _RECORD.pack(seconds, nanoseconds, captured, original)
 
 
+class UnfinishedPcapError(InvalidFileError):
+    """A file that ends within a record, as one does that is still written to."""
+
+
+class GrowingPcap:
+    """A capture that may still be written to: each read returns what has come since the one before."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._format: tuple[str, int] | None = None
+        self._at = 0
+        """Where the first record begins that was not whole yet."""
+
+    def read(self) -> list[Frame]:
+        """Return the whole frames that are new, in file order. ``InvalidFileError`` if it is no pcap of Ethernet."""
+        found: list[Frame] = []
+        with self._file.open("rb") as stream:
+            if self._format is None:
+                if self._file.stat().st_size < struct.calcsize("=" + _FILE_HEADER):
+                    return []
+                self._format = _read_file_header(stream, str(self._file))
+                self._at = stream.tell()
+            stream.seek(self._at)
+            with suppress(UnfinishedPcapError):
+                found.extend(_records(stream, str(self._file), *self._format))
+        self._at += sum(_RECORD.size + len(frame.data) for frame in found)
+        return found
+
+
 def read_pcap(stream: BinaryIO, name: str = "pcap") -> Iterator[Frame]:
     """Yield the frames of a capture in file order.
 
-    ``InvalidFileError`` if it is not a pcap of Ethernet, or ends in the middle of a record.
+    ``InvalidFileError`` if it is not a pcap of Ethernet, ``UnfinishedPcapError`` if it ends in the middle of a record.
     """
-    order, unit = _read_file_header(stream, name)
+    yield from _records(stream, name, *_read_file_header(stream, name))
+
+
+def _records(stream: BinaryIO, name: str, order: str, unit: int) -> Iterator[Frame]:
     header = struct.Struct(order + _RECORD_HEADER)
     count = 0
     while prefix := stream.read(header.size):
         count += 1
         if len(prefix) < header.size:
-            raise InvalidFileError(f"the file ends within the header of record {count}", where=name)
+            raise UnfinishedPcapError(f"the file ends within the header of record {count}", where=name)
         seconds, fraction, captured, original = header.unpack(prefix)
         data = stream.read(captured)
         if len(data) < captured:
-            raise InvalidFileError(f"the file ends within record {count}", where=name)
+            raise UnfinishedPcapError(f"the file ends within record {count}", where=name)
         yield Frame(seconds * _PER_SECOND + fraction * unit, data, original)
 
 

@@ -22,11 +22,12 @@ class LongSilence:
         self._harness = harness
         self._context = wan.capturing()
         self._capture = self._context.__enter__()
+        self._capture.ends_after(harness.budgets.get(WINDOW))
         self._until = harness.clock.now() + harness.budgets.get(WINDOW)
         harness.note(f"silence for {WINDOW} = {harness.budgets.get(WINDOW):g} s begins")
 
     def over(self) -> WanCapture:
-        """Wait until the window has passed and return the capture, which goes on."""
+        """Wait until the window has passed and return its capture: what passes later does not count."""
         self._harness.clock.sleep(max(0.0, self._until - self._harness.clock.now()))
         return self._capture
 

@@ -14,12 +14,14 @@ outsider sends beside the beacon. A capture that misses any of this, or lost fra
 from __future__ import annotations
 
 import itertools
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from l3conf.capture.packets import Packet, packets_of
+from l3conf.capture.packets import Packet, packet_of
+from l3conf.capture.pcap import GrowingPcap
 from l3conf.errors import LabError
 from l3conf.expectations.filters import DISCARD, Filter
 from l3conf.expectations.nesting import nested
@@ -82,9 +84,20 @@ class WanCapture:
     _mark: bytes = field(init=False)
     """What all packets of the harness itself hold."""
     _beacons: int = 0
+    _growing: GrowingPcap = field(init=False)
+    _read: list[Packet] = field(init=False, default_factory=list)
+    _last_beacon: float = 0.0
+    """When the last one passed that was seen; seconds since the epoch."""
+    _ends: float = math.inf
+    """Seconds since the epoch: what others send later does not count."""
 
     def __post_init__(self) -> None:
         self._mark = self.harness.random.randbytes(_MARK_SIZE)
+        self._growing = GrowingPcap(self.file)
+
+    def ends_after(self, seconds: float) -> None:
+        """Let nothing count that passes later than ``seconds`` after the last beacon (so far, the first)."""
+        self._ends = self._last_beacon + seconds
 
     def packets(self, *filters: Filter) -> tuple[Packet, ...]:
         """Return what has passed so far and matches any of the filters (all that passed, without any).
@@ -173,16 +186,27 @@ class WanCapture:
         self.harness.lab.inject(self.outsider.place, [self._sample(one, mark) for one in (*filters, self._beacon())])
 
         def look() -> tuple[Packet, ...] | Pending:
-            seen = packets_of(self.file.read_bytes())
-            sent = [packet for packet in seen if mark in packet.data]
+            self._read_on()
+            sent = [packet for packet in self._read if mark in packet.data]
             blind = [one.what for one in (self._beacon(), *filters) if not any(map(one.matches, sent))]
-            return Pending(f"not seen, though it was sent: {', '.join(blind)}") if blind else seen
+            if blind:
+                return Pending(f"not seen, though it was sent: {', '.join(blind)}")
+            self._last_beacon = max(packet.time for packet in sent)
+            return tuple(self._read)
 
         try:
             seen = self.harness.wait("the capture shows what the outsider sends", look, "T_probe")
         except DeadlineMissedError as missed:
             raise LabError(f"the capture is blind, so it proves nothing: {missed}", where="wan") from None
         return tuple(packet for packet in seen if self._mark not in packet.data)
+
+    def _read_on(self) -> None:
+        """Take what has been captured since the last look: minutes of packets are read once."""
+        for frame in self._growing.read():
+            if frame.nanoseconds / 1e9 > self._ends and self._mark not in frame.data:
+                continue
+            if (packet := packet_of(frame)) is not None:
+                self._read.append(packet)
 
     def _beacon(self) -> Filter:
         def sample(source: IPAddress, destination: IPAddress, mark: bytes) -> bytes:

@@ -124,7 +124,7 @@ class FakeLab:
         self._flows: list[FakeFlow] = []
         self._seen: list[Sighting] = []
         self._random = random.Random(seed)  # noqa: S311 - which backend answers
-        self._captures = FakeCaptures(self._random)
+        self._captures = FakeCaptures(self._random, now)
         self.translation = FakeTranslation(topology)
 
     @contextmanager

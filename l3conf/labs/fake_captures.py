@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from l3conf.capture.pcap import file_header, record_header
 from l3conf.probes.packets import udp_packet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from random import Random
 
     from l3conf.model.topology import IPAddress
@@ -25,10 +24,11 @@ _TUNNEL_PORT = 4500
 class FakeCaptures:
     """All captures that are running, as files that grow."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, now: Callable[[], float]) -> None:
         self.blind = False
         """Whether nothing is written any more."""
         self._random = random
+        self._now = now
         self._files: list[Path] = []
 
     @contextmanager
@@ -45,7 +45,7 @@ class FakeCaptures:
 
     def saw(self, packet: bytes) -> None:
         """Add an IP packet."""
-        seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        seconds, nanoseconds = divmod(round(self._now() * 1e9), 1_000_000_000)
         frame = _MACS + _KINDS.get(packet[0] >> 4, b"\xff\xff") + packet
         for file in self._files if not self.blind else ():
             with file.open("ab") as stream:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l3conf.capture.pcap import Frame, file_header, read_pcap, record_header
+from l3conf.capture.pcap import Frame, GrowingPcap, file_header, read_pcap, record_header
 from l3conf.errors import InvalidFileError
 
 frames = st.lists(
@@ -62,3 +64,23 @@ def test_other_formats_are_refused_with_a_remedy(content: bytes) -> None:
 def test_another_link_type_is_refused() -> None:
     with pytest.raises(InvalidFileError, match="link type 113"):
         list(read_pcap(io.BytesIO(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 113))))
+
+
+@given(frames, st.lists(st.integers(0, 400)))
+def test_a_growing_file_is_read_on_from_where_its_last_whole_record_ended(
+    captured: list[Frame], cuts: list[int]
+) -> None:
+    whole, read = written(captured), []
+    with tempfile.NamedTemporaryFile() as file:
+        growing = GrowingPcap(Path(file.name))
+        for end in [*sorted(cuts), len(whole)]:
+            file.write(whole[file.tell() : end])
+            file.flush()
+            read.append(growing.read())
+    assert [frame for frames_of_a_look in read for frame in frames_of_a_look] == captured
+
+
+def test_a_growing_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\x0a\x0d\x0d\x0a" + b"\0" * 40)
+    with pytest.raises(InvalidFileError, match="tshark -F pcap"):
+        GrowingPcap(tmp_path / "x").read()
