@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.future_fields import known_everywhere, lacking, used_by
 from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 from l3conf.plugin.patient import PatientLab
+from l3conf.plugin.recorder import UNSUPPORTED
+from l3conf.plugin.resources import Resources
+from l3conf.plugin.skew import UNHEARD_OF, not_said, posing_as_unheard_of
 from l3conf.plugin.versions import REPORTING, at_other_versions, still_rolling
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from l3conf.plugin.cluster_api import ClusterAPI, Object
 
 _WORKLOADS = {"DaemonSet": "daemonsets", "Deployment": "deployments"}
@@ -57,6 +66,33 @@ class VersionedLab(PatientLab):
                 *self._reporting_others(self.apis[cluster], version),
             )
         ]
+
+    @contextmanager
+    def posing_as_unheard_of(self, member: str) -> Iterator[None]:
+        """Let a member seem to be of a version that nobody has heard of, while it cannot put that right.
+
+        Skips the test if nothing that it publishes names its version.
+        """
+        with self.without_broker(member), posing_as_unheard_of(self.broker, member, self.this_version) as count:
+            if not count:
+                pytest.skip(f"{UNSUPPORTED}nothing that {member} publishes names its version")
+            self.run.note(f"{member} seems to be of version {UNHEARD_OF}")
+            yield
+
+    def skew_not_said(self, cluster: str, peer: str) -> list[str]:
+        """Return a line unless a cluster says that it does not support the version of a peer."""
+        return not_said(self.apis[cluster], peer)
+
+    @contextmanager
+    def from_the_future(self, member: str) -> Iterator[Callable[[], list[str]]]:
+        """Have a member's own objects use a field that only kinds of a later version know, while the context is open.
+
+        Yields a function that returns where it is lacking: on the member's own objects, at the broker, with the others.
+        """
+        word = self.harness.random.randbytes(8).hex()
+        own = Resources(self.apis[member]).own_objects()
+        with known_everywhere(self.every_api), used_by(self.apis[member], own, word):
+            yield lambda: lacking(self.every_api, member, word)
 
     @staticmethod
     def _reporting_others(api: ClusterAPI, version: str) -> list[str]:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference_impl.mutants import VARIABLE
+from reference_impl.planner.skew import unsupported
 
 if TYPE_CHECKING:
-    from reference_impl.mutants import Object
+    from collections.abc import Mapping
+
+    from reference_impl.mutants import Object, Place, Ways
+    from reference_impl.planner.exchange import Write
 
 _LAST = "l3conf/reference-impl:0.1.0"
 """A release before this one."""
+_FIELDS = frozenset(
+    {
+        *("cluster_id", "color_codes", "service_cidr", "cluster_cidr", "global_cidr"),
+        *("cable_name", "healthCheckIP", "healthCheckIPs", "hostname", "subnets", "nat_enabled"),
+        *("private_ip", "privateIPs", "public_ip", "publicIPs", "backend", "backend_config"),
+    }
+)
+"""Of Clusters and Endpoints, as typed code of this version would have them."""
 _ROUTE_AGENT = "submariner-routeagent"
 
 
@@ -22,6 +35,21 @@ def leave_route_agents(objects: list[Object]) -> list[Object]:
                 container["image"] = _LAST
                 container["env"] = [one for one in container["env"] if one["name"] != VARIABLE]
     return objects
+
+
+def erase_unknown_fields(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Write objects of the exchange with the fields that this version knows, and no others."""
+    return tuple(replace(write, obj=_known(write.obj)) for write in writes)
+
+
+def _known(obj: Object) -> Object:
+    spec = {name: value for name, value in (obj.get("spec") or {}).items() if name in _FIELDS}
+    return {**obj, "spec": spec} if "spec" in obj else obj
+
+
+def part_with_strangers(peers: Ways, _claimed: Mapping[str, Place]) -> Ways:
+    """Take the cable to a member down as soon as its version is one that does not go with ours."""
+    return tuple(peer for peer in peers if not unsupported(peer))
 
 
 def remove_first(objects: list[Object], cleanup: list[Object]) -> list[Object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.planner.skew import VERSION_SKEW_UNSUPPORTED, unsupported
 from reference_impl.protocols.health import Health
 from reference_impl.protocols.heartbeat import Life
 
@@ -43,7 +44,7 @@ class Condition:
 def peer_conditions(peer: PeerReport, failure: str) -> tuple[Condition, ...]:
     """Return the conditions of a member that has a cable. ``failure``: what the kernel refused, "" if nothing."""
     return (
-        Condition(type=ACCEPTED, status=TRUE, reason="Accepted", message="addresses and cable driver fit"),
+        _accepted(peer),
         _programmed(failure),
         _connected(peer),
     )
@@ -139,6 +140,14 @@ def _since(condition: Condition, before: Mapping[str, Any] | None, now: str) -> 
     if before is None or before.get("status") != condition.status:
         return now
     return str(before.get("lastTransitionTime") or now)
+
+
+def _accepted(peer: PeerReport) -> Condition:
+    """Accept a member that has a cable. A version that does not go with ours is said, and cuts nothing (L3-L5)."""
+    if text := unsupported(peer.endpoint):
+        message = f"{text}: they were never tried together; what is connected stays connected"
+        return Condition(type=ACCEPTED, status=TRUE, reason=VERSION_SKEW_UNSUPPORTED, message=message)
+    return Condition(type=ACCEPTED, status=TRUE, reason="Accepted", message="addresses and cable driver fit")
 
 
 def _programmed(failure: str) -> Condition:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from reference_impl.planner.claims import Claims
 from reference_impl.planner.driver_set import only
-from reference_impl.planner.skew import AGENT_VERSION, skew
-from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -234,8 +232,6 @@ def _mismatch(endpoint: Endpoint | None, drivers: DriverSet, identities: Mapping
         return None
     if text := drivers.mismatch(endpoint):
         reason = "DriverMismatch"
-    elif text := skew(VERSION, endpoint.parameter(AGENT_VERSION)):
-        reason = "VersionSkewUnsupported"
     elif text := drivers.objection(endpoint):
         reason = "Malformed"
     elif (identity := drivers.identity(endpoint)) and identity in identities:

@@ -6,10 +6,14 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from reference_impl.names import IMPLEMENTATION
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reference_impl.protocols.objects import Endpoint
+
+VERSION_SKEW_UNSUPPORTED: Final = "VersionSkewUnsupported"
 AGENT_VERSION: Final = "agent-version"
 CAPABILITIES: Final = "capabilities"
 """Entries of ``Endpoint.spec.backend_config``: the one map that every implementation carries along unread."""
@@ -20,6 +24,11 @@ def own_parameters(version: str, backend: str) -> Mapping[str, str]:
     """Return what a member publishes of itself: implementation and version, and the words for what it can do."""
     words = ("conditions", "heartbeat", f"cable-{backend}")
     return {AGENT_VERSION: f"{IMPLEMENTATION}/{version}", CAPABILITIES: ",".join(words)}
+
+
+def unsupported(endpoint: Endpoint) -> str:
+    """Say why the version behind an Endpoint does not go with the one that runs here; "" if it does."""
+    return skew(VERSION, endpoint.parameter(AGENT_VERSION))
 
 
 def skew(own_version: str, theirs: str) -> str:

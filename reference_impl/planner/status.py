@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED, gateway_conditions
+from reference_impl.planner.skew import VERSION_SKEW_UNSUPPORTED, unsupported
 from reference_impl.protocols.durations import go_duration
 from reference_impl.protocols.health import Health
 from reference_impl.protocols.object_codec import endpoint_spec
@@ -121,13 +122,18 @@ def _connection(peer: PeerReport, failure: str) -> Object:
     broken = bool(failure) and peer.state is not Health.CONNECTED
     return {
         "status": Health.LOST.value if broken else peer.state.value,
-        "statusMessage": f"NotProgrammed: {failure}" if broken else f"{_message(peer)}{_by(peer)}",
+        "statusMessage": f"NotProgrammed: {failure}" if broken else f"{_skew(peer)}{_message(peer)}{_by(peer)}",
         "endpoint": endpoint_spec(peer.endpoint),
         "usingIP": str(peer.endpoint.tunnel_address),
         "usingNAT": peer.endpoint.tunnel_address != peer.endpoint.private_ip,
         **({"mtu": peer.mtu} if peer.mtu else {}),
         **_latency(peer.round_trips),
     }
+
+
+def _skew(peer: PeerReport) -> str:
+    text = unsupported(peer.endpoint)
+    return f"{VERSION_SKEW_UNSUPPORTED} ({text}); " if text else ""
 
 
 def _remote_endpoint(peer: PeerReport) -> Object:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import socket
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings, with_variables
 from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, global_addresses, load_mutant
 from reference_impl.mutants.registry import MUTANTS
-from reference_impl.names import CREATED, PUBLIC_KEY
+from reference_impl.names import CREATED, IMPLEMENTATION, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.driver_set import DriverSet
@@ -20,6 +21,7 @@ from reference_impl.planner.global_rules import global_ruleset
 from reference_impl.planner.ledger import Ledger, Settlement
 from reference_impl.planner.node import plan_node
 from reference_impl.planner.relays import Relays
+from reference_impl.planner.skew import AGENT_VERSION, VERSION_SKEW_UNSUPPORTED
 from reference_impl.planner.translation import Door, Translation
 from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
@@ -51,6 +53,9 @@ DEPENDENT = {
     "crash-on-malformed",
     "endpoint-published-once",
     "first-key-kept",
+    "skew-cuts",
+    "skew-unsaid",
+    "unknown-fields-erased",
     "upgrade-half-done",
     "way-back-through-removal",
 }
@@ -302,3 +307,18 @@ def test_an_upgrade_can_be_half_done() -> None:
 def test_a_way_back_can_begin_with_a_removal() -> None:
     back = load_mutant({VARIABLE: "way-back-through-removal"}).way_back(agents("vxlan"), cleanup("vxlan"))
     assert back == [*cleanup("vxlan"), *agents("vxlan")]
+
+
+def test_fields_that_are_not_known_can_be_erased() -> None:
+    spec = {"cluster_id": "west", "subnets": ["10.2.0.0/16"]}
+    write = Write(Side.BROKER, WriteVerb.REPLACE, {"kind": "Endpoint", "spec": {**spec, "later": "1"}})
+    (written,) = MUTANTS["unknown-fields-erased"].writes((write,))
+    assert written.obj == {"kind": "Endpoint", "spec": spec}
+
+
+def test_versions_that_do_not_go_together_can_be_cut_or_kept_quiet() -> None:
+    stranger = replace(endpoint(2), parameters=frozenset({(AGENT_VERSION, f"{IMPLEMENTATION}/99.0.0")}))
+    assert MUTANTS["skew-cuts"].ways((endpoint(3), stranger), {}) == (endpoint(3),)
+    said = {"type": "Accepted", "status": "True", "reason": VERSION_SKEW_UNSUPPORTED, "message": "99 there"}
+    (kept,) = MUTANTS["skew-unsaid"].conditions([said])
+    assert VERSION_SKEW_UNSUPPORTED not in kept.values()
