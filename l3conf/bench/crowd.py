@@ -1,7 +1,10 @@
 """``l3conf bench crowd``: twenty clusters with the same ranges join at the same moment.
 
 Each has one pod that asks for a global address. Who got the same range or address as somebody else, and after how long
-does everybody reach everybody?
+does everybody reach everybody? The seed of a run decides who joins when, within a second.
+
+``--allocation`` asks the first question alone, of many more runs: the hooks of a run are as many processes as ever and
+allocate at the same API server, but nothing else of the implementation runs, and what hooks answer is compared.
 """
 
 from __future__ import annotations
@@ -25,13 +28,17 @@ from l3conf.model.topology import NodeSpec
 from l3conf.spec.files import load_implementation, load_topology
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from l3conf.bench.members import Member
     from l3conf.model.implementation import Implementation
-    from l3conf.model.topology import Topology
+    from l3conf.model.topology import IPNetwork, Topology
 
 BAR_SECONDS = 20.0
 GROUP = "/apis/submariner.io/v1"
 NAMESPACE = "l3conf-probes"
+SPREAD = 1.0
+"""Seconds within which all join."""
 _LOOK = 0.1
 
 
@@ -39,28 +46,40 @@ _LOOK = 0.1
 @click.option("--impl", type=click.Path(path_type=Path), default=Path("reference_impl/impl.yaml"), show_default=True)
 @click.option("--clusters", type=click.IntRange(2, 60), default=20, show_default=True)
 @click.option("--runs", type=click.IntRange(1, 1000), default=1, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the first run: in what order they join.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the first run: who joins when.")
+@click.option(
+    "--allocation", is_flag=True, help="Compare the ranges that join hooks answer; run no agent, send no packet."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def crowd(impl: Path, clusters: int, runs: int, seed: int, *, as_json: bool) -> None:
+def crowd(impl: Path, clusters: int, runs: int, seed: int, *, allocation: bool, as_json: bool) -> None:
     """Measure clusters with identical ranges that all join at once."""
     implementation = load_implementation(impl)
-    results = [_measure(implementation, crowded(clusters), seed + run) for run in range(runs)]
-    answer = {
-        "benchmark": "crowd",
-        "implementation": implementation.name,
-        "clusters": clusters,
-        "bar": {"seconds": BAR_SECONDS, "duplicates": 0},
-        "holds": all(not one["duplicates"] and one["all_reach_all_seconds"] <= BAR_SECONDS for one in results),
-        "runs": results,
-    }
+    measure = _allocate if allocation else _measure
+    results = []
+    for number in range(seed, seed + runs):
+        results.append(measure(implementation, crowded(clusters), number))
+        click.echo(_line(results[-1]), err=as_json)
     if as_json:
-        print_json(answer)
-        return
-    for one in results:
-        click.echo(
-            f"seed {one['seed']}: all reach all after {one['all_reach_all_seconds']} s"
-            f" (hooks {one['of_which_hooks']} s), {len(one['duplicates'])} duplicates"
+        print_json(
+            {
+                "benchmark": "crowd",
+                "implementation": implementation.name,
+                "measured": "allocation by join hooks, without agents" if allocation else "packets among all pods",
+                "clusters": clusters,
+                "bar": {"duplicates": 0} if allocation else {"seconds": BAR_SECONDS, "duplicates": 0},
+                "holds": all(_holds(one) for one in results),
+                "runs": results,
+            }
         )
+
+
+def _holds(one: Mapping[str, Any]) -> bool:
+    return not one["duplicates"] and one.get("all_reach_all_seconds", 0.0) <= BAR_SECONDS
+
+
+def _line(one: Mapping[str, Any]) -> str:
+    reached = f"all reach all after {one['all_reach_all_seconds']} s, " if "all_reach_all_seconds" in one else ""
+    return f"seed {one['seed']}: {reached}hooks {one['of_which_hooks']} s, {len(one['duplicates'])} duplicates"
 
 
 def crowded(count: int) -> Topology:
@@ -85,15 +104,13 @@ def crowded(count: int) -> Topology:
 
 def _measure(implementation: Implementation, topology: Topology, seed: int) -> dict[str, Any]:
     names = [cluster.name for cluster in topology.clusters]
-    random.Random(seed).shuffle(names)  # noqa: S311 - an order, no secret
     with MemberSet(implementation, topology) as members:
         members.deploy()
         pods = {name: members.pods(name)[0] for name in names}
         for pod in pods.values():
             members.apis[pod.cluster].request("POST", _path(), body=_asking(pod))
         began = time.monotonic()
-        with ThreadPoolExecutor(len(names)) as hooks:
-            list(hooks.map(members.join, names))
+        _joined(members, names, seed)
         joined = time.monotonic() - began
         known = {name: _awaited(members, pods[name]) for name in names}
         members.await_packets(permutations([known[name] for name in names], 2))
@@ -103,6 +120,32 @@ def _measure(implementation: Implementation, topology: Topology, seed: int) -> d
             "of_which_hooks": round(joined, 2),
             "duplicates": _duplicates(members),
         }
+
+
+def _allocate(implementation: Implementation, topology: Topology, seed: int) -> dict[str, Any]:
+    names = [cluster.name for cluster in topology.clusters]
+    with MemberSet(implementation, topology, pods_per_node=0, agents=False) as members:
+        members.deploy()
+        began = time.monotonic()
+        answers = _joined(members, names, seed)
+        joined = time.monotonic() - began
+    ranges = [(name, ip_network(text)) for name, said in answers.items() for text in said.get("globalCIDRs") or ()]
+    if lacking := set(names) - {name for name, _ in ranges}:
+        raise LabError(f"join answered no globalCIDRs: {', '.join(sorted(lacking))}", where=implementation.name)
+    return {"seed": seed, "of_which_hooks": round(joined, 2), "ranges": len(ranges), "duplicates": _overlaps(ranges)}
+
+
+def _joined(members: MemberSet, names: Sequence[str], seed: int) -> dict[str, Mapping[str, Any]]:
+    """Let all join, each after a delay of its own, and return what their hooks answered."""
+    random_ = random.Random(seed)  # noqa: S311 - delays, no secrets
+    delays = {name: random_.uniform(0.0, SPREAD) for name in names}
+
+    def join(name: str) -> Mapping[str, Any]:
+        time.sleep(delays[name])
+        return members.join(name)
+
+    with ThreadPoolExecutor(len(names)) as hooks:
+        return dict(zip(names, hooks.map(join, names), strict=True))
 
 
 def _awaited(members: MemberSet, pod: Member) -> Member:
@@ -126,7 +169,7 @@ def _duplicates(members: MemberSet) -> list[str]:
     ]
     if len(ranges) < len(members.apis):
         raise LabError(f"only {len(ranges)} clusters have published a global range", where="broker")
-    found = [f"{one} and {other}: {a}, {b}" for (one, a), (other, b) in combinations(ranges, 2) if a.overlaps(b)]
+    found = _overlaps(ranges)
     given: dict[str, str] = {}
     for name, api in members.apis.items():
         for path in ("globalingressips", "globalegressips", "clusterglobalegressips"):
@@ -138,6 +181,14 @@ def _duplicates(members: MemberSet) -> list[str]:
                         found.append(f"{given[address]} and {owner}: {address}")
                     given[address] = owner
     return found
+
+
+def _overlaps(ranges: Sequence[tuple[str, IPNetwork]]) -> list[str]:
+    return [
+        f"{one} and {other}: {a}, {b}"
+        for (one, a), (other, b) in combinations(ranges, 2)
+        if a.version == b.version and a.overlaps(b)
+    ]
 
 
 def _path() -> str:

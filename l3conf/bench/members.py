@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from l3conf.adapter.hooks import HookRunner, HookUnavailable
 from l3conf.adapter.images import resolved_images, visible_directories
@@ -25,7 +25,7 @@ from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.probes.wire import PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -72,13 +72,16 @@ class AgentUse:
 class MemberSet:
     """A lab with an implementation deployed; clusters join on request. A context manager: its end is the lab's."""
 
-    def __init__(self, implementation: Implementation, topology: Topology) -> None:
+    def __init__(
+        self, implementation: Implementation, topology: Topology, *, pods_per_node: int = 1, agents: bool = True
+    ) -> None:
+        """``agents``: False withholds the implementation's images, so that its hooks do all that is done."""
         self._closing = ExitStack()
         work = Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="l3conf-bench-")))
-        self.topology = dataclasses.replace(topology, pods_per_node=1)
+        self.topology = dataclasses.replace(topology, pods_per_node=pods_per_node)
         images, visible = resolved_images(implementation), visible_directories(implementation)
         try:
-            self.lab = EmulatedLab.start(self.topology, images=images, visible=visible)
+            self.lab = EmulatedLab.start(self.topology, images=images if agents else (), visible=visible)
             self._closing.callback(self.lab.close)
             self._work = work
             self._runner = HookRunner(implementation, log_directory=work / "hooks")
@@ -97,17 +100,18 @@ class MemberSet:
         """Install the implementation everywhere; nothing is connected yet."""
         self._hook(Verb.DEPLOY)
 
-    def join(self, cluster: str) -> None:
-        """Make a cluster a member."""
-        self._hook(Verb.JOIN, cluster)
+    def join(self, cluster: str) -> Mapping[str, Any]:
+        """Make a cluster a member; return the hook's answer."""
+        return self._hook(Verb.JOIN, cluster) or {}
 
     def rotate(self, cluster: str) -> bool:
         """Ask for new keys of a member; False if the implementation has no such hook."""
-        return self._hook(Verb.ROTATE, cluster)
+        return self._hook(Verb.ROTATE, cluster) is not None
 
-    def _hook(self, verb: Verb, cluster: str = "") -> bool:
+    def _hook(self, verb: Verb, cluster: str = "") -> Mapping[str, Any] | None:
+        """Return a hook's answer; None if the implementation has no such hook."""
         done = self._runner.run(verb, HookRequest(lab=self.lab, work_directory=self._work, cluster=cluster))
-        return not isinstance(done, HookUnavailable)
+        return None if isinstance(done, HookUnavailable) else done.output
 
     def pods(self, cluster: str) -> list[Member]:
         """Return the probe pods of a cluster, those of gateway nodes first."""

@@ -14,7 +14,6 @@ that both have and like best (``reference_impl.planner.driver_set``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, TypeAlias
 
 from reference_impl.agents.settings import SettingsError
@@ -56,6 +55,8 @@ def load_driver(backend: str, public_key: str = "") -> CableDriver:
     """Return the driver of that name; ``SettingsError`` says which there are."""
     if backend in BUILT_IN:
         return BUILT_IN[backend](public_key)
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and seldom needed
+
     installed = {entry.name: entry for entry in entry_points(group=CABLE_DRIVER_GROUP)}
     if backend not in installed:
         names = ", ".join(sorted({*BUILT_IN, *installed}))

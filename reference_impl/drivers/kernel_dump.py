@@ -21,7 +21,7 @@ T = TypeVar("T")
 GET_ROUTE, GET_RULE = 26, 34
 """``RTM_GETROUTE``, ``RTM_GETRULE`` (linux/rtnetlink.h)."""
 _SOL_NETLINK, _GET_STRICT_CHK = 270, 12
-_REQUEST_AND_DUMP = 0x301
+REQUEST_AND_DUMP, REQUEST_AND_ACKNOWLEDGE = 0x301, 0x5
 _DUMP_INTERRUPTED = 0x10
 _ERROR, _DONE = 2, 3
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr
@@ -34,46 +34,61 @@ _TRIES = 5
 """Dumps that a change may spoil; the last one counts as it is, and the next step looks again."""
 
 
-class Dumps:
-    """A route netlink socket that only ever dumps. Belongs to the namespace and thread that opened it."""
+class RawNetlink:
+    """A netlink socket for messages that are packed by hand. Belongs to the namespace and thread that opened it."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    def __init__(self, protocol: int) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.settimeout(_PATIENCE)
         self._sequence = 0
         with suppress(OSError):
             self._socket.setsockopt(_SOL_NETLINK, _GET_STRICT_CHK, 1)
 
-    def messages(self, kind: int, family: int, *, table: int = 0, protocol: int = 0) -> list[bytes]:
-        """Return all messages of a dump, each with its header. ``OSError`` if the kernel refuses."""
+    def ask(self, kind: int, flags: int, body: bytes) -> tuple[list[bytes], bool]:
+        """Return what answers a dump or a request for acknowledgement, each message with its header.
+
+        Say as well whether nothing changed meanwhile (``NLM_F_DUMP_INTR``). ``OSError`` if the kernel refuses.
+        """
+        self._sequence += 1
+        self._socket.send(_HEADER.pack(_HEADER.size + len(body), kind, flags, self._sequence, 0) + body)
+        found: list[bytes] = []
+        whole = True
+        while True:
+            for said, marks, sequence, message in _split(self._socket.recv(_BUFFER)):
+                if sequence != self._sequence:
+                    continue  # the rest of a dump that timed out
+                whole = whole and not marks & _DUMP_INTERRUPTED
+                if said == _DONE:
+                    return found, whole
+                if said == _ERROR:
+                    number = -_ERRNO.unpack_from(message, _HEADER.size)[0]
+                    if number:
+                        raise OSError(number, os.strerror(number))
+                    return found, whole
+                found.append(message)
+
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
+        """Return all messages of a dump; one that a change spoilt is repeated."""
         for _ in range(_TRIES):
-            self._sequence += 1
-            header = _HEADER.pack(_HEADER.size + _BODY.size, kind, _REQUEST_AND_DUMP, self._sequence, 0)
-            self._socket.send(header + _BODY.pack(family, 0, 0, 0, table, protocol, 0, 0, 0))
-            found, whole = self._answer()
+            found, whole = self.ask(kind, REQUEST_AND_DUMP, body)
             if whole:
                 break
         return found
 
-    def _answer(self) -> tuple[list[bytes], bool]:
-        """Read one dump; say as well whether nothing changed meanwhile (``NLM_F_DUMP_INTR``)."""
-        found: list[bytes] = []
-        whole = True
-        while True:
-            for kind, flags, sequence, message in _split(self._socket.recv(_BUFFER)):
-                if sequence != self._sequence:
-                    continue  # the rest of a dump that timed out
-                whole = whole and not flags & _DUMP_INTERRUPTED
-                if kind == _DONE:
-                    return found, whole
-                if kind == _ERROR:
-                    number = -_ERRNO.unpack_from(message, _HEADER.size)[0]
-                    raise OSError(number, os.strerror(number))
-                found.append(message)
-
     def close(self) -> None:
         """Close the socket. Idempotent."""
         self._socket.close()
+
+
+class Dumps(RawNetlink):
+    """A route netlink socket that only ever dumps."""
+
+    def __init__(self) -> None:
+        super().__init__(socket.NETLINK_ROUTE)
+
+    def messages(self, kind: int, family: int, *, table: int = 0, protocol: int = 0) -> list[bytes]:
+        """Return all messages of a dump, each with its header. ``OSError`` if the kernel refuses."""
+        return self.dump(kind, _BODY.pack(family, 0, 0, 0, table, protocol, 0, 0, 0))
 
 
 def _split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:

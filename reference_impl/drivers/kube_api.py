@@ -1,215 +1,195 @@
-"""A Kubernetes API through lightkube: the only module that knows that library.
+"""A Kubernetes API over HTTP: what each verb is called on the wire, and what its refusals mean.
 
-Everything is a generic resource, i.e. JSON: lightkube's typed models would cost each agent their import.
+Everything is JSON as the API has it: typed models would cost each agent their import.
 """
 
 from __future__ import annotations
 
-import functools
-import socket
+import json
+import os
 from contextlib import aclosing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import httpx2
-import yaml
-from lightkube import ApiError, AsyncClient, ConfigError, KubeConfig, SingleConfig
-from lightkube.config.client_adapter import verify_cluster
-from lightkube.config.models import Cluster, User
-from lightkube.core.resource import ApiInfo, NamespacedSubResource, ResourceDef
-from lightkube.generic_resource import Generic, create_global_resource, create_namespaced_resource
-from lightkube.types import PatchType
+from urllib.parse import quote, urlencode
 
 from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Object, Resource
+from reference_impl.drivers.http import RefusedError
 from reference_impl.names import MANAGED_BY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
-_SOCKET_OPTIONS = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 2),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 4000),
-)
-"""A connection whose other end is out of reach is given up after 4 s. A watch may say nothing for minutes, and one from
-an address that the node no longer has never says anything again (RFC 1122 section 4.2.3.6, RFC 5482)."""
-_KEPT = 60.0
-"""Seconds for which a connection that is not used is kept; API servers keep it for longer."""
+    from reference_impl.drivers.http import Transport
+
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where every pod finds its token and the CA of its API server."""
 _NOT_FOUND = 404
 _CONFLICT = 409
-
-
-class _Token(NamespacedSubResource, Generic):  # type: ignore[misc]
-    """``serviceaccounts/<name>/token``."""
-
-    _api_info = ApiInfo(
-        resource=ResourceDef("authentication.k8s.io", "v1", "TokenRequest"),
-        parent=ResourceDef("", "v1", "ServiceAccount"),
-        plural="serviceaccounts",
-        verbs=["post"],
-        action="token",
-    )
-
-
-@functools.cache
-def _type(resource: Resource) -> Any:  # noqa: ANN401 - lightkube makes the class
-    group, version, kind, plural, namespaced = resource.value
-    make = create_namespaced_resource if namespaced else create_global_resource
-    return make(group, version, kind, plural)
+_JSON, _MERGE, _APPLY = "application/json", "application/merge-patch+json", "application/apply-patch+yaml"
+_PATIENCE = 10.0
+"""Seconds that a server may take to answer an agent, which tries again."""
+_PEOPLES_PATIENCE = 60.0
+"""Seconds that it may take to answer a person or a hook."""
 
 
 class KubeAPI:
-    """One API server, over one HTTP client."""
+    """One API server."""
 
-    def __init__(self, config: KubeConfig | SingleConfig, patience: float = 10.0) -> None:
-        """``patience``: seconds that a server may take to answer a request."""
-        single = config.get() if isinstance(config, KubeConfig) else config
-        if single is None:
-            raise ConfigError("no current context")
-        verify = verify_cluster(single.cluster, single.user or User(), single.abs_file, trust_env=False)
-        transport = httpx2.AsyncHTTPTransport(
-            verify=verify,
-            trust_env=False,
-            # What is said every 5 s needs no handshake each time, which would cost more than all that is said.
-            limits=httpx2.Limits(keepalive_expiry=_KEPT),
-            socket_options=_SOCKET_OPTIONS,
-        )
-        # lightkube's overloads distinguish typed resources; ours are generic and chosen at run time.
-        self._client: Any = AsyncClient(
-            single,
-            field_manager=MANAGED_BY,
-            timeout=httpx2.Timeout(patience),
-            trust_env=False,
-            transport=transport,
-        )
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     @classmethod
     def in_cluster(cls) -> KubeAPI:
-        """Reach the API of the cluster that this pod runs in."""
-        return cls(KubeConfig.from_service_account())
-
-    @classmethod
-    def from_file(cls, path: Path, context: str = "") -> KubeAPI:
-        """Reach what a kubeconfig's context (the current one) names; ``APIError`` if the file does not say that.
-
-        Who has a kubeconfig is a person or a hook, and waits longer for a busy server than a loop that tries again.
-        """
+        """Reach the API of the cluster that this pod runs in; ``APIError`` outside of pods."""
         try:
-            config = KubeConfig.from_file(path)
-            chosen = config.get(context_name=context) if context else None
-            return cls(chosen or config, patience=60.0)
-        except (ConfigError, OSError, LookupError, TypeError, ValueError, yaml.YAMLError) as error:
-            raise APIError(f"kubeconfig {path}: {type(error).__name__}: {error}") from None
+            host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+        except KeyError as error:
+            raise APIError(f"not in a pod: variable {error} is not set") from None
+        server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+        return cls.from_parts(server, _ACCOUNT / "ca.crt", _ACCOUNT / "token")
 
     @classmethod
     def from_parts(cls, server: str, certificate_authority: Path, token: Path) -> KubeAPI:
-        """Reach a server with files as a mounted Secret has them; the token is read again when it expires."""
-        return cls(
-            KubeConfig.from_one(
-                cluster=Cluster(server=server, certificate_auth=str(certificate_authority)),
-                user=User(token_file=str(token)),
-            )
-        )
+        """Reach a server with files as a mounted Secret has them; the token is read again when it is refused."""
+        from reference_impl.drivers.http_transport import HTTPTransport  # noqa: PLC0415 - each imports what it needs
+
+        try:
+            return cls(HTTPTransport(server, certificate_authority, token, patience=_PATIENCE))
+        except (OSError, ValueError) as error:
+            raise APIError(f"API server {server}: {error}") from None
+
+    @classmethod
+    def from_file(cls, path: Path, context: str = "") -> KubeAPI:
+        """Reach what a kubeconfig's context (the current one) names; ``APIError`` if the file does not say that."""
+        from reference_impl.drivers.kubeconfig import KubeconfigError, KubeconfigTransport  # noqa: PLC0415 - likewise
+
+        try:
+            return cls(KubeconfigTransport(path, context, patience=_PEOPLES_PATIENCE))
+        except KubeconfigError as error:
+            raise APIError(f"kubeconfig {path}: {error}") from None
 
     async def close(self) -> None:
         """Close connections."""
-        await self._client.close()
+        await self._transport.close()
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         """Return one object."""
-        with _errors(resource, name):
-            return dict(await self._client.get(_type(resource), name, **_in(namespace)))
+        return await self._call("GET", resource, name, _path(resource, namespace, name))
 
     async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
         """Return objects and the list's resourceVersion."""
-        where = namespace or ("*" if resource.namespaced else "")
-        selector = _selector(labels)
-        with _errors(resource, "list"):
-            listing = self._client.list(_type(resource), labels=selector, **_in(where))
-            items = [{"apiVersion": resource.api_version, "kind": resource.kind, **item} async for item in listing]
-            return items, listing.resourceVersion
+        items: list[Object] = []
+        query = {"labelSelector": labels} if labels else {}
+        while True:
+            page = await self._call("GET", resource, "list", _path(resource, namespace, **query))
+            items += page.get("items") or ()
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+                return [{**kind, **item} for item in items], str(metadata.get("resourceVersion") or "")
+            query["continue"] = metadata["continue"]
 
     async def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
         """Yield changes after ``version``."""
-        where = namespace or ("*" if resource.namespaced else "")
+        target = _path(resource, namespace, watch="true", resourceVersion=version)
         with _errors(resource, "watch"):
-            stream = self._client.watch(_type(resource), resource_version=version, **_in(where))
-            async with aclosing(stream) as events:
-                async for event, item in events:
-                    yield event, dict(item)
+            async with aclosing(self._transport.lines(target)) as lines:
+                async for line in lines:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise _refusal(resource, "watch", event["object"].get("code") or 0, event["object"])
+                    yield event["type"], event["object"]
+        raise APIError(f"{resource.kind} watch: the server ended it")
 
     async def create(self, resource: Resource, obj: Object) -> Object:
         """Create an object."""
-        with _errors(resource, _name(obj)):
-            return dict(await self._client.create(_type(resource)(obj)))
+        target = _path(resource, _namespace(obj), fieldManager=MANAGED_BY)
+        return await self._call("POST", resource, _name(obj), target, obj, _JSON)
 
     async def replace(self, resource: Resource, obj: Object) -> Object:
         """Replace an object."""
-        with _errors(resource, _name(obj)):
-            return dict(await self._client.replace(_type(resource)(obj)))
+        target = _path(resource, _namespace(obj), _name(obj), fieldManager=MANAGED_BY)
+        return await self._call("PUT", resource, _name(obj), target, obj, _JSON)
 
     async def merge(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
         """Apply a JSON merge patch."""
-        with _errors(resource, name):
-            return dict(
-                await self._client.patch(_type(resource), name, patch, patch_type=PatchType.MERGE, **_in(namespace))
-            )
+        target = _path(resource, namespace, name, fieldManager=MANAGED_BY)
+        return await self._call("PATCH", resource, name, target, patch, _MERGE)
 
     async def merge_status(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
         """Apply a JSON merge patch through ``/status``."""
-        kind = _type(resource).Status
-        with _errors(resource, f"{name}/status"):
-            return dict(await self._client.patch(kind, name, patch, patch_type=PatchType.MERGE, **_in(namespace)))
+        target = _path(resource, namespace, name, "status", fieldManager=MANAGED_BY)
+        return await self._call("PATCH", resource, f"{name}/status", target, patch, _MERGE)
 
     async def apply(self, resource: Resource, obj: Object) -> Object:
         """Create or change an object by server-side apply."""
-        with _errors(resource, _name(obj)):
-            return dict(await self._client.apply(_type(resource)(obj), force=True))
+        target = _path(resource, _namespace(obj), _name(obj), fieldManager=MANAGED_BY, force="true")
+        return await self._call("PATCH", resource, _name(obj), target, obj, _APPLY)
 
     async def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete an object."""
-        with _errors(resource, name):
-            await self._client.delete(_type(resource), name, **_in(namespace))
+        await self._call("DELETE", resource, name, _path(resource, namespace, name))
 
     async def token(self, service_account: str, namespace: str, seconds: int) -> str:
         """Issue a token."""
-        request = _Token.from_dict({"metadata": {"namespace": namespace}, "spec": {"expirationSeconds": seconds}})
-        with _errors(Resource.SERVICE_ACCOUNT, service_account):
-            answer = await self._client.create(request, service_account, namespace=namespace)
+        resource = Resource.SERVICE_ACCOUNT
+        head = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+        body = {**head, "metadata": {"namespace": namespace}, "spec": {"expirationSeconds": seconds}}
+        target = _path(resource, namespace, service_account, "token", fieldManager=MANAGED_BY)
+        answer = await self._call("POST", resource, service_account, target, body, _JSON)
         return str(answer["status"]["token"])
 
     async def logs(self, pod: str, namespace: str, container: str) -> str:
         """Return what a container has written."""
         with _errors(Resource.POD, pod):
-            lines = self._client.log(pod, namespace=namespace, container=container)
-            return "".join([line async for line in lines])
+            text = await self._transport.request("GET", _path(Resource.POD, namespace, pod, "log", container=container))
+        return text.decode(errors="replace")
+
+    async def _call(
+        self, method: str, resource: Resource, what: str, target: str, body: Object | None = None, kind: str = ""
+    ) -> Object:
+        """Return the answer; ``what`` is named by errors, ``kind`` is the content type of the body."""
+        with _errors(resource, what):
+            content = b"" if body is None else json.dumps(body).encode()
+            answer: Any = json.loads(await self._transport.request(method, target, body=content, content_type=kind))
+        return dict(answer)
 
 
-def _in(namespace: str) -> dict[str, str]:
-    return {"namespace": namespace} if namespace else {}
+def _path(resource: Resource, namespace: str, *names: str, **query: str) -> str:
+    """Return path and query of a collection, of an object, or of a part of an object."""
+    group, version, _, plural, namespaced = resource.value
+    parts = ["apis", group, version] if group else ["api", version]
+    if namespaced and namespace:
+        parts += ["namespaces", namespace]
+    path = "/".join(quote(part, safe="") for part in (*parts, plural, *names))
+    return f"/{path}?{urlencode(query)}" if query else f"/{path}"
+
+
+def _namespace(obj: Object) -> str:
+    return str(obj["metadata"].get("namespace") or "")
 
 
 def _name(obj: Object) -> str:
     return str(obj["metadata"]["name"])
 
 
-def _selector(labels: str) -> dict[str, str] | None:
-    return dict(part.split("=", 1) for part in labels.split(",")) if labels else None
-
-
 @contextmanager
 def _errors(resource: Resource, what: str) -> Iterator[None]:
-    """Turn the library's errors into ours; the request's headers (tokens!) never get into a message."""
+    """Turn the transport's errors into ours."""
     try:
         yield
-    except ApiError as error:
-        code = error.status.code or 0
-        kind = {_NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}.get(code, APIError)
-        raise kind(f"{resource.kind} {what}: {error.status.message}", code) from None
-    except httpx2.HTTPStatusError as error:
-        code = error.response.status_code
-        kind = {_NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}.get(code, APIError)
-        raise kind(f"{resource.kind} {what}: HTTP {code}", code) from None
-    except (httpx2.HTTPError, OSError) as error:
+    except RefusedError as error:
+        raise _refusal(resource, what, error.code, error.body) from None
+    except (OSError, ValueError) as error:
         raise APIError(f"{resource.kind} {what}: {type(error).__name__}: {error}") from None
+
+
+def _refusal(resource: Resource, what: str, code: int, body: bytes | Object) -> APIError:
+    """Return the error of a refusal, in the words of the API's Status if it sent one."""
+    try:
+        status = body if isinstance(body, dict) else json.loads(body)
+        message = status["message"]
+    except (ValueError, LookupError, TypeError):
+        message = f"HTTP {code}"
+    kind = {_NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}.get(code, APIError)
+    return kind(f"{resource.kind} {what}: {message}", code)

@@ -36,12 +36,10 @@ def _execute_late(package: str) -> None:
 
 _execute_late("pyroute2")
 
-from pyroute2.conntrack import Conntrack  # noqa: E402 - the package goes first
-from pyroute2.iproute.linux import IPRoute  # noqa: E402
+from pyroute2.iproute.linux import IPRoute  # noqa: E402 - the package goes first
 from pyroute2.netlink.exceptions import NetlinkError  # noqa: E402
 from pyroute2.netlink.generic.wireguard import WireGuard  # noqa: E402
-from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple  # noqa: E402
 from pyroute2.netlink.rtnl.fibmsg import fibmsg  # noqa: E402
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
 
-__all__ = ["Conntrack", "IPRoute", "NFCTAttrTuple", "NetlinkError", "WireGuard", "fibmsg", "rtmsg"]
+__all__ = ["IPRoute", "NetlinkError", "WireGuard", "fibmsg", "rtmsg"]

@@ -71,7 +71,8 @@ async def join(request: HookRequest) -> Object:
         await cluster.apply([*agents(drivers), *(global_agent() if ranges else ())])
         # What carries packets starts before what gives them names.
         await asyncio.gather(announce(cluster, member.name, request.cluster_set), cluster.apply(service_discovery()))
-    return {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
+    answer: Object = {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
+    return answer | ({"globalCIDRs": list(ranges)} if ranges else {})
 
 
 async def _credential(broker: HookCluster, member: Member, uid: str) -> str:

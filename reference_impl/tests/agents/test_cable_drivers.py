@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reference_impl.agents import cable_drivers
 from reference_impl.agents.cable_drivers import load_driver, load_drivers
 from reference_impl.agents.settings import SettingsError
 from reference_impl.drivers.api import NotFoundError, Resource
@@ -58,7 +57,7 @@ def test_built_in_drivers_are_found_by_backend() -> None:
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Install a package with a driver of its own (``third_party.py``)."""
     entry = EntryPoint("plain", f"{ThirdPartyCables.__module__}:ThirdPartyCables.for_node", CABLE_DRIVER_GROUP)
-    monkeypatch.setattr(cable_drivers, "entry_points", lambda group: [entry] if group == CABLE_DRIVER_GROUP else [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry] if group == CABLE_DRIVER_GROUP else [])
 
 
 @pytest.mark.usefixtures("installed")

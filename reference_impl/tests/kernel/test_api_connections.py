@@ -14,14 +14,6 @@ from reference_impl.tests.kernel.sandbox import sandboxed, shell
 
 PORT = 8080
 PATIENCE = 60.0
-_KUBECONFIG = f"""
-apiVersion: v1
-kind: Config
-current-context: here
-contexts: [{{name: here, context: {{cluster: here, user: me}}}}]
-clusters: [{{name: here, cluster: {{server: "http://127.0.0.1:{PORT}"}}}}]
-users: [{{name: me, user: {{token: none}}}}]
-"""
 _SILENT_WATCH = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 _CUT = f"""nft 'table ip cut {{
   chain input {{ type filter hook input priority 0; tcp dport {PORT} drop; tcp sport {PORT} drop; }}
@@ -30,7 +22,7 @@ _CUT = f"""nft 'table ip cut {{
 
 @sandboxed
 def test_a_watch_whose_packets_no_longer_get_through_ends() -> None:
-    async def story(kubeconfig: Path) -> None:
+    async def story(token: Path) -> None:
         begun = asyncio.Event()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,7 +36,10 @@ def test_a_watch_whose_packets_no_longer_get_through_ends() -> None:
             async for _ in api.watch(Resource.NODE, "", "1"):
                 pass
 
-        api, server = KubeAPI.from_file(kubeconfig), await asyncio.start_server(serve, "127.0.0.1", PORT)
+        api, server = (
+            KubeAPI.from_parts(f"http://127.0.0.1:{PORT}", token, token),
+            await asyncio.start_server(serve, "127.0.0.1", PORT),
+        )
         watching = asyncio.ensure_future(watch())
         await begun.wait()
         await asyncio.to_thread(shell, _CUT)
@@ -54,6 +49,6 @@ def test_a_watch_whose_packets_no_longer_get_through_ends() -> None:
         await api.close()
 
     with TemporaryDirectory() as directory:
-        path = Path(directory) / "config"
-        path.write_text(_KUBECONFIG)
+        path = Path(directory) / "token"
+        path.write_text("none")
         asyncio.run(story(path))

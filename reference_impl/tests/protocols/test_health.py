@@ -58,6 +58,20 @@ def test_requests_are_never_closer_than_the_interval(steps: list[float]) -> None
     assert all(later - earlier > TIMINGS.first_interval - 1e-9 for earlier, later in pairwise(sent))
 
 
+def test_who_does_not_answer_is_asked_less_and_less_often_and_never_less_than_others() -> None:
+    peer = PeerHealth(TIMINGS, since=0.0)
+    sent: list[float] = []
+    while len(sent) < 100:
+        now = peer.due()
+        assert peer.next_request(now) is not None
+        sent.append(now)
+    gaps = [later - earlier for earlier, later in pairwise(sent)]
+    assert gaps[0] == pytest.approx(TIMINGS.first_interval)
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(gaps))
+    assert gaps[-1] == pytest.approx(TIMINGS.interval)
+    assert sum(each < 5.0 for each in sent) <= 12
+
+
 @given(st.lists(st.floats(1e-6, 10), min_size=1))
 def test_statistics_are_those_of_all_round_trips(times: list[float]) -> None:
     trips = RoundTrips()
