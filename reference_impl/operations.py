@@ -85,7 +85,7 @@ def _describe(item: Item) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each
             way = f" via {item.via} dev {item.device}" if item.device else ""
             return f"route {item.kind.value} {item.destination}{way} metric {item.metric}"
         case Rule():
-            return f"rule {item.direction.value} {item.prefix}"
+            return f"rule {item.direction.value} {item.prefix}{' unreachable' if item.rejects else ''}"
         case Ruleset():
             return f"table inet {item.table}"
         case Meters():

@@ -147,10 +147,12 @@ class Direction(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A policy rule that sends a packet's lookup to our table."""
+    """A policy rule that sends a packet's lookup to our table, or ends it."""
 
     direction: Direction
     prefix: IPNetwork
+    rejects: bool = False
+    """Whether the packet is answered "network unreachable" instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,13 +124,21 @@ class Agents:
         return self.lab.apis[self.cluster]
 
 
-def find_agents(api: ClusterAPI) -> list[Agent]:
-    """Return the agents of a cluster that have pods, by name."""
-    found = [
-        Agent(path=_path(kind, workload), name=workload["metadata"]["name"], pods=tuple(_pods_of(api, workload)))
+def find_workloads(api: ClusterAPI) -> dict[str, Object]:
+    """Return all workloads of the implementation in a cluster by their paths, those that only carry packets too."""
+    return {
+        _path(kind, workload): workload
         for kind in _KINDS
         for workload in api.items(f"/apis/apps/v1/{kind}")
         if workload["metadata"]["namespace"] not in _NOT_AGENTS
+    }
+
+
+def find_agents(api: ClusterAPI) -> list[Agent]:
+    """Return the agents of a cluster that have pods, by name."""
+    found = [
+        Agent(path=path, name=workload["metadata"]["name"], pods=tuple(_pods_of(api, workload)))
+        for path, workload in find_workloads(api).items()
     ]
     return sorted((one for one in found if any(map(_can_speak, one.pods))), key=lambda one: one.name)
 

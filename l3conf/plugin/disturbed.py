@@ -67,6 +67,18 @@ class DisturbedLab(FurnishedLab):
             yield
 
     @contextmanager
+    def vanished(self, cluster: str) -> Iterator[None]:
+        """Have a cluster fall silent towards everybody while the context is open: nodes, gateways and API server."""
+        sites = [each.name for each in self.topology.clusters if each.name != cluster]
+        with ExitStack() as cuts:
+            for other in (*sites, "broker"):
+                cuts.enter_context(self.ground.cut(cluster, other))
+                cuts.enter_context(self.ground.cut(other, cluster))
+            self.run.note(f"{cluster} has vanished")
+            yield
+        self.run.note(f"{cluster} is there again")
+
+    @contextmanager
     def agents_frozen(self, cluster: str) -> Iterator[None]:
         """Have the agents on a cluster's gateway nodes do nothing while the context is open, as if they were dead."""
         with ExitStack() as faults:

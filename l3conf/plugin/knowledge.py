@@ -108,8 +108,12 @@ class MutualKnowledge(IdentityTrials):
 
     def still_known(self, leaver: str) -> list[str]:
         """Return what the others, their gateways and the broker still hold of a cluster."""
+        return self.still_held(leaver, broker=True)
+
+    def still_held(self, leaver: str, *, broker: bool = False) -> list[str]:
+        """Return what the others and their gateways still hold of a cluster; the broker on request."""
         lines = []
-        for holder in (*(self.apis[other] for other in self._others(leaver)), self.broker):
+        for holder in (*(self.apis[other] for other in self._others(leaver)), *([self.broker] if broker else ())):
             kept = {kind: holder.items(f"{GROUP}/{kind}") for kind in ("clusters", "endpoints")}
             lines += exchange.still_known(holder.name, leaver, **kept)
             told = connections(holder.items(f"{GROUP}/gateways"))

@@ -25,9 +25,11 @@ from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.phantoms import Phantoms
 from l3conf.plugin.pod_churn import churn_pods
+from l3conf.plugin.removal import Removal
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
+from l3conf.plugin.succession import remains, succeed
 from l3conf.plugin.versioned import VersionedLab
 from l3conf.report.events import LabFacts
 
@@ -195,6 +197,11 @@ class Lab(VersionedLab):
         """Return the implementation's agents in a cluster, as an operator sees and restarts them."""
         return Agents(self, cluster)
 
+    @property
+    def removal(self) -> Removal:
+        """Removals that are interrupted, repeated, or begun at the wrong end."""
+        return Removal(self)
+
     def churning(self, window: str, *clusters: str) -> Churn:
         """Have ten pods a second come and go on all nodes of these clusters for a window of the table."""
         return churn_pods(self, window, *clusters)
@@ -222,6 +229,14 @@ class Lab(VersionedLab):
         """Let a cluster that departed join again; wait for nothing."""
         self._departures.pop(cluster, None)
         self.members.join(cluster)
+
+    def succeeded(self, name: str, *, by: str) -> None:
+        """Let a cluster that departed join under the id of another that departed; wait for nothing."""
+        succeed(self, name, by=by)
+
+    def remains(self, predecessor: str, *members: str) -> list[str]:
+        """Return whatever these members and the broker hold that names a range of a cluster that departed."""
+        return remains(self, predecessor, *members)
 
     def rejoined(self, cluster: str) -> None:
         """Let a member leave and join again; wait for nothing."""

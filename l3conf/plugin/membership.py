@@ -10,7 +10,7 @@ import pytest
 
 from l3conf.adapter import HookRequest, HookUnavailable
 from l3conf.adapter.broker_access import read_broker_access
-from l3conf.errors import HookFailedError
+from l3conf.errors import HookFailedError, HookTimeoutError
 from l3conf.model.implementation import Verb
 from l3conf.plugin.recorder import UNSUPPORTED
 
@@ -49,9 +49,13 @@ class Membership:
     def install(self, canary: random.Random) -> None:
         """Check the canary, deploy, and join every cluster; then wait for nothing."""
         self.hooks.check_canary(self._request(), canary, timeout=self.budgets.get("T_canary"))
-        self._call(Verb.DEPLOY, version=self.starts_at)
+        self.deploy()
         for cluster in self.ground.topology.clusters:
             self.join(cluster.name)
+
+    def deploy(self) -> None:
+        """Install into the broker and every cluster, whatever is there already."""
+        self._call(Verb.DEPLOY, version=self.starts_at)
 
     def join(self, cluster: str) -> None:
         """Make a cluster that left a member again; wait for nothing."""
@@ -98,6 +102,15 @@ class Membership:
         self._call(Verb.REMOVE)
         self.joined.clear()
         return time.monotonic()
+
+    def begin_to_remove(self, seconds: float) -> bool:
+        """Have the removal killed after so many seconds; say whether it had ended by then."""
+        self.joined.clear()
+        try:
+            self.hooks.run(Verb.REMOVE, self._request(), timeout=seconds)
+        except HookTimeoutError:
+            return False
+        return True
 
     def _call(self, verb: Verb, cluster: str = "", *, optional: bool = False, version: str = "") -> Mapping[str, Any]:
         timeout = self.budgets.get("T_deploy" if verb is Verb.DEPLOY else "T_hook")

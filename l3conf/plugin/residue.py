@@ -17,6 +17,12 @@ _ADDRESS = re.compile(
 )
 """Whatever may be an address or prefix; what is none is sorted out by ``ipaddress``."""
 
+_REJECTS = re.compile(
+    r"^route/[^/]+/(?:unreachable|prohibit|blackhole) "
+    r"|^rule/.*\baction (?:unreachable|prohibit|blackhole)\b"
+)
+"""A route or a rule that rejects, as ``probes.node_state`` writes them."""
+
 
 def flatten(state: object, path: str = "") -> dict[str, str]:
     """Return a node state as ``path -> value``; members of lists are known by their content, not their place."""
@@ -45,11 +51,16 @@ def changes(before: object, after: object, *, allowed: Iterable[str] = ()) -> li
 
 
 def naming(state: object, ranges: Sequence[IPNetwork]) -> list[str]:
-    """Return the parts of a state that name an address or prefix inside any of ``ranges``."""
+    """Return the parts of a state that name an address or prefix inside any of ``ranges``.
+
+    A route or rule by which a node rejects packets does not count: without one, what is still sent to a cluster that
+    has gone would follow the default route (L3-K4).
+    """
     return [
         f"{path} = {value}"
         for path, value in flatten(state).items()
-        if any(_is_inside(text, ranges) for text in _ADDRESS.findall(f"{path} {value}"))
+        if not _REJECTS.search(f"{path} = {value}")
+        and any(_is_inside(text, ranges) for text in _ADDRESS.findall(f"{path} {value}"))
     ]
 
 

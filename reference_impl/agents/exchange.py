@@ -12,7 +12,7 @@ from reference_impl.agents.writing import carry_out
 from reference_impl.drivers.api import API, Resource
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
 from reference_impl.planner.connections import decide_all
-from reference_impl.planner.exchange import ExchangeFacts, Side, forgeries, plan_exchange
+from reference_impl.planner.exchange import ExchangeFacts, Side, forgeries, plan_exchange, without
 from reference_impl.planner.membership import Refusal
 
 if TYPE_CHECKING:
@@ -68,8 +68,11 @@ class Exchange:
             for writer, message in sorted(forgeries(objects).items())
         )
 
-    async def step(self) -> None:
+    async def step(self, given_up: frozenset[str] = frozenset()) -> None:
         """Write what separates the two sides; nothing until all of the broker's objects were seen.
+
+        What members that are given up have at the broker is delivered to nobody: it stays theirs, and the
+        administrator's, to delete.
 
         Policies too: what they forbid is never delivered, not for a moment either. A broker that knows no policies, or
         lets this member read none, has none.
@@ -87,7 +90,7 @@ class Exchange:
                 member_namespace=self._settings.namespace,
                 broker_namespace=self._access.namespace,
                 member=self._member[kind].items,
-                broker=self._mutant.received(self._broker[kind].items),
+                broker=self._mutant.received(without(given_up, self._broker[kind].items)),
                 decisions=self._mutant.decisions(decisions),
             )
             for write in self._mutant.writes(plan_exchange(facts)):

@@ -12,6 +12,7 @@ from reference_impl.agents.candidate import Candidate
 from reference_impl.agents.discovery import Discovery
 from reference_impl.agents.doubts import Doubts
 from reference_impl.agents.exchange import Exchange
+from reference_impl.agents.expiry import MemberExpiry
 from reference_impl.agents.findings import Findings
 from reference_impl.agents.gateway_words import GatewayWords
 from reference_impl.agents.health import HealthChecker
@@ -133,6 +134,7 @@ class GatewayAgent:
             role=lambda: self._candidate.role,
             changed=wake_both,
         )
+        self._expiry = MemberExpiry(self._heartbeat, self._health, mutant)
         self._exchange = Exchange(
             settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, self._exchanging.wake, mutant
         )
@@ -162,7 +164,7 @@ class GatewayAgent:
     async def _share(self) -> None:
         """Exchange with the broker, in a loop of its own: a broker that hangs holds up nothing else."""
         if self._candidate.role is Role.ACTIVE and self._heartbeat.may_speak:
-            await self._exchange.step()
+            await self._exchange.step(self._expiry.look())
 
     async def reconcile(self) -> None:
         """Make one step: observe, plan, diff, apply, report."""

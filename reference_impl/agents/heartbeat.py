@@ -75,6 +75,11 @@ class Heartbeat:
         return self._others.lives
 
     @property
+    def silent(self) -> frozenset[str]:
+        """Return the members that have not beaten for so long that they may be given up."""
+        return self._others.silent - {self._cluster_id}
+
+    @property
     def conflicts(self) -> tuple[Refusal, ...]:
         """Return the members, us included, whose identity is presented twice."""
         rival = self._own.rival if self._own is not None else ""
@@ -141,7 +146,7 @@ class Heartbeat:
         return {**head, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
 
     def _tell(self) -> None:
-        shown = (self.may_speak, dict(self.lives), [conflict.cluster_id for conflict in self.conflicts])
+        shown = (self.may_speak, dict(self.lives), self.silent, [conflict.cluster_id for conflict in self.conflicts])
         if shown != self._shown:
             for conflict in self.conflicts:
                 _LOG.error("%s: %s", conflict.cluster_id, conflict.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
@@ -14,10 +15,11 @@ from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.names import NODE_DEVICE, NODE_TABLE, ROUTE_AGENT_PROTOCOL
+from reference_impl.planner.departures import Departures
 from reference_impl.planner.membership import local_gateway, outer_addresses
 from reference_impl.planner.node import NodeFacts, plan_node
 from reference_impl.planner.status import route_agent_status
-from reference_impl.state import Ownership
+from reference_impl.state import Direction, Ownership
 from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from reference_impl.mutants import Mutant
     from reference_impl.planner.membership import Membership
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import KernelState
+    from reference_impl.state import IPNetwork, KernelState
 
 OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, devices=(NODE_DEVICE,), table=NODE_TABLE, passages=True)
 PERIOD = 2.0
@@ -44,6 +46,7 @@ class RouteAgent:
         self._hand = KernelHand(kernel, mutant)
         self._members: Last[object, tuple[Membership, tuple[Endpoint, ...]]] = Last()
         self._plan: Last[NodeFacts, KernelState] = Last()
+        self._departures = Departures()
         self._loop = Loop(self.reconcile, PERIOD)
         self._health = HealthChecker(echo, self._loop.wake)
         self._reporter = Reporter(api, Resource.ROUTE_AGENT, settings.node, settings.namespace, mutant)
@@ -76,12 +79,16 @@ class RouteAgent:
             return
         gateway = local_gateway(own_id, endpoints)
         observed = await self._hand.observe()
+        departed = self._departures.look(
+            membership.known, _decided(observed.state), self._settings.cluster.used, time.monotonic()
+        )
         facts = NodeFacts(
             own=self._settings.cluster,
             node=here,
             others=tuple(node for node in nodes if node is not here),
             gateway=gateway.private_ip if gateway else None,
             known=membership.known,
+            departed=departed,
             reachable=tuple(subnet for peer in membership.peers for subnet in peer.subnets),
             addresses=observed.addresses,
             guards=observed.guards,
@@ -93,3 +100,8 @@ class RouteAgent:
         failure = await self._hand.converge(plan, observed)
         self._health.watch(membership.peers, self._settings.cluster.versions)
         await self._reporter.report(route_agent_status(version=VERSION, peers=self._health.reports(), failure=failure))
+
+
+def _decided(state: KernelState) -> list[IPNetwork]:
+    """Return the ranges that rules of ours decide about."""
+    return [rule.prefix for rule in state.rules if rule.direction is Direction.TO]

@@ -166,4 +166,4 @@ def _key(item: Item) -> Hashable:  # noqa: PLR0911 - one for each kind
         case Ruleset() | Meters():
             return type(item), item.table
         case Rule():
-            return "rule", item.direction, item.prefix
+            return "rule", item.direction, item.prefix, item.rejects

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ROUTE_TYPES = {RouteKind.UNICAST: 1, RouteKind.UNREACHABLE: 7, RouteKind.THROW: 9}
 """``rtm_type`` (linux/rtnetlink.h)."""
 _KINDS = {number: kind for kind, number in ROUTE_TYPES.items()}
+UNREACHABLE = 7
+"""``FR_ACT_UNREACHABLE`` (linux/fib_rules.h)."""
 _EVERYWHERE = {2: "0.0.0.0", 10: "::"}  # noqa: S104 - the default routes
 """By address family."""
 
@@ -87,7 +89,7 @@ class KernelRoutes:
             (direction, message.get_attr(f"FRA_{side.upper()}"), message[f"{side}_len"]) for direction, side in sides
         )
         return tuple(
-            Rule(direction=direction, prefix=ip_network((address, length)))
+            Rule(direction=direction, prefix=ip_network((address, length)), rejects=message["action"] == UNREACHABLE)
             for direction, address, length in found
             if address
         )

@@ -19,7 +19,7 @@ from reference_impl.drivers.firewalls import Firewalls
 from reference_impl.drivers.ipsec_device import IPsecDevice, IPsecView
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.kernel_changes import KernelChanges
-from reference_impl.drivers.kernel_routes import ROUTE_TYPES, KernelRoutes
+from reference_impl.drivers.kernel_routes import ROUTE_TYPES, UNREACHABLE, KernelRoutes
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
 from reference_impl.drivers.meters import MeterTable
 from reference_impl.drivers.netlink import IPRoute, NetlinkError
@@ -179,7 +179,7 @@ class LinuxKernel:
 
     def _forget_old_flows(self, steps: Iterable[Operation]) -> Iterable[KernelError]:
         """Let flows begin anew towards prefixes that have just got a way of their own."""
-        new = [step.item.prefix for step in steps if step.verb is Verb.SET and isinstance(step.item, Rule)]
+        new = [step.item.prefix for step in steps if isinstance(step.item, Rule) and _leads(step)]
         if not new:
             return ()
         try:
@@ -312,8 +312,13 @@ class LinuxKernel:
         self._netlink.rule(
             verb,
             family=FAMILIES[item.prefix.version],
-            table=ROUTING_TABLE,
+            **({"action": UNREACHABLE} if item.rejects else {"table": ROUTING_TABLE}),
             priority=RULE_PRIORITY,
             FRA_PROTOCOL=self._ownership.protocol,
             **{side: str(item.prefix.network_address), f"{side}_len": item.prefix.prefixlen},
         )
+
+
+def _leads(step: Operation) -> bool:
+    """Say whether a step gives packets a way that they did not have."""
+    return step.verb is Verb.SET and not (isinstance(step.item, Rule) and step.item.rejects)

@@ -61,6 +61,8 @@ class Mutant:
     """What the broker holds, before it is judged."""
     decisions: Callable[[Mapping[str, Decision]], Mapping[str, Decision]] = _same
     """What connection policies say of pairs, before the exchange goes by it."""
+    expiry: Callable[[frozenset[str]], frozenset[str]] = _same
+    """The members that are given up."""
     writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
     """What the exchange with the broker is about to write."""
     settlement: Callable[[Settlement], Settlement] = _same

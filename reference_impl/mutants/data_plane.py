@@ -17,7 +17,7 @@ from reference_impl.state import Chain, Direction, IPsecPeer, KernelState, Route
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from reference_impl.state import IPAddress, Route
+    from reference_impl.state import IPAddress, IPNetwork, Route
 
 BROKER_DIRECTORY = Path("/etc/submariner/broker")
 """Where the gateway agent finds its broker."""
@@ -113,6 +113,26 @@ def let_go_when_links_change() -> Callable[[KernelState], KernelState]:
         return replace(plan, routes=frozenset()) if changed else plan
 
     return mutate
+
+
+def let_go_when_members_change() -> Callable[[KernelState], KernelState]:
+    """Take all routes of the cables away for a look whenever a member has come or gone."""
+    known: list[frozenset[IPNetwork]] = []
+
+    def mutate(plan: KernelState) -> KernelState:
+        if plan.ruleset is None or plan.ruleset.table != CABLE_TABLE:
+            return plan
+        members = frozenset(route.destination for route in plan.routes)
+        changed = bool(known) and known[-1] != members
+        known[:] = [members]
+        return replace(plan, routes=frozenset()) if changed else plan
+
+    return mutate
+
+
+def reject_nothing(plan: KernelState) -> KernelState:
+    """Let packets for members that have gone follow the default route."""
+    return replace(plan, rules=frozenset(rule for rule in plan.rules if not rule.rejects))
 
 
 def let_go_without_broker(plan: KernelState) -> KernelState:

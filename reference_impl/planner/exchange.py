@@ -85,6 +85,11 @@ def plan_exchange(facts: ExchangeFacts) -> tuple[Write, ...]:
     )
 
 
+def without(members: frozenset[str], objects: tuple[Object, ...]) -> tuple[Object, ...]:
+    """Return the objects that belong to nobody of these."""
+    return tuple(obj for obj in objects if _owner(obj) not in members) if members else objects
+
+
 def is_genuine(obj: Mapping[str, Any]) -> bool:
     """Say whether a broker object speaks for the member that wrote it, and for no other.
 

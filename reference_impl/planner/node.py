@@ -90,6 +90,8 @@ class NodeFacts:
     """Those of members that have an Endpoint."""
     addresses: tuple[InterfaceAddress, ...]
     """What the kernel has on this node."""
+    departed: tuple[IPNetwork, ...] = ()
+    """Those of members that have gone, to be rejected (``departures``)."""
     guards: tuple[Guard, ...] = ()
     """Firewalls of others on this node that would drop what we forward."""
     cable_devices: tuple[str, ...] = (CABLE_DEVICE,)
@@ -113,10 +115,11 @@ class NodeFacts:
 def plan_node(facts: NodeFacts) -> KernelState:
     """Plan everything that the route agent owns on its node.
 
-    Nothing at all while there is no other member: an installed but unconnected cluster is an unchanged one.
+    Nothing while there is no other member, and has been none: an installed but unconnected cluster is an unchanged one.
     """
+    rejections = [Rule(direction=Direction.TO, prefix=prefix, rejects=True) for prefix in facts.departed]
     if not facts.known:
-        return KernelState()
+        return KernelState(rules=frozenset(rejections))
     outer = underlay_mtu(facts.addresses, facts.node.underlay) or DEFAULT_MTU
     # One MTU all the way: a sender is told at once, by its own node, what fits through the cable as well.
     mtu = outer - max(VXLAN_OVERHEAD[facts.node.underlay.version], facts.cable_overhead)
@@ -141,6 +144,7 @@ def plan_node(facts: NodeFacts) -> KernelState:
             [
                 *(Rule(direction=way, prefix=prefix) for way in Direction for prefix in facts.known),
                 *(Rule(direction=Direction.TO, prefix=prefix) for prefix in facts.own.global_cidrs),
+                *rejections,
             ]
         ),
         ruleset=node_ruleset(

@@ -22,6 +22,9 @@ INTERVAL = 2.0
 """Seconds between two beats in a small set."""
 BEATS = 3
 """Beats that must be missing before a member is stale: two lost ones are no alarm."""
+EXPIRY = 5.0
+"""Seconds for which a member must have been stale before it may be given up: longer than it takes to tell a lost
+connection from a lost packet, so that one that is only cut off from the broker has shown that it answers."""
 _PER_SECOND = 25.0
 """Beats a second that a broker is given to write, at most: larger sets beat more slowly."""
 
@@ -88,6 +91,15 @@ class Heartbeats:
         }
 
     @property
+    def silent(self) -> frozenset[str]:
+        """Return the members that have been stale for ``EXPIRY``, as of the last look."""
+        return frozenset(
+            member
+            for member, seen in self._seen.items()
+            if self._looked - seen.renewed_at >= seen.beat.duration + EXPIRY
+        )
+
+    @property
     def contested(self) -> frozenset[str]:
         """Return the members whose identity somebody else presented as well, as of the last look."""
         return frozenset(
@@ -95,6 +107,18 @@ class Heartbeats:
             for member, seen in self._seen.items()
             if seen.beat.contested and self._looked - seen.contested_at < seen.beat.duration
         )
+
+
+class Expiry:
+    """Which members are given up: neither beats at the broker nor round trips say that they live (docs/adr/0024)."""
+
+    def __init__(self) -> None:
+        self._given_up: frozenset[str] = frozenset()
+
+    def look(self, silent: frozenset[str], answering: frozenset[str]) -> frozenset[str]:
+        """Return the members that are given up now. One is until it beats again: without a cable nobody can answer."""
+        self._given_up = frozenset(member for member in silent if member in self._given_up or member not in answering)
+        return self._given_up
 
 
 class Standing(enum.Enum):

@@ -79,3 +79,12 @@ def test_addresses_and_prefixes_inside_a_range_are_found(line: str) -> None:
 )
 def test_what_only_looks_alike_is_not(line: str) -> None:
     assert naming({line: "x"}, WEST) == []
+
+
+def test_what_rejects_packets_for_a_range_is_no_residue_and_what_leads_there_is() -> None:
+    rejecting = {"rule/IPv4/150 #5": "action unreachable dst 10.2.0.0 dstlen 16 protocol 150 src all"}
+    leading = {"rule/IPv4/150 #5": "dst 10.2.0.0 dstlen 16 protocol 150 src all table 150"}
+    assert naming(rejecting, WEST) == []
+    assert naming({"route/main/unreachable 10.2.0.0/16 metric 20": "x"}, WEST) == []
+    assert naming({"route/main/10.2.0.0/16 dev eth0": "x"}, WEST) != []
+    assert naming(leading, WEST) != []

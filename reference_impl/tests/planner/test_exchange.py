@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL, PAIR_POLICY
-from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange
+from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange, without
 from reference_impl.protocols.policy import ISOLATED, Decision
 
 Objects = dict[str, dict[str, Any]]
@@ -160,3 +160,13 @@ def test_labels_that_the_broker_s_administrator_gave_stay() -> None:
     assert _exchange({"east": own("east")}, {"east": there}) == ()
     (write,) = _exchange({"east": own("east", value=1)}, {"east": there})
     assert write.obj["metadata"]["labels"]["role"] == "hub"
+
+
+def test_what_belongs_to_members_that_are_given_up_is_taken_away_and_comes_back() -> None:
+    west, north = stamped("w", "west"), stamped("n", "north")
+    left = without(frozenset({"west"}), (west, north))
+    assert left == (north,)
+    assert without(frozenset(), (west, north)) == (west, north)
+    assert [
+        (write.verb, write.obj["metadata"]["name"]) for write in _exchange({"w": west, "n": north}, {"n": north})
+    ] == [(WriteVerb.DELETE, "w")]

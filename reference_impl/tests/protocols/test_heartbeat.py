@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.protocols.heartbeat import (
+    EXPIRY,
     INTERVAL,
     Beat,
+    Expiry,
     Heartbeats,
     Life,
     OwnHeartbeat,
@@ -33,6 +35,25 @@ def test_a_member_is_stale_exactly_when_looks_saw_no_change_for_the_duration(loo
         changed = now if renewed or not heartbeats.lives else changed
         heartbeats.observe({"west": beat(str(number))}, now)
         assert (heartbeats.lives["west"] is Life.STALE) == (now - changed >= DURATION)
+
+
+def test_a_member_is_silent_some_time_after_it_is_stale() -> None:
+    heartbeats = Heartbeats()
+    for now, silent in ((0.0, False), (DURATION, False), (DURATION + EXPIRY - 0.1, False), (DURATION + EXPIRY, True)):
+        heartbeats.observe({"west": beat("1"), "new": beat(str(now))}, now)
+        assert ("west" in heartbeats.silent) == silent
+        assert "new" not in heartbeats.silent
+    heartbeats.observe({"west": beat("2")}, DURATION + EXPIRY + 1)
+    assert heartbeats.silent == frozenset()
+
+
+def test_who_answers_is_not_given_up_and_who_was_is_taken_back_by_a_beat_alone() -> None:
+    expiry, west, nobody = Expiry(), frozenset({"west"}), frozenset[str]()
+    assert expiry.look(nobody, nobody) == nobody, "a lost connection alone gives nobody up"
+    assert expiry.look(west, west) == nobody, "one that is cut off from the broker alone is kept (L3-C4)"
+    assert expiry.look(west, nobody) == west
+    assert expiry.look(west, west) == west, "its cable is gone: an answer is a late one"
+    assert expiry.look(nobody, nobody) == nobody
 
 
 def test_nobody_grows_stale_while_nobody_looks() -> None:
