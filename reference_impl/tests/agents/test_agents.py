@@ -120,7 +120,13 @@ def test_a_member_that_left_is_forgotten_everywhere() -> None:
                 for resource in (Resource.ENDPOINT, Resource.CLUSTER):
                     for obj in (await broker.list(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}=west"))[0]:
                         await broker.delete(resource, obj["metadata"]["name"], BROKER_NAMESPACE)
-                await eventually(lambda: _true(not worker.observe().state.rules), "the worker forgot")
+                await eventually(
+                    lambda: _true(
+                        (left := worker.observe().state).routes == frozenset()
+                        and {rule.prefix for rule in left.rules if rule.rejects} == {rule.prefix for rule in left.rules}
+                    ),
+                    "the worker forgot, and rejects what is still sent there",
+                )
                 await eventually(lambda: _true(not gateway.observe().state.links), "the gateway forgot")
 
     asyncio.run(story())

@@ -47,6 +47,7 @@ DEMANDED = {
 }
 
 
+DEPARTED = (ip_network("10.250.0.0/16"),)
 DEPENDENT = {
     "needs-broker",
     "pods-disturb-routes",
@@ -185,6 +186,8 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.manifests(ACCESS) != ACCESS
         or mutant.deletions(ACCESS) != ACCESS
         or mutant.manifests(settings(ENCRYPTED, {})) != settings(ENCRYPTED, {})
+        or mutant.expiry(frozenset({"c2"})) != {"c2"}
+        or mutant.kernel(plan_node(node_facts(1, departed=DEPARTED))) != plan_node(node_facts(1, departed=DEPARTED))
     )
 
 
