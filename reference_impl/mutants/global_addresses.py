@@ -90,7 +90,7 @@ def share_with_whoever_is_meant(plan: KernelState) -> KernelState:
 def choose_one_backend(plan: KernelState) -> KernelState:
     """Choose a Service's backend by the Service's address: always the same one."""
     return _edit_rules(
-        plan, "to-", lambda rules: (rule.replace("numgen random mod", "jhash ip daddr mod") for rule in rules)
+        plan, "to-", lambda rules: (rule.replace("jhash ip saddr . th sport", "jhash ip daddr") for rule in rules)
     )
 
 
