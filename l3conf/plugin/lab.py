@@ -25,11 +25,11 @@ from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.phantoms import Phantoms
 from l3conf.plugin.pod_churn import churn_pods
+from l3conf.plugin.rejoining import remains, succeed
 from l3conf.plugin.removal import Removal
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
-from l3conf.plugin.succession import remains, succeed
 from l3conf.plugin.versioned import VersionedLab
 from l3conf.report.events import LabFacts
 
