@@ -4,7 +4,7 @@ However many addresses there are, a new connection costs one look into a map on 
 packets that follow cost none: connection tracking translates them, answers and ICMP errors in both directions too.
 
 Every choice follows from the packet alone, so that a gateway that takes over in the middle of a connection and knows
-nothing of it makes the same ones (ADR 30).
+nothing of it makes the same ones (ADR 35).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_impl.drivers.netlink import Conntrack
+from reference_impl.drivers.conntrack_table import ConntrackTable
 from reference_impl.tests.kernel.global_sites import CONVERSING, OWN, SERVICE, build
 from reference_impl.tests.kernel.sandbox import sandboxed
 
@@ -87,6 +87,7 @@ def _appear(*paths: Path) -> None:
 
 
 def _forget_everything() -> str:
-    with Conntrack() as table:
-        table.flush()
+    with ConntrackTable(4) as table:
+        for entry in tuple(table.entries()):
+            table.delete(entry)
     return ""
