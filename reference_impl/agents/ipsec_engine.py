@@ -48,7 +48,7 @@ charon {{
   keep_alive = 10s
   retransmit_timeout = 0.5
   retransmit_base = 1.0
-  retransmit_tries = 18
+  retransmit_tries = 24
   journal {{
     default = -1
   }}
@@ -74,7 +74,7 @@ charon {{
 def configuration(directory: Path, *, libipsec: bool) -> str:
     """Return strongswan.conf.
 
-    A dead peer is given up after 14 s: 5 s of silence, then requests every half second. Evenly, because an SA that
+    A dead peer is given up after 14 s: 2 s of silence, then requests every half second. Evenly, because an SA that
     works again must not be given up over a request that was lost long before: it would take its packets along.
     """
     return _CONFIGURATION.format(

@@ -25,6 +25,9 @@ Message: TypeAlias = dict[str, Any]
 _IKE_PROPOSALS = ["aes256gcm16-prfsha384-x25519", "aes128gcm16-prfsha256-x25519", "aes256gcm16-prfsha384-ecp384"]
 _ESP_PROPOSALS = ["aes256gcm16-x25519", "aes128gcm16-x25519", "aes256gcm16", "aes128gcm16"]
 """AEAD only (RFC 8221, RFC 8247). The last two without a second exchange, as some other implementations have it."""
+DEAD_PEER_DELAY = 2
+"""Seconds of silence after which a peer is asked whether it is there (RFC 7296, 2.4). Where a NAT gave the gateway
+another mapping it is this request that tells the peer, so packets are lost for as long."""
 _UP = frozenset({"INSTALLED", "REKEYING", "REKEYED"})
 _UNDER_WAY = frozenset({"CREATED", "CONNECTING", "INSTALLING"})
 _STANDING = frozenset({"ESTABLISHED", "REKEYING", "REKEYED"})
@@ -110,7 +113,7 @@ def connection_message(peer: IPsecPeer, interface_id: int | None) -> Message:
             "unique": "no",
             "keyingtries": "1",
             "rekey_time": "4h",
-            "dpd_delay": "5s",
+            "dpd_delay": f"{DEAD_PEER_DELAY}s",
             "local": {"auth": "psk", "id": identity(peer.own_key)},
             "remote": {"auth": "psk", "id": identity(peer.public_key)},
             "children": children,

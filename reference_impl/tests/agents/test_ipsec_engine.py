@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reference_impl.agents import ipsec_engine, processes
+from reference_impl.protocols.ike import DEAD_PEER_DELAY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,3 +110,15 @@ def test_a_peer_is_asked_evenly_until_it_is_given_up(tmp_path: Path) -> None:
     )
     assert float(said["retransmit_base"]) == 1.0
     assert float(said["retransmit_timeout"]) <= 0.5
+
+
+def test_a_peer_is_asked_soon_and_given_up_late(tmp_path: Path) -> None:
+    """Soon: a NAT may have moved the gateway, and only this tells the peer. Late: an underlay may be away for 10 s."""
+    said = dict(
+        line.strip().split(" = ")
+        for line in ipsec_engine.configuration(tmp_path, libipsec=True).splitlines()
+        if "retransmit" in line
+    )
+    requests = 1 + int(said["retransmit_tries"])
+    assert DEAD_PEER_DELAY <= 2
+    assert 12 <= DEAD_PEER_DELAY + requests * float(said["retransmit_timeout"]) <= 15
