@@ -251,6 +251,19 @@ class Count:
     """Bytes of IP, headers included, without what a cable adds."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """The state of a node's connection tracking."""
+
+    entries: int
+    limit: int
+    """Most entries that there can be."""
+    refused: int
+    """New flows that found their place taken (``insert_failed``): no port was left for them."""
+    dropped: int
+    """Packets that were dropped because a flow could not be entered, or the table was full."""
+
+
 AnyLink: TypeAlias = Link | WireGuardLink | IPsecLink
 
 

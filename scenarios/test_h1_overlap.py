@@ -12,21 +12,35 @@ REASON = "OverlappingCIDR"
 @verifies("L3-H1")
 @pytest.mark.topology("overlapping-newcomers")
 @pytest.mark.dismantles
-@pytest.mark.parametrize(("newcomer", "owner"), [("c", "a"), ("d", "b")], ids=["the same range", "a range inside"])
-def test_a_newcomer_that_overlaps_is_refused_and_named(fresh_lab: Lab, newcomer: str, owner: str) -> None:
+def test_a_newcomer_with_the_range_of_another_is_refused_and_named(fresh_lab: Lab) -> None:
     """It leaves and comes again: both incumbents and itself say why it is not connected, and lose no packet."""
+    comes_again(fresh_lab, "c", owner="a")
+
+
+@verifies("L3-H1")
+@pytest.mark.topology("nested-prefixes")
+@pytest.mark.dismantles
+@pytest.mark.parametrize(("newcomer", "owner"), [("c", "b"), ("d", "a")], ids=["a longer prefix", "a shorter prefix"])
+def test_a_newcomer_with_a_range_inside_or_around_anothers_is_refused_and_named(
+    fresh_lab: Lab, newcomer: str, owner: str
+) -> None:
+    """Likewise; to the other incumbent these are two remotes, and it says so, too."""
+    comes_again(fresh_lab, newcomer, owner=owner)
+
+
+def comes_again(lab: Lab, newcomer: str, *, owner: str) -> None:
+    """Let a newcomer leave and join; expect that all name the overlap, and that the incumbents notice nothing else."""
 
     def unsaid() -> list[str]:
-        incumbents = fresh_lab.not_named(REASON, of=newcomer, by=["a", "b"])
-        return incumbents + fresh_lab.not_named(REASON, of=owner, by=[newcomer])
+        return lab.not_named(REASON, of=newcomer, by=["a", "b"]) + lab.not_named(REASON, of=owner, by=[newcomer])
 
-    a, b = fresh_lab.pods.one_in_each("a", "b")
-    fresh_lab.departed(newcomer)
+    a, b = lab.pods.one_in_each("a", "b")
+    lab.departed(newcomer)
     every([udp(a, b), udp(b, a)]).arrives(within="T_recover")
-    with fresh_lab.stream([(a, b), (b, a)]) as stream:
-        fresh_lab.returned(newcomer)
-        fresh_lab.eventually_none("the overlap is not named", unsaid, within="T_refuse")
+    with lab.stream([(a, b), (b, a)]) as stream:
+        lab.returned(newcomer)
+        lab.eventually_none("the overlap is not named", unsaid, within="T_refuse")
         stream.goes_on("W_react")
-        fresh_lab.eventually_none("the overlap is not named any more", unsaid, within="T_refuse")
+        lab.eventually_none("the overlap is not named any more", unsaid, within="T_refuse")
     stream.loses_nothing()
-    assert fresh_lab.changed_local_traffic(IPFamily.IPV4) == []
+    assert lab.changed_local_traffic(IPFamily.IPV4) == []

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
 
 from l3conf import oracle
+from l3conf.expectations.places import Service
 from l3conf.plugin import exchange
 from l3conf.plugin.agents import Agents
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.connecting import await_connected
 from l3conf.plugin.connection_policies import ConnectionPolicies
+from l3conf.plugin.crowd import Crowd, gather
 from l3conf.plugin.detour import detour
 from l3conf.plugin.formation import watch_formation
 from l3conf.plugin.furnished import FurnishedLab
 from l3conf.plugin.global_addresses import GlobalAddresses
+from l3conf.plugin.global_objects import SERVICES, service_over_probes
 from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import SYSTEM_NAMESPACES
-from l3conf.plugin.network_policies import only_from
+from l3conf.plugin.network_policies import granted, only_from
 from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.phantoms import Phantoms
@@ -31,13 +35,16 @@ from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
 from l3conf.plugin.versioned import VersionedLab
+from l3conf.probes.manifests import NODE_LABEL
 from l3conf.report.events import LabFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from l3conf.expectations import Pod
     from l3conf.expectations.reachability import Reachability
     from l3conf.model.topology import IPFamily
+    from l3conf.observation import Protocol
     from l3conf.oracle import Table
     from l3conf.plugin.formation import Formation
     from l3conf.plugin.intrusion import Intrusion
@@ -97,6 +104,10 @@ class Lab(VersionedLab):
         """Addresses that are unique in the cluster set."""
         return GlobalAddresses(self)
 
+    def crowd(self, clients: Sequence[Pod], service: Service, *, flows: int) -> Crowd:
+        """Open so many UDP flows from pods of one cluster to one Service and return what became of them."""
+        return gather(self, clients, service, flows)
+
     def outage(self, source: str, destination: str) -> Outage:
         """Cut one direction until it is reported, heal it, and return the two timelines. Done once a direction."""
         key = (source, destination)
@@ -141,6 +152,32 @@ class Lab(VersionedLab):
         """Have a NetworkPolicy let a cluster's pods hear those of one other cluster only, while the context is open."""
         with only_from(self.apis[cluster], self.topology.cluster(only).pod_cidrs):
             self.run.note(f"NetworkPolicy: pods of {cluster} hear those of {only} only")
+            yield
+
+    @contextmanager
+    def service_of(self, pod: Pod) -> Iterator[Service]:
+        """Have a Service over one probe pod while the context is open; yield it at its ClusterIPs."""
+        cluster = pod.site.cluster
+        name = f"l3conf-{self.harness.random.randbytes(4).hex()}"
+        made = service_over_probes(name, headless=False)
+        made["spec"]["selector"] = {NODE_LABEL: pod.site.node}
+        self.apis[cluster].apply(made)
+        try:
+            spec = self.apis[cluster].get(f"{SERVICES}/{name}")["spec"]
+            addresses = tuple(map(ip_address, spec.get("clusterIPs") or [spec["clusterIP"]]))
+            yield Service(cluster=cluster, name=name, addresses=addresses, backends=(pod,))
+        finally:
+            self.apis[cluster].request("DELETE", f"{SERVICES}/{name}")
+
+    @contextmanager
+    def granting(self, pod: Pod, *, to: str, protocol: Protocol, withholding: Pod) -> Iterator[None]:
+        """Have NetworkPolicies open one pod to one cluster over one protocol, and another one to no other cluster.
+
+        Both stay open to their own namespace.
+        """
+        prefixes = self.topology.cluster(to).pod_cidrs
+        with granted(self.apis[pod.site.cluster], pod, withholding, prefixes, protocol):
+            self.run.note(f"NetworkPolicies: {to} may reach {pod} over {protocol.name}, and {withholding} not at all")
             yield
 
     @contextmanager

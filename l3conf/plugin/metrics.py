@@ -26,6 +26,8 @@ LATENCY = "submariner_connection_latency_seconds"
 RECEIVED = ("submariner_gateway_rx_bytes", "submariner_gateway_rx_packets")
 SENT = ("submariner_gateway_tx_bytes", "submariner_gateway_tx_packets")
 COUNTERS = (*RECEIVED, *SENT)
+REFUSED = "submariner_gateway_nf_conntrack_stat_insert_failed"
+"""New flows for which no global address had a port left."""
 _PEER, _STATUS = "remote_cluster", "status"
 _LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\.)*"'
 _SAMPLE = re.compile(rf"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{{((?:{_LABEL},?)*)\}})?[ \t]+(\S+)(?:[ \t]+-?\d+)?")
@@ -60,6 +62,10 @@ class Page:
         """Return what a metric says of a peer, all its series together; None if there is none."""
         found = [one.value for one in self._of(name, peer)]
         return sum(found) if found else None
+
+    def total(self, name: str) -> float:
+        """Return what a metric that speaks of no peer says, all its series together; 0 if there is none."""
+        return sum(one.value for one in self.samples if one.name == name)
 
     def is_connected(self, peer: str) -> bool | None:
         """Return whether all series of a peer say that it is connected; None if none speaks of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -143,6 +143,12 @@ class Observability:
                 *metrics.decreased(pages[end], other),
             )
         ]
+
+    def flows_refused(self, member: str) -> float:
+        """Return how many flows a member's gateways say that they had no port for; 0 if they say nothing."""
+        with suppress(AssertionError):
+            return self.metrics(member).total(metrics.REFUSED)
+        return 0.0
 
     def in_pieces(self, wan: WanCapture, member: str, peer: str) -> list[str]:
         """Return a line for every fragment that a capture shows on its way from a member to a peer."""

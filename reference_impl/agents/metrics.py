@@ -11,15 +11,16 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
+from reference_impl.drivers.tracking import read_tracking
 from reference_impl.names import METRICS_PORT
-from reference_impl.planner.metrics import CONTENT_TYPE, connection_metrics
+from reference_impl.planner.metrics import CONTENT_TYPE, connection_metrics, tracking_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from reference_impl.planner.status import PeerReport
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import Count
+    from reference_impl.state import Count, Tracking
 
 Counting: TypeAlias = "Callable[[], Awaitable[Mapping[str, Count]]]"
 """Reads what has passed through cables, by name of the counter."""
@@ -38,14 +39,17 @@ class Metrics:
         *,
         port: int = METRICS_PORT,
         alter: Callable[[str], str] = str,
+        track: Callable[[], Tracking | None] = read_tracking,
     ) -> None:
         """``count`` reads what has passed through cables, each time that somebody asks: nobody else needs it.
 
-        ``alter`` takes the page and returns what is shown of it: a mutant's hand.
+        ``track`` reads how connection tracking fares. ``alter`` takes the page and returns what is shown of it: a
+        mutant's hand.
         """
         self._count = count
         self._port = port
         self._alter = alter
+        self._track = track
         self._shown: tuple[Endpoint, tuple[PeerReport, ...]] | None = None
         self._server: asyncio.Server | None = None
         self._tried = False
@@ -89,7 +93,9 @@ class Metrics:
         if self._shown is None:
             return ""
         counts = await self._count()
-        return self._alter(connection_metrics(*self._shown, counts))
+        page = connection_metrics(*self._shown, counts)
+        tracking = self._track()
+        return self._alter(page + tracking_metrics(self._shown[0], tracking) if tracking else page)
 
     async def _answer(self, asked: list[bytes]) -> bytes:
         found = asked == [b"GET", b"/metrics"]

@@ -30,3 +30,8 @@ def count_once() -> Callable[[str], str]:
 def call_everybody_connected(page: str) -> str:
     """Show every connection as connected."""
     return _STATUS.sub(lambda found: f"{found[1]} {float(found[2] == 'connected')!r}", page)
+
+
+def hide_tracking(page: str) -> str:
+    """Say nothing of how connection tracking fares."""
+    return "".join(f"{line}\n" for line in page.splitlines() if "nf_conntrack" not in line)

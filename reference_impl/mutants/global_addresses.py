@@ -116,6 +116,19 @@ def call_as_anybody(plan: KernelState) -> KernelState:
     return _edit_rules(plan, "leaving", lambda rules: (rule for rule in rules if "saddr map" not in rule))
 
 
+def use_few_ports(plan: KernelState) -> KernelState:
+    """Leave 4,096 ports of an address to those who call under it."""
+    single = re.compile(r"snat ip to ([0-9.]+)")
+
+    def edit(rules: tuple[str, ...]) -> Iterable[str]:
+        for rule in rules:
+            if found := single.fullmatch(rule):
+                yield f"meta l4proto {{ tcp, udp, sctp }} snat ip to {found[1]}:1024-5119"
+            yield rule
+
+    return _edit_rules(plan, "as-", edit)
+
+
 def translate_ports_only(plan: KernelState) -> KernelState:
     """Translate what has ports, and nothing else."""
     return _edit_rules(

@@ -164,5 +164,6 @@ MUTANTS: Mapping[str, Mutant] = {
     "own-address-inwards-only": Mutant(kernel=global_addresses.call_as_anybody),
     "addresses-counted-anew": Mutant(settlement=global_addresses.count_anew_at_start()),
     "closed-while-starting": Mutant(kernel=global_addresses.close_while_starting()),
+    "few-ports-unsaid": Mutant(kernel=global_addresses.use_few_ports, metrics=counters.hide_tracking),
     "inner-ranges-withheld": Mutant(writes=global_addresses.withhold_inner_ranges),
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reference_impl.planner.status import PeerReport
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import Count
+    from reference_impl.state import Count, Tracking
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATUSES = tuple(health.value for health in Health)
@@ -64,6 +64,24 @@ def connection_metrics(local: Endpoint, peers: Iterable[PeerReport], counts: Map
             ),
             *_traffic(local, listed, counts),
         ]
+    )
+
+
+def tracking_metrics(local: Endpoint, tracking: Tracking) -> str:
+    """Return the exposition of a gateway's connection tracking: here flows fail when ports of an address run out.
+
+    Names follow those that node_exporter gives to the same numbers.
+    """
+    labels = {"local_cluster": local.cluster_id, "local_hostname": local.hostname}
+    said = (
+        ("entries", "gauge", tracking.entries, "Flows that the gateway node tracks."),
+        ("entries_limit", "gauge", tracking.limit, "Most flows that it can track."),
+        ("stat_insert_failed", "counter", tracking.refused, "New flows that found no free port, or a place taken."),
+        ("stat_drop", "counter", tracking.dropped, "Packets dropped since their flow could not be tracked."),
+    )
+    return render(
+        Family(name=f"submariner_gateway_nf_conntrack_{name}", help=text, samples=((labels, float(value)),), kind=kind)
+        for name, kind, value, text in said
     )
 
 

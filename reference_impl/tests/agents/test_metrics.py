@@ -13,7 +13,7 @@ from reference_impl.agents.metrics import Metrics
 from reference_impl.meter_script import counter_name
 from reference_impl.planner.status import PeerReport
 from reference_impl.protocols.health import Health, RoundTrips
-from reference_impl.state import Count, Flow
+from reference_impl.state import Count, Flow, Tracking
 from reference_impl.tests.planner.facts import endpoint
 
 LOCAL = replace(endpoint(1), private_ip=ip_address("127.0.0.1"))
@@ -71,3 +71,17 @@ def test_a_port_that_is_taken_is_no_reason_to_fall(caplog: pytest.LogCaptureFixt
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert asyncio.run(story(taken.getsockname()[1])) == 0
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("tracking", [Tracking(entries=7, limit=9, refused=3, dropped=4), None])
+def test_the_page_tells_of_flows_that_found_no_port_where_the_kernel_does(tracking: Tracking | None) -> None:
+    async def story() -> bytes:
+        metrics = Metrics(count, port=0, track=lambda: tracking)
+        await metrics.show(LOCAL, ())
+        try:
+            return await ask(metrics.port, b"GET /metrics HTTP/1.1\r\n\r\n")
+        finally:
+            metrics.close()
+
+    (*_, found) = [line for line in asyncio.run(story()).splitlines() if b"insert_failed" in line] or [b"none"]
+    assert found.endswith(b" 3.0" if tracking else b"none")

@@ -149,6 +149,7 @@ PAGES = [
 ]
 PEERS = (endpoint(2, public_ip=ip_address("192.0.2.11"), nat_enabled=True),)
 CLAIMED = {"c2": (ip_address("203.0.113.9"), 4490)}
+PAGES.append("submariner_gateway_nf_conntrack_entries 1.0\n")
 CONFIG = {"agent-version": "1", "cable-drivers": "wireguard:4501,vxlan:4502"}
 FORGED = ({"metadata": {"name": "x", "labels": {"submariner-io/clusterID": "c3"}}, "spec": {"cluster_id": "c2"}},)
 WRITES = (
