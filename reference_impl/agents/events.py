@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import uuid
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.writing import rfc3339_now
 from reference_impl.drivers.api import APIError, Resource
 from reference_impl.protocols.health import Health
 
@@ -45,7 +45,7 @@ class ConnectionEvents:
                 _LOG.warning("%s", error)
 
     def _event(self, cluster_id: str, version: int, *, up: bool) -> Object:
-        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = rfc3339_now()
         return {
             "apiVersion": "v1",
             "kind": "Event",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
@@ -15,12 +15,12 @@ from reference_impl.agents.last import Last
 from reference_impl.agents.ledger_book import LedgerBook
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.views import is_held_by, read_endpoints, read_nodes
-from reference_impl.agents.writing import about_one_object
+from reference_impl.agents.writing import about_one_object, rfc3339_now, say, side_by_side
 from reference_impl.drivers.api import ConflictError, Resource
 from reference_impl.flows import suspects
 from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_PROTOCOL, GLOBAL_TABLE, MANAGED_BY
 from reference_impl.planner.addresses import host_addresses
-from reference_impl.planner.conditions import stamped
+from reference_impl.planner.conditions import joined, says
 from reference_impl.planner.exports import plan_exports
 from reference_impl.planner.global_objects import read_egress, read_ingress, uid_of
 from reference_impl.planner.global_plan import (
@@ -157,10 +157,11 @@ class GlobalAgent:
             for each in plan.bindings:
                 await self._hand.forget(each, suspects(before.get(each.pool), each))
             self._bound = plan.bindings
-        for said in plan.statuses:
-            await self._say(said.obj, (said.condition,), addresses_of(said))
-        for export in objects[Resource.SERVICE_EXPORT]:
-            await self._say(export, exports.said[uid_of(export)], {})
+        words: list[tuple[Object, tuple[Condition, ...], Mapping[str, object]]] = [
+            (said.obj, (said.condition,), addresses_of(said)) for said in plan.statuses
+        ]
+        words += [(export, exports.said[uid_of(export)], {}) for export in objects[Resource.SERVICE_EXPORT]]
+        await side_by_side(partial(self._say, *each) for each in words if not _is_said(*each))
 
     async def _settle(self, claims: Iterable[Claim]) -> Settlement | None:
         """Give out addresses and put them on record; None if there is no range to give out of."""
@@ -189,13 +190,8 @@ class GlobalAgent:
 
     async def _make(self, exports: Exports, cluster_wide: Iterable[Object]) -> None:
         """Create and delete what follows from exports, and the cluster's own egress object."""
-        for obj in exports.delete:
-            with about_one_object():
-                metadata = obj["metadata"]
-                await self._api.delete(Resource.INGRESS_IP, metadata["name"], metadata["namespace"])
-        for obj in exports.create:
-            with about_one_object():
-                await self._api.create(Resource.INGRESS_IP, obj)
+        await side_by_side(partial(self._delete, obj) for obj in exports.delete)
+        await side_by_side(partial(self._create, obj) for obj in exports.create)
         if self._book is not None and not any(each["metadata"]["name"] == CLUSTER_EGRESS for each in cluster_wide):
             kind = Resource.CLUSTER_EGRESS_IP
             metadata = {"name": CLUSTER_EGRESS, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}}
@@ -203,17 +199,21 @@ class GlobalAgent:
             with suppress(ConflictError):
                 await self._api.create(kind, {**body, "spec": {"numGlobalIPs": CLUSTER_ADDRESSES}})
 
-    async def _say(self, obj: Object, conditions: tuple[Condition, ...], fields: Mapping[str, object]) -> None:
-        """Write an object's status if its conditions or addresses are others; one that is gone needs none."""
-        status = obj.get("status") or {}
-        before = status.get("conditions") or []
-        known = {(each.get("type"), each.get("status"), each.get("reason"), each.get("message")) for each in before}
-        wanted = {(each.type, each.status, each.reason, each.message) for each in conditions}
-        if wanted <= known and all((status.get(name) or None) == (value or None) for name, value in fields.items()):
-            return
-        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        generation = obj["metadata"].get("generation")
-        patch = {"status": {"conditions": stamped(conditions, before, now=now, generation=generation), **fields}}
-        metadata = obj["metadata"]
+    async def _delete(self, obj: Object) -> None:
         with about_one_object():
-            await self._api.merge_status(Resource.of(obj), metadata["name"], metadata.get("namespace", ""), patch)
+            await self._api.delete(Resource.INGRESS_IP, obj["metadata"]["name"], obj["metadata"]["namespace"])
+
+    async def _create(self, obj: Object) -> None:
+        with about_one_object():
+            await self._api.create(Resource.INGRESS_IP, obj)
+
+    async def _say(self, obj: Object, conditions: tuple[Condition, ...], fields: Mapping[str, object]) -> None:
+        status = {"conditions": joined(obj, conditions, now=rfc3339_now()), **fields}
+        await say(self._api, obj, status)
+
+
+def _is_said(obj: Object, conditions: tuple[Condition, ...], fields: Mapping[str, object]) -> bool:
+    status = obj.get("status") or {}
+    return says(obj, conditions) and all(
+        (status.get(name) or None) == (value or None) for name, value in fields.items()
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.writing import rfc3339_now
 from reference_impl.drivers.api import APIError, Resource
 from reference_impl.names import CLUSTER_ID_LABEL
 from reference_impl.planner.conditions import (
@@ -69,6 +69,6 @@ class MemberConditions:
     def _conditions(self, obj: Object, wanted: Iterable[Condition]) -> list[Object]:
         status = obj.get("status")
         before = status.get("conditions") if isinstance(status, dict) else None
-        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = rfc3339_now()
         generation = obj["metadata"].get("generation")
         return self._mutant.conditions(stamped(wanted, before, now=now, generation=generation))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.writing import rfc3339_now
 from reference_impl.drivers.api import NotFoundError
 from reference_impl.names import UPDATE_TIMESTAMP
 from reference_impl.planner.conditions import stamped
@@ -64,5 +64,5 @@ class Reporter:
                 self._conditions = (found.get("status") or {}).get("conditions")
             except NotFoundError:
                 self._conditions = []
-        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = rfc3339_now()
         return {**status, "conditions": stamped(status["conditions"], self._conditions, now=now)}

@@ -6,28 +6,23 @@ It writes what it must and packets never wait for it: names lead to addresses th
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
 from reference_impl.agents.loop import Loop
 from reference_impl.agents.views import is_held_by
-from reference_impl.agents.writing import REFUSED, carry_out
-from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
+from reference_impl.agents.writing import REFUSED, carry_out, rfc3339_now, say
+from reference_impl.drivers.api import APIError, NotFoundError, Resource
 from reference_impl.names import CONTESTED, GATEWAY_LEASE
-from reference_impl.planner.conditions import stamped
+from reference_impl.planner.conditions import joined
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.service_discovery import ServiceFacts, plan_services
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from reference_impl.agents.settings import BrokerAccess, Settings
-    from reference_impl.drivers.api import API, Object
-    from reference_impl.planner.conditions import Condition
+    from reference_impl.drivers.api import API
     from reference_impl.planner.service_discovery import ServicePlan
 
 _LOG = logging.getLogger(__name__)
@@ -95,9 +90,9 @@ class ServiceDiscovery:
         for write in (*upwards, *(each for each in plan.writes if each.side is Side.MEMBER)):
             await carry_out(self._apis, Resource.of(write.obj), write)
         for obj, exporters in plan.exporters:
-            await self._say(obj, {"clusters": [{"cluster": name} for name in exporters]})
+            await say(self._apis[Side.MEMBER], obj, {"clusters": [{"cluster": name} for name in exporters]})
         for export, conditions in plan.said:
-            await self._say(export, {"conditions": _joined(export, conditions)})
+            await say(self._apis[Side.MEMBER], export, {"conditions": joined(export, conditions, now=rfc3339_now())})
         self._done = plan, now + repeat
 
     def _facts(self) -> ServiceFacts:
@@ -138,24 +133,3 @@ class ServiceDiscovery:
         holder = str((lease.get("spec") or {}).get("holderIdentity") or "")
         contested = (lease["metadata"].get("annotations") or {}).get(CONTESTED)
         return not contested and holder.startswith(f"{instance}/")
-
-    async def _say(self, obj: Object, status: Object) -> None:
-        """Write status if the object is still the one that was seen: another agent may have its own words there."""
-        metadata = obj["metadata"]
-        patch = {"metadata": {"resourceVersion": metadata.get("resourceVersion")}, "status": status}
-        with suppress(NotFoundError, ConflictError):
-            api = self._apis[Side.MEMBER]
-            await api.merge_status(Resource.of(obj), metadata["name"], metadata["namespace"], patch)
-
-
-def _joined(export: Object, conditions: Iterable[Condition]) -> list[Object]:
-    """Return an export's conditions with ours in place of those of the same type."""
-    before = (export.get("status") or {}).get("conditions") or []
-    ours = stamped(
-        conditions,
-        before,
-        now=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        generation=export["metadata"].get("generation"),
-    )
-    types = {each["type"] for each in ours}
-    return sorted([*(each for each in before if each.get("type") not in types), *ours], key=lambda each: each["type"])

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reference_impl.drivers.api import APIError, ConflictError, NotFoundError
+from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
 from reference_impl.planner.exchange import WriteVerb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
-    from reference_impl.drivers.api import API, Resource
+    from reference_impl.drivers.api import API, Object
     from reference_impl.planner.exchange import Side, Write
 
 _LOG = logging.getLogger(__name__)
 REFUSED = frozenset({400, 403, 422})
 """HTTP statuses that are about the object, not about the server."""
+
+_AT_ONCE = 8
+"""Requests under way that do not depend on each other: a server far away is waited for in company."""
 
 
 @contextmanager
@@ -46,3 +51,29 @@ async def carry_out(apis: Mapping[Side, API], kind: Resource, write: Write) -> N
                 await api.replace(kind, write.obj)
             case WriteVerb.DELETE:
                 await api.delete(kind, metadata["name"], metadata["namespace"])
+
+
+async def say(api: API, obj: Object, status: Mapping[str, object]) -> None:
+    """Write status if the object is still the one that was seen: another agent may have its own words there."""
+    metadata = obj["metadata"]
+    patch = {"metadata": {"resourceVersion": metadata.get("resourceVersion")}, "status": dict(status)}
+    with about_one_object():
+        await api.merge_status(Resource.of(obj), metadata["name"], metadata.get("namespace") or "", patch)
+
+
+async def side_by_side(writes: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    """Carry out writes that do not depend on each other; raise what one of them raised once those under way ended."""
+    waiting = iter(writes)
+
+    async def work() -> None:
+        for write in waiting:
+            await write()
+
+    for outcome in await asyncio.gather(*(work() for _ in range(_AT_ONCE)), return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def rfc3339_now() -> str:
+    """Return the time as objects of Kubernetes have it."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -110,6 +110,21 @@ def gateway_conditions(
     return (_all_accepted([*refusals, *forgeries]), _programmed(failure), _all_connected(peers, refusals))
 
 
+def says(obj: Mapping[str, Any], wanted: Iterable[Condition]) -> bool:
+    """Say whether an object has all these conditions already, whatever others."""
+    known = (obj.get("status") or {}).get("conditions") or []
+    said = {(each.get("type"), each.get("status"), each.get("reason"), each.get("message")) for each in known}
+    return {(each.type, each.status, each.reason, each.message) for each in wanted} <= said
+
+
+def joined(obj: Mapping[str, Any], wanted: Iterable[Condition], *, now: str) -> list[dict[str, Any]]:
+    """Return an object's conditions with ours in place of those of the same type; what others say stays."""
+    before = (obj.get("status") or {}).get("conditions") or []
+    ours = stamped(wanted, before, now=now, generation=obj["metadata"].get("generation"))
+    types = {each["type"] for each in ours}
+    return sorted([*(each for each in before if each.get("type") not in types), *ours], key=lambda each: each["type"])
+
+
 def stamped(
     wanted: Iterable[Condition], before: object, *, now: str, generation: int | None = None
 ) -> list[dict[str, Any]]:

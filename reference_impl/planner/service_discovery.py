@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.names import CLUSTER_ID_LABEL, EXPORTED, MANAGED_BY
-from reference_impl.planner.conditions import FALSE, TRUE, Condition
+from reference_impl.planner.conditions import FALSE, TRUE, Condition, says
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.exports import MANAGED, READY, refusal_of, valid
 from reference_impl.planner.global_objects import name_of
@@ -159,7 +159,7 @@ def _said(facts: ServiceFacts, imports: Iterable[Import]) -> Iterator[tuple[Obje
         conditions = [conflicts[namespace, name]] if refusal is None and (namespace, name) in conflicts else []
         if not facts.global_cidrs:
             conditions += [refusal or valid(), _ready(f"{name}.{namespace}.{facts.own_id}" in at_broker)]
-        if conditions and _differ(export, conditions):
+        if conditions and not says(export, conditions):
             yield export, tuple(conditions)
 
 
@@ -167,12 +167,6 @@ def _ready(offered: bool) -> Condition:  # noqa: FBT001 - a fact
     if offered:
         return Condition(type=READY, status=TRUE, reason="Exported", message="it is offered to the cluster set")
     return Condition(type=READY, status=FALSE, reason="NotExported", message="it is not offered at the broker")
-
-
-def _differ(export: Object, wanted: Iterable[Condition]) -> bool:
-    known = (export.get("status") or {}).get("conditions") or []
-    said = {(each.get("type"), each.get("status"), each.get("reason"), each.get("message")) for each in known}
-    return not {(each.type, each.status, each.reason, each.message) for each in wanted} <= said
 
 
 def _labels(obj: Object) -> Mapping[str, str]:

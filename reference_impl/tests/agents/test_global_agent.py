@@ -16,8 +16,10 @@ from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.mutants import Mutant
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.names import CLUSTER_EGRESS, GATEWAY_LEASE, GLOBAL_LEDGER, MEMBER_NAMESPACE
+from reference_impl.nft_script import render
 from reference_impl.planner.ledger import QUARANTINE, read
 from reference_impl.protocols.objects import Cluster
+from reference_impl.state import Ruleset
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
 from reference_impl.tests.planner.global_facts import (
     egress,
@@ -121,7 +123,8 @@ async def at_rest(agent: GlobalAgent, api: FakeAPI, kernel: FakeKernel) -> bool:
 
 def rules(kernel: FakeKernel) -> str:
     """Return the rules that were last set."""
-    return str(kernel.history[-1].item) if kernel.history else ""
+    found = kernel.history[-1].item if kernel.history else None
+    return render(found) if isinstance(found, Ruleset) else ""
 
 
 def test_what_asks_for_addresses_gets_them_and_then_nothing_is_written_any_more() -> None:
@@ -144,7 +147,7 @@ def test_what_asks_for_addresses_gets_them_and_then_nothing_is_written_any_more(
                 given = [address for addresses in held.values() for address in addresses]
                 assert len({*given}) == len(given) == CLUSTER_ADDRESSES + 4
                 assert f"{held['one'][0]} : 10.1.0.2" in rules(kernel)
-                assert f"{held['web'][0]} . tcp . 80 : goto" in rules(kernel)
+                assert f"{held['web'][0]} . 6 . 80 : goto" in rules(kernel)
                 assert await east.condition(Resource.SERVICE_EXPORT, "web") == ("True", "Exported")
                 assert await at_rest(agent, east.api, kernel)
 
@@ -352,3 +355,22 @@ async def _moved(east: Member, before: dict[str, list[str]]) -> bool:
 
 async def _true(value: bool) -> bool:  # noqa: FBT001 - a condition that was just evaluated
     return value
+
+
+def test_what_another_agent_says_of_an_export_stays() -> None:
+    async def story() -> None:
+        async with member() as east:
+            await east.add(service("web", port(80)), export("web"))
+            conflict = {"type": "Conflict", "status": "True", "reason": "PortConflict", "message": "an older one"}
+            patch = {"status": {"conditions": [conflict]}}
+            await east.api.merge_status(Resource.SERVICE_EXPORT, "web", "demo", patch)
+            async with running(east.agent(east.kernel(0)).run()):
+                await east.have("web", CLUSTER_EGRESS)
+
+                async def says_all() -> bool:
+                    said = (await east.api.get(Resource.SERVICE_EXPORT, "web", "demo"))["status"]["conditions"]
+                    return [each["type"] for each in said] == ["Conflict", "Ready", "Valid"]
+
+                await eventually(says_all, "both agents' words are there")
+
+    asyncio.run(story())
