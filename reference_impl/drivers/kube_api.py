@@ -51,20 +51,20 @@ class KubeAPI:
     @classmethod
     def from_parts(cls, server: str, certificate_authority: Path, token: Path) -> KubeAPI:
         """Reach a server with files as a mounted Secret has them; the token is read again when it is refused."""
-        from reference_impl.drivers.http_transport import HTTPTransport  # noqa: PLC0415 - each imports what it needs
+        from reference_impl.drivers.token_file import agent_client  # noqa: PLC0415 - each imports what it needs
 
         try:
-            return cls(HTTPTransport(server, certificate_authority, token, patience=_PATIENCE))
+            return cls(agent_client(server, certificate_authority, token, patience=_PATIENCE))
         except (OSError, ValueError) as error:
             raise APIError(f"API server {server}: {error}") from None
 
     @classmethod
     def from_file(cls, path: Path, context: str = "") -> KubeAPI:
         """Reach what a kubeconfig's context (the current one) names; ``APIError`` if the file does not say that."""
-        from reference_impl.drivers.kubeconfig import KubeconfigError, KubeconfigTransport  # noqa: PLC0415 - likewise
+        from reference_impl.drivers.kubeconfig import KubeconfigError, kubeconfig_client  # noqa: PLC0415 - likewise
 
         try:
-            return cls(KubeconfigTransport(path, context, patience=_PEOPLES_PATIENCE))
+            return cls(kubeconfig_client(path, context, patience=_PEOPLES_PATIENCE))
         except KubeconfigError as error:
             raise APIError(f"kubeconfig {path}: {error}") from None
 
