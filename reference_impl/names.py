@@ -65,6 +65,8 @@ on all that is offered, beside cluster id and namespace of origin."""
 SLICE_MANAGER: Final = "endpointslice.kubernetes.io/managed-by"
 EXPORTED: Final = "submariner.io/exported-at"
 """Annotation of a Service that a member offers at the broker: when it was exported. The oldest export counts."""
+DESERTED: Final = "submariner.io/no-ready-endpoints"
+"""Annotation ``true`` of such a Service behind whose addresses nobody is ready: others are to be preferred."""
 METRICS_PORT: Final = 32780
 """TCP port of a gateway node where the agent's metrics are, as established."""
 MANAGED_BY: Final = "submariner-reference"

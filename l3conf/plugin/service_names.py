@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from l3conf.expectations.places import NAMESPACE
+from l3conf.expectations.places import NAMESPACE, PORT
 from l3conf.plugin import dns
+from l3conf.plugin.cluster_api import MERGE_PATCH
 from l3conf.plugin.global_objects import EXPORTS, SERVICES, GlobalObjects, service_over_probes
 from l3conf.plugin.member_account import Attempt
+from l3conf.probes.manifests import LABELS
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
@@ -37,15 +39,38 @@ class ServiceNames:
     lab: Lab
 
     @contextmanager
-    def serving(self, cluster: str, *, headless: bool = False) -> Iterator[str]:
+    def serving(self, cluster: str, *, headless: bool = False, called: str = "", port: int = PORT) -> Iterator[str]:
         """Have a Service of its own over the probe pods of a cluster; yield what it is called there."""
-        service = f"l3conf-{self.lab.harness.random.randbytes(4).hex()}"
+        service = called or f"l3conf-{self.lab.harness.random.randbytes(4).hex()}"
         api = self.lab.apis[cluster]
-        api.apply(service_over_probes(service, headless=headless))
+        made = service_over_probes(service, headless=headless)
+        made["spec"]["ports"] = [{**each, "port": port, "targetPort": PORT} for each in made["spec"]["ports"]]
+        api.apply(made)
         try:
             yield service
         finally:
             api.request("DELETE", f"{SERVICES}/{service}")
+
+    @contextmanager
+    def deserted(self, cluster: str, service: str) -> Iterator[None]:
+        """Have nobody behind a Service while the context is open."""
+        api, path = self.lab.apis[cluster], f"{SERVICES}/{service}"
+        api.request("PATCH", path, body={"spec": {"selector": {"app": "nobody"}}}, content_type=MERGE_PATCH)
+        try:
+            yield
+        finally:
+            api.request("PATCH", path, body={"spec": {"selector": dict(LABELS)}}, content_type=MERGE_PATCH)
+
+    def at(self, pod: Pod, name: str, address: frozenset[IPAddress]) -> list[str]:
+        """Return what a pod's DNS answers if that is anything but these addresses."""
+        found = self.ask(pod, name)
+        return [] if found == address else [f"{pod} is told {sorted(map(str, found)) or 'nothing'}"]
+
+    def conflict(self, cluster: str, service: str) -> str:
+        """Return the status and reason of the condition Conflict of an export; "" if it has none."""
+        conditions = (self.lab.apis[cluster].get(f"{EXPORTS}/{service}").get("status") or {}).get("conditions") or []
+        found = [f"{each['status']} {each['reason']}" for each in conditions if each["type"] == "Conflict"]
+        return found[0] if found else ""
 
     @contextmanager
     def exported(self, cluster: str, service: str) -> Iterator[str]:

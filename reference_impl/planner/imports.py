@@ -1,6 +1,7 @@
 """What becomes of all offers of one Service: one import, and what its exporters do not agree on (KEP-1645). Pure.
 
-The oldest export counts; where two are equally old, the lower cluster id. Ports that do not contradict it are added to
+The oldest export counts; where two are equally old, the lower cluster id. Its address is the import's, unless nobody is
+ready there and somebody is at that of a younger one. Ports that do not contradict it are added to
 its own.
 """
 
@@ -115,11 +116,13 @@ def _merged(name: Name, offers: list[Offer]) -> Import:
             named = ", ".join(f"{port.name or port.number}/{port.protocol}" for port in refused)
             conflicts[offer.cluster_id] = _conflict("PortConflict", f"an older export has other ports than {named}")
         served.append(_without(offer, refused) if refused else offer)
+    # A name must not lead to nobody while somebody serves it; who comes first does so again when it has backends.
+    reached = next((offer for offer in served if offer.serves), oldest)
     return Import(
         name=name,
         kind=oldest.kind,
         ports=tuple(ports),
-        addresses=oldest.addresses,
+        addresses=reached.addresses,
         offers=tuple(served),
         conflicts=conflicts,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.names import (
     CLUSTER_ID_LABEL,
+    DESERTED,
     EXPORTED,
     IMPORTED_SERVICE,
     MANAGED_BY,
@@ -50,7 +51,7 @@ def import_at_broker(offer: Offer, namespace: str) -> Object:
             "name": offer_name(offer),
             "namespace": namespace,
             "labels": _origin(offer),
-            "annotations": {EXPORTED: offer.since},
+            "annotations": {EXPORTED: offer.since} | ({} if offer.serves else {DESERTED: "true"}),
         },
         "spec": spec,
     }
@@ -161,6 +162,7 @@ def _read(obj: Mapping[str, Any], owner: str, name: Name, groups: Iterable[Group
         ports=_checked(ports_of(spec)),
         addresses=() if kind is Kind.HEADLESS else tuple(addresses),
         groups=tuple(groups) if kind is Kind.HEADLESS else (),
+        serves=(metadata.get("annotations") or {}).get(DESERTED) != "true",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.planner.endpoints import by_service, cluster_ips, pod_of, ready_endpoints
+from reference_impl.planner.endpoints import by_service, cluster_ips, pod_of, ready_addresses, ready_endpoints
 from reference_impl.planner.exports import refusal_of
 from reference_impl.planner.global_objects import Target, name_of, read_ingress
 
@@ -73,6 +73,8 @@ class Offer:
     """Where all of it is reached; none of a headless one."""
     groups: tuple[Group, ...] = ()
     """Where each endpoint of a headless one is reached."""
+    serves: bool = True
+    """Whether anybody is ready behind the addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ def own_offers(
 
 
 def _offer(own_id: str, export: Object, service: Object, slices: Iterable[Object], reach: Reach) -> Offer:
-    name, spec = name_of(service), service.get("spec") or {}
+    name, spec, slices = name_of(service), service.get("spec") or {}, tuple(slices)
     own = cluster_ips(service)
     return Offer(
         cluster_id=own_id,
@@ -143,6 +145,8 @@ def _offer(own_id: str, export: Object, service: Object, slices: Iterable[Object
         ports=ports_of(spec),
         addresses=reach.of_service(name, own),
         groups=() if own else _groups(name, slices, reach),
+        # Where nothing is said of endpoints at all, somebody else answers at the address.
+        serves=not own or not slices or any(True for each in slices for _ in ready_addresses(each)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.names import CLUSTER_ID_LABEL, EXPORTED, MANAGED_BY
+from reference_impl.names import CLUSTER_ID_LABEL, DESERTED, EXPORTED, MANAGED_BY
 from reference_impl.planner.conditions import FALSE, TRUE, Condition, says
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.exports import MANAGED, READY, refusal_of, valid
@@ -131,8 +131,8 @@ def _gist(obj: Object) -> object:
         if obj["kind"] == "EndpointSlice":
             return read_group(obj)
         spec = obj["spec"]
-        since = (obj["metadata"].get("annotations") or {}).get(EXPORTED)
-        return spec["type"], ports_of(spec), tuple(spec.get("ips") or ()), since
+        notes = obj["metadata"].get("annotations") or {}
+        return spec["type"], ports_of(spec), tuple(spec.get("ips") or ()), notes.get(EXPORTED), notes.get(DESERTED)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         return None
 

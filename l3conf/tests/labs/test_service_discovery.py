@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.plugin.global_objects import EXPORTS, SERVICES
 from l3conf.plugin.service_names import ServiceNames
 from l3conf.testing import IPFamily, Lab, clusters, connect, every, tcp
+
+if TYPE_CHECKING:
+    from l3conf.model.topology import IPAddress
 
 pytestmark = pytest.mark.xdist_group("service-discovery")
 GROUNDS = ("two-clusters", "identical-ranges", "partly-overlapping", "identical-ranges-v6")
@@ -76,3 +82,49 @@ def test_members_offer_services_in_their_own_name_alone(lab: Lab) -> None:
         (offered,) = names.offered(service)
         assert names.accepted(lab.account("east"), offered) != []
         assert names.accepted(lab.account("west"), offered) == []
+
+
+@pytest.mark.topology("chain-of-three")
+def test_a_name_with_two_exporters_leads_to_the_older_one_that_has_anybody_behind_it(fresh_lab: Lab) -> None:
+    names, pod = ServiceNames(fresh_lab), fresh_lab.pods.of("b")[0]
+    with names.serving("c") as service, names.serving("a", called=service), names.exported("c", service) as name:
+        older = names.service(pod, name, of="c")
+        fresh_lab.idle("W_glitch")  # exports are dated in whole seconds
+        younger = partial(names.at, pod, name, own_address(fresh_lab, "a", service))
+        back = partial(names.at, pod, name, frozenset(older.addresses))
+        with names.exported("a", service):
+            tcp(pod, older).arrives(within="T_allocate")
+            with names.deserted("c", service):
+                fresh_lab.eventually_none("nobody turns to the younger export", younger, within="T_allocate")
+                tcp(pod, names.service(pod, name, of="a")).arrives()
+            fresh_lab.eventually_none("nobody turns back", back, within="T_allocate")
+            tcp(pod, older).arrives(within="T_allocate")
+            fresh_lab.apis["c"].request("DELETE", f"{EXPORTS}/{service}")
+            fresh_lab.eventually_none("the younger export does not take over", younger, within="T_allocate")
+            tcp(pod, names.service(pod, name, of="a")).arrives()
+
+
+@pytest.mark.topology("chain-of-three")
+def test_the_younger_of_two_exports_says_that_its_ports_conflict(fresh_lab: Lab) -> None:
+    names, pod = ServiceNames(fresh_lab), fresh_lab.pods.of("b")[0]
+    with (
+        names.serving("c") as service,
+        names.serving("a", called=service, port=7200),
+        names.exported("c", service) as name,
+    ):
+        older = names.service(pod, name, of="c")
+        fresh_lab.idle("W_glitch")  # exports are dated in whole seconds
+        with names.exported("a", service):
+
+            def unsaid() -> list[str]:
+                said = {cluster: names.conflict(cluster, service) for cluster in "ac"}
+                return [f"{said}"] if said != {"a": "True PortConflict", "c": "False NoConflicts"} else []
+
+            fresh_lab.eventually_none("the conflict is not said where it belongs", unsaid, within="T_allocate")
+            assert names.at(pod, name, frozenset(older.addresses)) == []
+            tcp(pod, older).arrives()
+
+
+def own_address(lab: Lab, cluster: str, service: str) -> frozenset[IPAddress]:
+    """Return a Service's ClusterIP."""
+    return frozenset({ip_address(lab.apis[cluster].get(f"{SERVICES}/{service}")["spec"]["clusterIP"])})

@@ -48,6 +48,21 @@ def test_of_equally_old_exports_the_lower_cluster_id_counts() -> None:
     assert found.addresses == (ip_address("10.101.0.20"),)
 
 
+def test_the_address_is_of_one_that_serves_for_as_long_as_any_does() -> None:
+    old, young = offer("west"), offer("east", NEW, address="10.101.0.20")
+    (found,) = merge([replace(old, serves=False), young])
+    assert found.addresses == young.addresses
+    assert [each.cluster_id for each in found.offers] == ["west", "east"]
+    (nobody,) = merge([replace(old, serves=False), replace(young, serves=False)])
+    assert nobody.addresses == old.addresses
+
+
+def test_nobody_turns_to_an_export_of_the_other_type() -> None:
+    old, young = replace(offer("west"), serves=False), offer("east", NEW, headless=True)
+    (found,) = merge([old, young])
+    assert found.addresses == old.addresses
+
+
 def test_ports_that_do_not_contradict_older_ones_are_added() -> None:
     (found,) = merge([offer("west", OLD, HTTP), offer("east", NEW, HTTP, HTTPS)])
     assert (found.ports, found.conflicts) == ((HTTP, HTTPS), {})

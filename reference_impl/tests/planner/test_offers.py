@@ -59,6 +59,22 @@ def test_what_cannot_be_exported_is_not_offered(services: list[Object]) -> None:
     assert own_offers("east", [export()], services, [], Reach()) == ()
 
 
+@pytest.mark.parametrize(
+    ("slices", "serves"),
+    [
+        ([], True),
+        ([pod_slice("web", endpoint("web-0", "10.1.0.5"))], True),
+        ([pod_slice("web")], False),
+        ([pod_slice("web", endpoint("web-0", "10.1.0.5", conditions={"ready": False}))], False),
+    ],
+    ids=["nothing is known", "ready", "no endpoint", "none ready"],
+)
+def test_whether_anybody_is_behind_an_address_is_said_and_read(slices: list[Object], serves: bool) -> None:  # noqa: FBT001
+    (offer,) = offers([service("web")], slices)
+    assert offer.serves is serves
+    assert read_offers([import_at_broker(offer, BROKER_NAMESPACE)], ()) == (offer,)
+
+
 def test_only_what_is_exported_is_offered() -> None:
     assert own_offers("east", [], [service()], [], Reach()) == ()
 
