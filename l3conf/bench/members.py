@@ -104,6 +104,10 @@ class MemberSet:
         """Make a cluster a member; return the hook's answer."""
         return self._hook(Verb.JOIN, cluster) or {}
 
+    def leave(self, cluster: str) -> None:
+        """Take a cluster out of the set."""
+        self._hook(Verb.LEAVE, cluster)
+
     def rotate(self, cluster: str) -> bool:
         """Ask for new keys of a member; False if the implementation has no such hook."""
         return self._hook(Verb.ROTATE, cluster) is not None

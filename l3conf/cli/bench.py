@@ -7,6 +7,7 @@ import click
 from l3conf.bench.cables import cables
 from l3conf.bench.calm import calm
 from l3conf.bench.certify import certify
+from l3conf.bench.churn import churn
 from l3conf.bench.connect import connect
 from l3conf.bench.crowd import crowd
 from l3conf.bench.detection import detection
@@ -23,5 +24,19 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-for command in (lab, probes, cables, connect, detection, calm, mesh, policies, translated, crowd, kills, certify):
+for command in (
+    lab,
+    probes,
+    cables,
+    connect,
+    detection,
+    calm,
+    mesh,
+    churn,
+    policies,
+    translated,
+    crowd,
+    kills,
+    certify,
+):
     bench.add_command(command)
