@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Sequence
 
+_KEPT = 3600.0
+"""Seconds until an idle connection is closed: later than any client gives one up. A loop that serves twenty clusters
+can be busy for a second, and would then close a connection on which a request has just come in."""
 _GRACE = 0.05
 """Seconds that open requests get to finish when the server stops."""
 
@@ -20,7 +23,7 @@ class Listeners:
     """The listening side of one API server."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self._server = web.Server(handler, access_log=None, keepalive_timeout=75, handler_cancellation=True)
+        self._server = web.Server(handler, access_log=None, keepalive_timeout=_KEPT, handler_cancellation=True)
         self._listening: list[asyncio.Server] = []
 
     async def open(self, sockets: Sequence[socket.socket], context: ssl.SSLContext) -> None:
