@@ -5,6 +5,16 @@ from __future__ import annotations
 from l3conf.expectations import Pod, Service, Stream, every, icmp, sctp, tcp, udp
 from l3conf.expectations.filters import Filter, addresses_of, carrying, payload_of, without_checksum
 from l3conf.labs.base import Capability
+from l3conf.model.api_faults import (
+    APIDropped,
+    APIExpired,
+    APIRefused,
+    APISlow,
+    EventsDuplicated,
+    EventsLate,
+    EventsReordered,
+    WatchesSilent,
+)
 from l3conf.model.faults import AddressChange, Delay, NATRebinding, NATReboot, NodeAddressChange
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
@@ -19,11 +29,18 @@ from l3conf.spec.budgets import Budgets
 __all__ = [
     "BAD_VALUES",
     "EVERYBODY",
+    "APIDropped",
+    "APIExpired",
+    "APIRefused",
+    "APISlow",
     "AddressChange",
     "BadValue",
     "Budgets",
     "Capability",
     "Delay",
+    "EventsDuplicated",
+    "EventsLate",
+    "EventsReordered",
     "Filter",
     "IPFamily",
     "Lab",
@@ -37,6 +54,7 @@ __all__ = [
     "Service",
     "Stream",
     "Via",
+    "WatchesSilent",
     "across_clusters",
     "addresses_of",
     "by_global_address",

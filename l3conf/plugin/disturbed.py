@@ -13,10 +13,14 @@ from l3conf.plugin.furnished import FurnishedLab
 from l3conf.plugin.node_annotations import PREFIX, annotate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from l3conf.model.api_faults import APIFault
     from l3conf.model.faults import Fault
     from l3conf.model.topology import IPFamily
+
+AGENTS = "system:serviceaccount:*"
+"""Users that are agents of some kind."""
 
 
 @dataclass(slots=True, repr=False)
@@ -101,6 +105,21 @@ class DisturbedLab(FurnishedLab):
             self.run.note(f"begins: {fault}")
             yield
         self.run.note(f"over: {fault}")
+
+    @contextmanager
+    def apis_in_trouble(self, *troubles: Callable[..., APIFault]) -> Iterator[None]:
+        """Have every API server, the broker's too, treat all agents so while the context is open.
+
+        A trouble is a fault that lacks nothing but server and client. Agents are whoever is a ServiceAccount: neither
+        the suite nor an administrator's hooks meet any of it.
+        """
+        with ExitStack() as stack:
+            for server in (*self.apis, "broker"):
+                for trouble in troubles:
+                    stack.enter_context(self.ground.fault(trouble(cluster=server, user=AGENTS)))
+            self.run.note(f"APIs in trouble: {len(troubles)} faults each")
+            yield
+        self.run.note("APIs are well again")
 
     @contextmanager
     def annotated(self, cluster: str, settings: Mapping[str, str]) -> Iterator[None]:

@@ -12,9 +12,9 @@ from l3conf.plugin.gateways import CONNECTED, connections, status_in
 from l3conf.plugin.identity import IdentityTrials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from l3conf.model.topology import IPFamily
+    from l3conf.model.topology import IPFamily, IPNetwork
     from l3conf.plugin.gateways import Connection
 
 
@@ -119,6 +119,20 @@ class MutualKnowledge(IdentityTrials):
             told = connections(holder.items(f"{GROUP}/gateways"))
             lines += [f"{holder.name} still reports {entry}" for entry in told if entry.peer == leaver]
         return lines
+
+    def nodes_with(self, ranges: Sequence[IPNetwork]) -> list[str]:
+        """Return what nodes of members hold that names any of these ranges, and did not before."""
+        return [f"{place}: {line}" for place, lines in self._naming(ranges).items() for line in lines]
+
+    def nodes_without(self, ranges: Sequence[IPNetwork]) -> list[str]:
+        """Return the nodes of members that hold nothing which names any of these ranges."""
+        return [place for place, lines in self._naming(ranges).items() if not lines]
+
+    def _naming(self, ranges: Sequence[IPNetwork]) -> dict[str, list[str]]:
+        return {
+            place: sorted({*residue.naming(state, ranges)} - {*residue.naming(self.before.nodes[place], ranges)})
+            for place, state in self.node_states(*self.members.joined).items()
+        }
 
     def still_named_on_nodes(self, leaver: str) -> list[str]:
         """Return what the nodes of the other members hold that names a range or an address of a cluster."""

@@ -5,16 +5,21 @@ Names, labels and fields are those of the wire (``submariner.io/v1``): nobody ca
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.noise import making_noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Self
 
+    from l3conf.model.topology import IPNetwork
     from l3conf.plugin.cluster_api import ClusterAPI, Object
+    from l3conf.plugin.noise import Noise
 
 NAME = "l3conf-phantom"
 CLUSTER_LABEL, _ORIGIN_LABEL = "submariner-io/clusterID", "submariner-io/originatingNamespace"
@@ -51,6 +56,7 @@ class Phantoms:
         self._broker = broker
         self._backend = backend
         self._count = 0
+        self._claims: dict[str, tuple[IPNetwork, ...]] = {}
 
     def __enter__(self) -> Self:
         """Begin without any."""
@@ -65,6 +71,7 @@ class Phantoms:
     def join(self, name: str) -> None:
         """Put a well-formed phantom at the broker. ``AssertionError`` if the broker takes it for malformed."""
         for obj in self._make(f"{NAME}-{name}"):
+            self._claims[name] = tuple(map(ip_network, obj["spec"].get("subnets") or ()))
             answer = self._plant(obj)
             assert answer, f"the broker refuses a well-formed {obj['kind']}: {answer}"  # noqa: S101
 
@@ -73,6 +80,20 @@ class Phantoms:
         for kind, obj in self._objects():
             if _owner(obj) == f"{NAME}-{name}":
                 self._delete(kind, obj)
+
+    @contextmanager
+    def noisy(self, name: str, rate: float) -> Iterator[Noise]:
+        """Have one that has joined change its Endpoint so many times a second while the context is open."""
+        ((_, endpoint),) = [
+            (kind, obj) for kind, obj in self._objects() if kind == "endpoints" and _owner(obj) == f"{NAME}-{name}"
+        ]
+        path = f"{GROUP}/namespaces/{endpoint['metadata']['namespace']}/endpoints/{endpoint['metadata']['name']}"
+        with making_noise(self._broker, path, rate) as noise:
+            yield noise
+
+    def claims(self, name: str) -> tuple[IPNetwork, ...]:
+        """Return what one claims, or claimed when it last joined."""
+        return self._claims[name]
 
     def join_malformed(self) -> list[str]:
         """Put every kind of malformed phantom there, each under a name of its own; return what the broker took."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import APIError
+from reference_impl.protocols.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,26 +16,32 @@ if TYPE_CHECKING:
     from reference_impl.drivers.api import API, Object, Resource
 
 _LOG = logging.getLogger(__name__)
-RELIST = 60.0
-"""Seconds after which everything is listed anew: a watch whose connection died silently must not blind us."""
-FIRST_RETRY = 0.2
-LAST_RETRY = 10.0
-"""Seconds between tries when the API refuses or cannot be reached; doubled from the first to the last."""
+_LASTING = 5.0
+"""Seconds after which a watch counts as one that works."""
+_SPREAD = 0.2
+"""Share by which lists come earlier than due: agents that began together must not list together for ever."""
 
 
 class Cache:
     """Objects of one kind in one namespace, or in all (``namespace`` is ""), by name or by namespace and name.
 
-    Whatever goes wrong with a watch (410, a broken connection, a lost event) ends in a new list, which is
-    compared with what was known; so duplicates and reordering leave no trace.
+    What an event or a list is worth, ``Mirror`` says. Whatever goes wrong with a watch (410, a broken connection, an
+    event that never came) ends in a new list; while there is none, everything stays as it was last seen.
     """
 
-    def __init__(self, api: API, resource: Resource, namespace: str, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        api: API,
+        resource: Resource,
+        namespace: str,
+        changed: Callable[[], None],
+        mirror: Callable[[], Mirror] = Mirror,
+    ) -> None:
         self._api = api
         self._resource = resource
         self._namespace = namespace
         self._changed = changed
-        self._items: dict[str, Object] = {}
+        self._mirror = mirror()
         self.problem = ""
         """Why the API cannot be read now; "" while it can."""
         self.refused = 0
@@ -44,32 +52,37 @@ class Cache:
     @property
     def items(self) -> tuple[Object, ...]:
         """Return the objects, ordered by name."""
-        return tuple(self._items[name] for name in sorted(self._items))
+        return tuple(item for _, item in sorted(self._mirror.items.items()))
 
     def get(self, name: str) -> Object | None:
         """Return one object; ``<namespace>/<name>`` of a cache of all namespaces."""
-        return self._items.get(name)
+        return self._mirror.items.get(name)
 
     async def run(self) -> None:
         """List and watch until cancelled."""
-        delay = FIRST_RETRY
+        time = asyncio.get_running_loop().time
         while True:
             listed = False
+            relist = self._mirror.relist * random.uniform(1 - _SPREAD, 1)  # noqa: S311 - no secret
+            began = time()
             try:
-                async with asyncio.timeout(RELIST):
+                async with asyncio.timeout(relist):
                     version = await self._list()
-                    listed, delay = True, FIRST_RETRY
+                    listed = True
                     self.refused = 0
                     self._tell("")
                     await self._watch(version)
             except TimeoutError:
-                self._tell("" if listed else f"no answer within {RELIST:g} s")
+                self._mirror.lasted()
+                self._tell("" if listed else f"no answer within {relist:.0f} s")
             except APIError as error:
                 self._refuse(0 if listed else error.code)
                 self._tell("" if listed else str(error))
+                if listed and time() - began > _LASTING:
+                    self._mirror.lasted()
+                delay = self._mirror.failed(error.retry_after)
                 _LOG.warning("%s, trying again in %.1f s", error, delay)
                 await asyncio.sleep(delay)
-                delay = min(delay * 2, LAST_RETRY)
 
     def _refuse(self, code: int) -> None:
         if code != self.refused:
@@ -89,19 +102,14 @@ class Cache:
     async def _list(self) -> str:
         items, version = await self._api.list(self._resource, self._namespace)
         fresh = {self._key(item): item for item in items}
-        if fresh != self._items or not self.synced.is_set():
-            self._items = fresh
+        if self._mirror.list_arrived(fresh, version):
             self.synced.set()
             self._changed()
+        if self._mirror.is_behind:
+            raise APIError(f"{self._resource.kind} list: it is older than what was seen before")
         return version
 
     async def _watch(self, version: str) -> None:
         async for event, item in self._api.watch(self._resource, self._namespace, version):
-            name = self._key(item)
-            if event == "DELETED":
-                self._items.pop(name, None)
-            elif event in ("ADDED", "MODIFIED"):
-                self._items[name] = item
-            else:
-                continue
-            self._changed()
+            if self._mirror.event_arrived(event, self._key(item), item):
+                self._changed()

@@ -12,14 +12,16 @@ from reference_impl.agents.writing import carry_out
 from reference_impl.drivers.api import API, Resource
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
 from reference_impl.planner.connections import decide_all
-from reference_impl.planner.exchange import ExchangeFacts, Side, forgeries, plan_exchange, without
+from reference_impl.planner.exchange import ExchangeFacts, Side, WriteVerb, forgeries, plan_exchange, without
 from reference_impl.planner.membership import Refusal
+from reference_impl.planner.pacing import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reference_impl.agents.settings import BrokerAccess, Settings
     from reference_impl.mutants import Mutant
+    from reference_impl.planner.exchange import Write
     from reference_impl.protocols.policy import Decision
 
 _LOG = logging.getLogger(__name__)
@@ -43,9 +45,15 @@ class Exchange:
         self._access = access
         self._apis = apis
         self._member = member
+        self._changed = changed
         self._mutant = mutant
-        self._broker = {kind: Cache(apis[Side.BROKER], kind, access.namespace, changed) for kind in KINDS}
-        self._policies = Cache(apis[Side.BROKER], Resource.CONNECTION_POLICY, access.namespace, changed)
+        self._pace = Pace()
+
+        def at_broker(kind: Resource) -> Cache:
+            return Cache(apis[Side.BROKER], kind, access.namespace, changed, mutant.mirror)
+
+        self._broker = {kind: at_broker(kind) for kind in KINDS}
+        self._policies = at_broker(Resource.CONNECTION_POLICY)
         self._decisions: Last[object, Mapping[str, Decision]] = Last()
 
     @property
@@ -80,6 +88,7 @@ class Exchange:
         known = self._policies.synced.is_set() or self._policies.refused in _ABSENT
         if not (known and all(cache.synced.is_set() for cache in self._broker.values())):
             return
+        now = asyncio.get_running_loop().time
         own_id = self._settings.cluster.cluster_id
         clusters, endpoints = (self._broker[kind].items for kind in KINDS)
         asked = (own_id, clusters, self._policies.items, endpoints)
@@ -94,4 +103,11 @@ class Exchange:
                 decisions=self._mutant.decisions(decisions),
             )
             for write in self._mutant.writes(plan_exchange(facts)):
-                await carry_out(self._apis, kind, write)
+                if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now()):
+                    await carry_out(self._apis, kind, write)
+        if (seconds := self._pace.due(now())) is not None:
+            asyncio.get_running_loop().call_later(seconds, self._changed)
+
+
+def _key(write: Write) -> tuple[Side, str, str]:
+    return write.side, write.obj["kind"], write.obj["metadata"]["name"]

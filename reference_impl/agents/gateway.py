@@ -119,9 +119,10 @@ class GatewayAgent:
         self._health = HealthChecker(echo, wake)
         self._doubts = Doubts(self._hand.counts)
         self._candidate = Candidate(member, settings.node, settings.namespace, wake_all)
-        self._nodes = Cache(member, Resource.NODE, "", wake)
+        self._nodes = Cache(member, Resource.NODE, "", wake, mutant.mirror)
         self._objects = {
-            kind: Cache(member, kind, settings.namespace, wake_both) for kind in (Resource.CLUSTER, Resource.ENDPOINT)
+            kind: Cache(member, kind, settings.namespace, wake_both, mutant.mirror)
+            for kind in (Resource.CLUSTER, Resource.ENDPOINT)
         }
         self._words = GatewayWords(member, self._objects[Resource.CLUSTER], settings, self._hand.counts, mutant)
         self._publication = Publication(member, settings, self._objects)

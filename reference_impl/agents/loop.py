@@ -66,7 +66,7 @@ class Loop:
                 await self._step()
             except (APIError, KernelError) as error:
                 _LOG.warning("%s", error)
-                pause = min(RETRY, self._period)
+                pause = max(min(RETRY, self._period), getattr(error, "retry_after", 0.0))
             rested = time() + min(REST * (_cpu_time() - used), self._period)
 
 

@@ -50,9 +50,10 @@ class RouteAgent:
         self._loop = Loop(self.reconcile, PERIOD)
         self._health = HealthChecker(echo, self._loop.wake)
         self._reporter = Reporter(api, Resource.ROUTE_AGENT, settings.node, settings.namespace, mutant)
-        self._nodes = Cache(api, Resource.NODE, "", self._loop.wake)
-        self._clusters = Cache(api, Resource.CLUSTER, settings.namespace, self._loop.wake)
-        self._endpoints = Cache(api, Resource.ENDPOINT, settings.namespace, self._loop.wake)
+        wake, mirror = self._loop.wake, mutant.mirror
+        self._nodes = Cache(api, Resource.NODE, "", wake, mirror)
+        self._clusters = Cache(api, Resource.CLUSTER, settings.namespace, wake, mirror)
+        self._endpoints = Cache(api, Resource.ENDPOINT, settings.namespace, wake, mirror)
 
     async def run(self) -> None:
         """Run until cancelled. The data plane stays as it is: ending an agent is no uninstallation."""

@@ -83,11 +83,15 @@ class Resource(enum.Enum):
 
 
 class APIError(Exception):
-    """The API refused or could not be reached. ``code`` is the HTTP status, 0 if there was no answer."""
+    """The API refused or could not be reached. ``code`` is the HTTP status, 0 if there was no answer.
 
-    def __init__(self, message: str, code: int = 0) -> None:
+    ``retry_after``: seconds that the server asks for before the next try; 0 if it asks for none.
+    """
+
+    def __init__(self, message: str, code: int = 0, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after = retry_after
 
 
 class NotFoundError(APIError):

@@ -107,7 +107,9 @@ class FakeAPI:
         self._reach()
         key = (resource, namespace, name)
         self._find(key)
-        await self._record("DELETED", key, self._objects.pop(key))
+        last = self._objects.pop(key)
+        last["metadata"]["resourceVersion"] = str(self._version + 1)
+        await self._record("DELETED", key, last)
 
     async def token(self, service_account: str, namespace: str, seconds: int) -> str:
         """Issue a token that says whom it is for."""

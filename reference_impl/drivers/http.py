@@ -24,10 +24,12 @@ no handshake each time, which would cost more than all that is said."""
 class RefusedError(Exception):
     """The server answered with a status of 400 or above. Nothing of the request is in here: it has a token."""
 
-    def __init__(self, code: int, body: bytes) -> None:
+    def __init__(self, code: int, body: bytes, retry_after: str = "") -> None:
+        """``retry_after``: the header; what is no number of seconds is ignored, and an hour is enough."""
         super().__init__(f"HTTP {code}")
         self.code = code
         self.body = body
+        self.retry_after = min(float(retry_after), 3600.0) if retry_after.isascii() and retry_after.isdigit() else 0.0
 
 
 class Transport(Protocol):

@@ -58,7 +58,7 @@ class HTTPClient:
                     raise
                 answer = await self._client.request(method, target, headers=headers)
         if answer.status_code >= _BAD:
-            raise RefusedError(answer.status_code, answer.content)
+            raise RefusedError(answer.status_code, answer.content, answer.headers.get("Retry-After", ""))
         return answer.content
 
     async def lines(self, target: str) -> AsyncGenerator[bytes, None]:
@@ -67,7 +67,7 @@ class HTTPClient:
         with self._told():
             async with self._client.stream("GET", target, timeout=patience) as answer:
                 if answer.status_code >= _BAD:
-                    raise RefusedError(answer.status_code, await answer.aread())
+                    raise RefusedError(answer.status_code, await answer.aread(), answer.headers.get("Retry-After", ""))
                 async for line in answer.aiter_lines():
                     yield line.encode()
 

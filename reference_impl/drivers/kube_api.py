@@ -179,12 +179,14 @@ def _errors(resource: Resource, what: str) -> Iterator[None]:
     try:
         yield
     except RefusedError as error:
-        raise _refusal(resource, what, error.code, error.body) from None
+        raise _refusal(resource, what, error.code, error.body, error.retry_after) from None
     except (OSError, ValueError) as error:
         raise APIError(f"{resource.kind} {what}: {type(error).__name__}: {error}") from None
 
 
-def _refusal(resource: Resource, what: str, code: int, body: bytes | Object) -> APIError:
+def _refusal(
+    resource: Resource, what: str, code: int, body: bytes | Object, retry_after: float = 0.0
+) -> APIError:
     """Return the error of a refusal, in the words of the API's Status if it sent one."""
     try:
         status = body if isinstance(body, dict) else json.loads(body)
@@ -192,4 +194,4 @@ def _refusal(resource: Resource, what: str, code: int, body: bytes | Object) -> 
     except (ValueError, LookupError, TypeError):
         message = f"HTTP {code}"
     kind = {_NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}.get(code, APIError)
-    return kind(f"{resource.kind} {what}: {message}", code)
+    return kind(f"{resource.kind} {what}: {message}", code, retry_after)

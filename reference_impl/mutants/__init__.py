@@ -11,6 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reference_impl.protocols.mirror import Mirror
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -57,6 +59,8 @@ class Mutant:
     """Unix seconds that a report says it was made at."""
     conditions: Callable[[list[Object]], list[Object]] = _same
     """The conditions of a member about to be written."""
+    mirror: Callable[[], Mirror] = Mirror
+    """What is made of lists and watches."""
     received: Callable[[tuple[Object, ...]], tuple[Object, ...]] = _same
     """What the broker holds, before it is judged."""
     decisions: Callable[[Mapping[str, Decision]], Mapping[str, Decision]] = _same

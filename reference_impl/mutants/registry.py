@@ -20,6 +20,7 @@ from reference_impl.mutants import (
     rights,
     traversal,
     upgrades,
+    watches,
     words,
 )
 from reference_impl.names import CABLE_PORT, CABLE_TABLE, NODE_TABLE
@@ -166,4 +167,6 @@ MUTANTS: Mapping[str, Mutant] = {
     "closed-while-starting": Mutant(kernel=global_addresses.close_while_starting()),
     "few-ports-unsaid": Mutant(kernel=global_addresses.use_few_ports, metrics=counters.hide_tracking),
     "inner-ranges-withheld": Mutant(writes=global_addresses.withhold_inner_ranges),
+    **{name: Mutant(mirror=mirror) for name, mirror in watches.by_name().items()},
+    "noisy-served-first": Mutant(writes=watches.serve_the_noisy_first),
 }

@@ -92,7 +92,8 @@ class Disturbances:
         """Have a fault in force until the function that is returned is called. That may be called twice."""
         self._begun += 1
         number = self._begun
-        self._faults[number] = fault, random.Random(getattr(fault, "seed", 0))  # noqa: S311 - to be replayed
+        # To be replayed, and no two kinds of fault always meet the same requests.
+        self._faults[number] = fault, random.Random(repr(fault))  # noqa: S311
         self._wake()
 
         def end() -> None:

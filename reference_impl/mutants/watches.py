@@ -1,0 +1,74 @@
+"""Defects of how agents read an API that does not always say what happened, when it happened, or anything at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, ClassVar
+
+from reference_impl.planner.exchange import WriteVerb
+from reference_impl.protocols.mirror import Mirror
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_impl.planner.exchange import Write
+    from reference_impl.protocols.mirror import Object
+
+
+@dataclass(slots=True)
+class Trusting(Mirror):
+    """Whatever a watch says last is so, for good: older events win, and nothing is ever compared with a list."""
+
+    relist: ClassVar[float] = inf
+
+    def event_arrived(self, kind: str, key: str, item: Object) -> bool:
+        """Believe it."""
+        if kind == "DELETED":
+            self.items.pop(key, None)
+        else:
+            self.items[key] = item
+        return True
+
+
+@dataclass(slots=True)
+class Patient(Mirror):
+    """A watch that says nothing has nothing to say."""
+
+    relist: ClassVar[float] = inf
+
+
+@dataclass(slots=True)
+class Discouraged(Mirror):
+    """A watch that ended in an error is not begun again."""
+
+    def failed(self, retry_after: float = 0.0) -> float:  # noqa: ARG002 - it is not listened to
+        """Wait for ever, if there was a list before."""
+        return inf if self.synced else self.first_retry
+
+
+@dataclass(slots=True)
+class Forgetful(Mirror):
+    """What cannot be read is not there."""
+
+    def failed(self, retry_after: float = 0.0) -> float:
+        """Forget everything."""
+        self.items = {}
+        # No super(): it does not work in a dataclass with slots.
+        return Mirror.failed(self, retry_after)
+
+
+def serve_the_noisy_first(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Do nothing else while there is something to replace."""
+    replaces = tuple(write for write in writes if write.verb is WriteVerb.REPLACE)
+    return replaces or writes
+
+
+def by_name() -> Mapping[str, type[Mirror]]:
+    """Return the defects of reading by the names of their mutants."""
+    return {
+        "watch-trusted": Trusting,
+        "silence-believed": Patient,
+        "stops-at-gone": Discouraged,
+        "unreadable-is-empty": Forgetful,
+    }
