@@ -184,9 +184,7 @@ def _errors(resource: Resource, what: str) -> Iterator[None]:
         raise APIError(f"{resource.kind} {what}: {type(error).__name__}: {error}") from None
 
 
-def _refusal(
-    resource: Resource, what: str, code: int, body: bytes | Object, retry_after: float = 0.0
-) -> APIError:
+def _refusal(resource: Resource, what: str, code: int, body: bytes | Object, retry_after: float = 0.0) -> APIError:
     """Return the error of a refusal, in the words of the API's Status if it sent one."""
     try:
         status = body if isinstance(body, dict) else json.loads(body)
