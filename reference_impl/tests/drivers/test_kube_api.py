@@ -130,6 +130,19 @@ def test_a_refusal_has_the_words_of_the_api_and_never_the_token(
     run(story)
 
 
+@pytest.mark.parametrize(("said", "waited"), [("7", 7.0), ("99999", 3600.0), ("Fri, 27 Nov 2026 07:00:00 GMT", 0.0)])
+def test_the_time_that_a_server_asks_for_is_kept(said: str, waited: float, tmp_path: Path) -> None:
+    refusal = f"HTTP/1.1 429 X\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n".encode()
+
+    async def story() -> None:
+        async with serving(tmp_path, refusal) as (_, api):
+            with pytest.raises(APIError) as refused:
+                await api.get(Resource.NODE, "n")
+            assert (refused.value.code, refused.value.retry_after) == (429, waited)
+
+    run(story)
+
+
 def test_a_token_that_was_replaced_is_read_again_when_the_old_one_is_refused(tmp_path: Path) -> None:
     async def story() -> None:
         async with serving(tmp_path, answer({}), answer({}, 401), answer({"a": 1}), answer({}, 401)) as (server, api):
