@@ -42,7 +42,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "upgrade-half-done": Mutant(manifests=upgrades.leave_route_agents),
     "way-back-through-removal": Mutant(way_back=upgrades.remove_first),
     "unknown-fields-erased": Mutant(writes=upgrades.erase_unknown_fields),
-    "skew-cuts": Mutant(ways=upgrades.part_with_strangers),
+    "skew-cuts": Mutant(received=upgrades.part_with_strangers),
     "skew-unsaid": refusals.silent_about("VersionSkewUnsupported"),
     "revoked-stays": Mutant(writes=leftovers.keep_ghosts),
     "revoked-comes-back": Mutant(deletions=rights.everlasting_rights),

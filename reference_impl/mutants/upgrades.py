@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference_impl.mutants import VARIABLE
-from reference_impl.planner.skew import unsupported
+from reference_impl.planner.skew import AGENT_VERSION, skew
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reference_impl.mutants import Object, Place, Ways
+    from reference_impl.mutants import Object
     from reference_impl.planner.exchange import Write
 
 _LAST = "l3conf/reference-impl:0.1.0"
@@ -47,9 +46,14 @@ def _known(obj: Object) -> Object:
     return {**obj, "spec": spec} if "spec" in obj else obj
 
 
-def part_with_strangers(peers: Ways, _claimed: Mapping[str, Place]) -> Ways:
-    """Take the cable to a member down as soon as its version is one that does not go with ours."""
-    return tuple(peer for peer in peers if not unsupported(peer))
+def part_with_strangers(objects: tuple[Object, ...]) -> tuple[Object, ...]:
+    """Take a member whose version does not go with ours for one that has gone."""
+    return tuple(obj for obj in objects if not skew(VERSION, _version_of(obj)))
+
+
+def _version_of(obj: Object) -> str:
+    parameters = (obj.get("spec") or {}).get("backend_config") or {}
+    return str(parameters.get(AGENT_VERSION, ""))
 
 
 def remove_first(objects: list[Object], cleanup: list[Object]) -> list[Object]:

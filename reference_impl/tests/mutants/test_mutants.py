@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -321,8 +320,11 @@ def test_fields_that_are_not_known_can_be_erased() -> None:
 
 
 def test_versions_that_do_not_go_together_can_be_cut_or_kept_quiet() -> None:
-    stranger = replace(endpoint(2), parameters=frozenset({(AGENT_VERSION, f"{IMPLEMENTATION}/99.0.0")}))
-    assert MUTANTS["skew-cuts"].ways((endpoint(3), stranger), {}) == (endpoint(3),)
+    stranger, fellow = (
+        {"spec": {"cluster_id": name, "backend_config": {AGENT_VERSION: f"{IMPLEMENTATION}/{version}"}}}
+        for name, version in (("west", "99.0.0"), ("north", VERSION))
+    )
+    assert MUTANTS["skew-cuts"].received((stranger, fellow)) == (fellow,)
     said = {"type": "Accepted", "status": "True", "reason": VERSION_SKEW_UNSUPPORTED, "message": "99 there"}
     (kept,) = MUTANTS["skew-unsaid"].conditions([said])
     assert VERSION_SKEW_UNSUPPORTED not in kept.values()
