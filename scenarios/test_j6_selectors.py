@@ -51,3 +51,12 @@ def test_groups_keep_to_themselves(fresh_lab: Lab) -> None:
         fresh_lab.policies.in_force(connect(red, red), connect(blue, blue)),
     ):
         fresh_lab.policies.connect([("red-1", "red-2"), ("blue-1", "blue-2")])
+
+
+@verifies("L3-J6")
+@pytest.mark.topology("groups")
+def test_clusters_that_name_colours_connect_if_they_share_one(fresh_lab: Lab) -> None:
+    """The simplest form of policy: no object at the broker, a word in each Cluster. Who names none connects to all."""
+    with fresh_lab.policies.coloured(**{"red-1": "red", "red-2": "red", "blue-1": "blue"}):
+        together = [(name, "blue-2") for name in ("red-1", "red-2", "blue-1")]
+        fresh_lab.policies.connect([("red-1", "red-2"), *together])

@@ -83,6 +83,17 @@ class ConnectionPolicies:
             for cluster, given in labels.items():
                 self._label(cluster, dict.fromkeys(given))
 
+    @contextmanager
+    def coloured(self, **colours: str) -> Iterator[None]:
+        """Have members name a colour in their own Cluster objects (``color_codes``) while the context is open."""
+        try:
+            for member, colour in colours.items():
+                self._colour(member, [colour])
+            yield
+        finally:
+            for member in colours:
+                self._colour(member, None)
+
     def connect(self, pairs: Collection[tuple[str, str]], *, within: str = "T_policy") -> None:
         """Expect pods of exactly these pairs of clusters, in either order, to reach each other, and nobody else to."""
         lab, allowed = self.lab, {frozenset(pair) for pair in pairs}
@@ -159,6 +170,17 @@ class ConnectionPolicies:
     def _delete(self, name: str) -> None:
         self.lab.broker.request("DELETE", f"{_PATH}/{name}")
         self.lab.run.note(f"policy {name}: deleted")
+
+    def _colour(self, member: str, colours: list[str] | None) -> None:
+        """Set the colours that a member names, as its administrator does; None takes them away."""
+        api = self.lab.apis[member]
+        for obj in api.items(f"{GROUP}/clusters"):
+            if obj["spec"].get("cluster_id") == member:
+                path = f"{GROUP}/namespaces/{obj['metadata']['namespace']}/clusters/{obj['metadata']['name']}"
+                patch = {"spec": {"color_codes": colours}}
+                answer = api.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
+                if not answer.ok:
+                    raise LabError(f"color_codes were refused ({answer.status}): {answer.message}", where=member)
 
     def _label(self, cluster: str, labels: Mapping[str, str | None]) -> None:
         """Label a cluster's object at the broker; None takes a label away."""
