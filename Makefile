@@ -55,6 +55,7 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench cables --json
 	@$(BIN)/l3conf bench detection --json
 	@$(BIN)/l3conf bench calm --json
+	@$(BIN)/l3conf bench outages --json
 	@$(BIN)/l3conf bench mesh --json
 	@$(BIN)/l3conf bench policies --json
 	@$(BIN)/l3conf bench translated --json

@@ -14,6 +14,7 @@ from l3conf.bench.detection import detection
 from l3conf.bench.kills import kills
 from l3conf.bench.lab import lab
 from l3conf.bench.mesh import mesh
+from l3conf.bench.outages import outages
 from l3conf.bench.policies import policies
 from l3conf.bench.probes import probes
 from l3conf.bench.translated import translated
@@ -31,6 +32,7 @@ for command in (
     connect,
     detection,
     calm,
+    outages,
     mesh,
     churn,
     policies,
