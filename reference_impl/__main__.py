@@ -34,11 +34,21 @@ _LOG = logging.getLogger("reference_impl")
 
 
 async def _route_agent(resources: AsyncExitStack) -> None:
-    from reference_impl.agents.route_agent import OWNERSHIP, RouteAgent  # noqa: PLC0415 - each program imports its own
+    from reference_impl.agents.cable_drivers import load_drivers  # noqa: PLC0415 - each program imports its own
+    from reference_impl.agents.route_agent import OWNERSHIP, RouteAgent  # noqa: PLC0415 - likewise
     from reference_impl.drivers.linux_kernel import LinuxKernel  # noqa: PLC0415 - likewise
+    from reference_impl.planner.ownership import CABLE_OWNERSHIP  # noqa: PLC0415 - likewise
 
     settings = load_settings()
-    agent = RouteAgent(settings, _api(resources), LinuxKernel(OWNERSHIP), _echo(resources), load_mutant())
+    devices = tuple(dict.fromkeys([*CABLE_OWNERSHIP.devices, *load_drivers(settings.drivers).devices]))
+    agent = RouteAgent(
+        settings,
+        _api(resources),
+        LinuxKernel(OWNERSHIP),
+        _echo(resources),
+        load_mutant(),
+        LinuxKernel(replace(CABLE_OWNERSHIP, devices=devices)),
+    )
     await agent.run()
 
 
@@ -62,6 +72,7 @@ async def _gateway(resources: AsyncExitStack) -> None:
         echo=_echo(resources),
         mutant=load_mutant(),
         key=key,
+        sentry=_echo(resources),
     )
     await agent.run()
 

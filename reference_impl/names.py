@@ -94,8 +94,10 @@ GLOBAL_PROTOCOL: Final = 153
 """Route protocol numbers (``rtm_protocol``): who put a route or rule there. Unassigned in rtnetlink.h."""
 CABLE_METRIC: Final = 50
 NODE_METRIC: Final = 100
+STANDBY_METRIC: Final = 200
 FLOOR_METRIC: Final = 1000
-"""A cable beats the way to the gateway, which beats "unreachable": all three may stand at once."""
+"""A cable beats the way to the gateway, which beats the cable of a gateway that stands by, which beats "unreachable":
+all four may stand at once."""
 
 NODE_TABLE: Final = "submariner"
 CABLE_TABLE: Final = "submariner-cable"

@@ -11,6 +11,7 @@ from l3conf.bench.churn import churn
 from l3conf.bench.connect import connect
 from l3conf.bench.crowd import crowd
 from l3conf.bench.detection import detection
+from l3conf.bench.failover import failover
 from l3conf.bench.kills import kills
 from l3conf.bench.lab import lab
 from l3conf.bench.mesh import mesh
@@ -41,4 +42,7 @@ for command in (
     kills,
     certify,
 ):
+_SETS = (connect, detection, calm, mesh, churn, policies, translated, crowd, kills, failover)
+"""What is measured on whole cluster sets."""
+for command in (lab, probes, cables, *_SETS, certify):
     bench.add_command(command)

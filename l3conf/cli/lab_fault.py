@@ -175,3 +175,25 @@ def freeze_agents(cluster: str, node: str) -> list[Fault]:
     from l3conf.model.faults import AgentsFrozen  # noqa: PLC0415
 
     return [AgentsFrozen(cluster=cluster, node=node)]
+
+
+@fault.command("crash-loop")
+@click.argument("cluster")
+@click.argument("node")
+@lasting
+def crash_loop(cluster: str, node: str) -> list[Fault]:
+    """Kill the agents on a node whenever they start."""
+    from l3conf.model.faults import AgentsCrashLooping  # noqa: PLC0415
+
+    return [AgentsCrashLooping(cluster=cluster, node=node)]
+
+
+@fault.command("node-crash")
+@click.argument("cluster")
+@click.argument("node")
+@lasting
+def node_crash(cluster: str, node: str) -> list[Fault]:
+    """Take a node's power; it boots when the fault ends."""
+    from l3conf.model.faults import NodeCrash  # noqa: PLC0415
+
+    return [NodeCrash(cluster=cluster, node=node)]

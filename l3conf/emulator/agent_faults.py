@@ -6,6 +6,7 @@ carries packets, as a kernel would, and the death of a data plane is another que
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from contextlib import suppress
@@ -14,16 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver.service_accounts import MOUNT_PATH
 from l3conf.errors import LabError
-from l3conf.model.faults import AgentsFrozen, AgentsKilled
+from l3conf.model.faults import AgentsCrashLooping, AgentsFrozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from l3conf.emulator.cluster import EmulatedCluster
     from l3conf.emulator.node_runtime import RunningProcess
+    from l3conf.model.faults import AgentFault
 
 SPARED = frozenset({"kube-system", "l3conf-probes"})
 """Namespaces whose pods are never touched."""
+_LOOK = 0.2
+"""Seconds that an agent in a crash loop lives, at most."""
 
 
 class AgentFaults:
@@ -32,16 +36,16 @@ class AgentFaults:
     def __init__(self, clusters: Mapping[str, EmulatedCluster]) -> None:
         self._clusters = clusters
 
-    async def begin(self, fault: AgentsFrozen | AgentsKilled) -> Callable[[], Awaitable[None]]:
+    async def begin(self, fault: AgentFault) -> Callable[[], Awaitable[None]]:
         """Begin a fault; return what ends it. ``LabError`` if no agent runs there."""
-        killed = isinstance(fault, AgentsKilled)
+        killed = not isinstance(fault, AgentsFrozen)
         agents = list(self._agents(fault.cluster, fault.node, speaking=killed))
         if not agents:
             raise LabError("no agent runs there", where=f"{fault.cluster}@{fault.node}")
         if killed:
             for agent in agents:
                 agent.signal(signal.SIGKILL)
-            return _nothing
+            return self._go_on_killing(fault) if isinstance(fault, AgentsCrashLooping) else _nothing
         for agent in agents:
             _signal_tree(agent.pid, signal.SIGSTOP)
 
@@ -50,6 +54,21 @@ class AgentFaults:
                 _signal_tree(agent.pid, signal.SIGCONT)
 
         return thaw
+
+    def _go_on_killing(self, fault: AgentsCrashLooping) -> Callable[[], Awaitable[None]]:
+        async def kill() -> None:
+            while True:
+                await asyncio.sleep(_LOOK)
+                for agent in self._agents(fault.cluster, fault.node, speaking=True):
+                    agent.signal(signal.SIGKILL)
+
+        killing = asyncio.ensure_future(kill())
+
+        async def stop() -> None:
+            killing.cancel()
+            await asyncio.gather(killing, return_exceptions=True)
+
+        return stop
 
     def _agents(self, cluster: str, node: str, *, speaking: bool) -> Iterator[RunningProcess]:
         """Yield the first process of every running container; ``speaking``: of those that can speak to the API."""

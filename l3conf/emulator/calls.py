@@ -20,6 +20,7 @@ from l3conf.emulator.flow_calls import FlowCalls
 from l3conf.emulator.ground.state import INSIDE
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.node_moves import NodeMoves
+from l3conf.emulator.node_power import NodePower
 from l3conf.emulator.readiness import is_ready
 from l3conf.errors import LabError, UserError
 from l3conf.probes.messages import observation_to_json, probe_from_json, sighting_to_json
@@ -77,8 +78,14 @@ class LabCalls:
 
     def _faults(self) -> FaultCalls:
         faults = Faults(self.fabric)
-        moves = NodeMoves(faults, self.clusters)
-        return FaultCalls(faults, self.prober, AgentFaults(self.clusters), moves, self.servers)
+        return FaultCalls(
+            faults,
+            self.prober,
+            AgentFaults(self.clusters),
+            NodeMoves(faults, self.clusters),
+            NodePower(self.fabric, self.clusters, self.prober),
+            self.servers,
+        )
 
     async def probe(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:
         """Send probes; answer their observations in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,23 @@ LOOPBACK = ip_address("127.0.0.1")
 GATEWAY_LABEL = "submariner.io/gateway"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NodePrograms:
+    """What runs on a node besides its pods."""
+
+    kubelet: Kubelet
+    proxy: KubeProxy
+    enforcer: PolicyEnforcer
+
+    def start(self) -> None:
+        self.kubelet.start()
+        self.proxy.start()
+        self.enforcer.start()
+
+    async def stop(self) -> None:
+        await asyncio.gather(self.kubelet.stop(), self.proxy.stop(), self.enforcer.stop())
+
+
 class EmulatedCluster:
     """A cluster of a topology on the fabric."""
 
@@ -76,15 +94,35 @@ class EmulatedCluster:
             )
             for index, node in enumerate(spec.nodes)
         )
-        known = [*images, Image(name=DNS_IMAGE, builtin=DNSWorkload(self.api))]
-        self.kubelets = tuple(self._kubelet(node, known, state_directory) for node in self.nodes)
-        self._proxies = tuple(KubeProxy(self.api, ground=node, cluster_cidrs=spec.pod_cidrs) for node in self.nodes)
-        self._enforcers = tuple(
-            PolicyEnforcer(self.api, ground=node, service_cidrs=spec.service_cidrs) for node in self.nodes
+        self._images = (*images, Image(name=DNS_IMAGE, builtin=DNSWorkload(self.api)))
+        self._state_directory = state_directory
+        self._programs = {node.name: self._programs_of(node) for node in self.nodes}
+        self._pods = ClusterPods()
+        self._pods.kubelets.update({kubelet.node: kubelet for kubelet in self.kubelets})
+        self.server.pod_access = self._pods
+
+    @property
+    def kubelets(self) -> tuple[Kubelet, ...]:
+        """The kubelets of all nodes, in the order of the topology."""
+        return tuple(each.kubelet for each in self._programs.values())
+
+    def _programs_of(self, node: EmulatedNode) -> _NodePrograms:
+        return _NodePrograms(
+            kubelet=self._kubelet(node, self._images, self._state_directory),
+            proxy=KubeProxy(self.api, ground=node, cluster_cidrs=self.spec.pod_cidrs),
+            enforcer=PolicyEnforcer(self.api, ground=node, service_cidrs=self.spec.service_cidrs),
         )
-        pods = ClusterPods()
-        pods.kubelets.update({kubelet.node: kubelet for kubelet in self.kubelets})
-        self.server.pod_access = pods
+
+    async def power_off(self, name: str) -> None:
+        """End everything that runs on a node, at once. The API is told nothing."""
+        await self._programs[name].stop()
+
+    def power_on(self, name: str) -> None:
+        """Start a node's programs as new ones, which know nothing of what was loaded or ran there before."""
+        node = next(node for node in self.nodes if node.name == name)
+        programs = self._programs[name] = self._programs_of(node)
+        self._pods.kubelets[name] = programs.kubelet
+        programs.start()
 
     def _kubelet(self, node: EmulatedNode, images: Sequence[Image], state_directory: Path) -> Kubelet:
         gateway = node.name in {gateway.name for gateway in self.spec.gateway_nodes}
@@ -106,12 +144,8 @@ class EmulatedCluster:
         listeners = [self._fabric.listen(f"control-plane:{self.spec.name}", a, API_PORT) for a in self._addresses]
         await self.server.start([host_socket, *listeners])
         self._controllers.start()
-        for kubelet in self.kubelets:
-            kubelet.start()
-        for proxy in self._proxies:
-            proxy.start()
-        for enforcer in self._enforcers:
-            enforcer.start()
+        for programs in self._programs.values():
+            programs.start()
         for manifest in dns_manifests(self.spec.service_cidrs):
             self.create(manifest)
 
@@ -126,7 +160,7 @@ class EmulatedCluster:
         await wait_until_ready(self.api, {node.name for node in self.nodes}, timeout=timeout)
         try:
             async with asyncio.timeout(timeout):
-                await asyncio.gather(*(proxy.synced.wait() for proxy in self._proxies))
+                await asyncio.gather(*(each.proxy.synced.wait() for each in self._programs.values()))
         except TimeoutError:
             raise LabError(f"a kube-proxy did not settle within {timeout:.0f} s", where=self.spec.name) from None
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError, UserError
 from l3conf.model.api_faults import APIClients
-from l3conf.model.faults import AgentsFrozen, AgentsKilled, NodeAddressChange, fault_from_json
+from l3conf.model.faults import (
+    AgentsCrashLooping,
+    AgentsFrozen,
+    AgentsKilled,
+    NodeAddressChange,
+    NodeCrash,
+    fault_from_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from l3conf.emulator.control.server import Connection, Method
     from l3conf.emulator.fabric.inflict import Faults
     from l3conf.emulator.node_moves import NodeMoves
+    from l3conf.emulator.node_power import NodePower
     from l3conf.model.api_faults import APIFault
     from l3conf.model.faults import Fault
     from l3conf.probes.prober import Prober
@@ -33,6 +41,7 @@ class FaultCalls:
     prober: Prober
     agents: AgentFaults
     nodes: NodeMoves
+    power: NodePower
     servers: Mapping[str, APIServer]
     """API servers by cluster, and ``broker``."""
     _ends: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
@@ -56,12 +65,17 @@ class FaultCalls:
 
     async def _begin(self, fault: Fault) -> Callable[[], Awaitable[None]]:
         """Begin a fault as a whole: a caller that hangs up meanwhile leaves none of it behind."""
-        if isinstance(fault, AgentsFrozen | AgentsKilled):
-            return await self.agents.begin(fault)
-        if isinstance(fault, APIClients):
-            return self._disturb(fault)
-        begin = self.nodes.begin(fault) if isinstance(fault, NodeAddressChange) else self.faults.begin(fault)
-        beginning = asyncio.ensure_future(begin)
+        match fault:
+            case AgentsFrozen() | AgentsKilled() | AgentsCrashLooping():
+                return await self.agents.begin(fault)
+            case APIClients():
+                return self._disturb(fault)
+            case NodeAddressChange():
+                beginning = asyncio.ensure_future(self.nodes.begin(fault))
+            case NodeCrash():
+                beginning = asyncio.ensure_future(self.power.begin(fault))
+            case _:
+                beginning = asyncio.ensure_future(self.faults.begin(fault))
         try:
             return await asyncio.shield(beginning)
         except asyncio.CancelledError:

@@ -136,6 +136,28 @@ class AgentsFrozen:
     node: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsCrashLooping:
+    """The agents on a node die as soon as they start, over and over; kubelets wait longer each time (back-off).
+
+    Agents are those of ``AgentsKilled``. What they have put into kernels stays.
+    """
+
+    cluster: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCrash:
+    """A node loses power: its links are dead at once, its processes gone, its kubelet silent; nobody says goodbye.
+
+    When the fault ends it boots: with the same name, addresses and pods, and with nothing else in its kernel.
+    """
+
+    cluster: str
+    node: str
+
+
 NetworkFault: TypeAlias = (
     Cut
     | Loss
@@ -148,8 +170,8 @@ NetworkFault: TypeAlias = (
     | LinkDown
     | ReversePathFilter
 )
-AgentFault: TypeAlias = AgentsKilled | AgentsFrozen
-Fault: TypeAlias = NetworkFault | AgentFault | APIFault
+AgentFault: TypeAlias = AgentsKilled | AgentsFrozen | AgentsCrashLooping
+Fault: TypeAlias = NetworkFault | AgentFault | NodeCrash | APIFault
 
 _KINDS: dict[str, type[Any]] = {
     "cut": Cut,
@@ -172,6 +194,8 @@ _KINDS: dict[str, type[Any]] = {
     "events-late": EventsLate,
     "events-reordered": EventsReordered,
     "watches-silent": WatchesSilent,
+    "agents-crash-looping": AgentsCrashLooping,
+    "node-crash": NodeCrash,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -34,6 +34,7 @@ from l3conf.plugin.removal import Removal
 from l3conf.plugin.silence import watch_restart, watch_silence
 from l3conf.plugin.stages import Once
 from l3conf.plugin.status_watch import StatusWatch
+from l3conf.plugin.succession import Succession
 from l3conf.plugin.versioned import VersionedLab
 from l3conf.probes.manifests import NODE_LABEL
 from l3conf.report.events import LabFacts
@@ -107,6 +108,10 @@ class Lab(VersionedLab):
     def crowd(self, clients: Sequence[Pod], service: Service, *, flows: int) -> Crowd:
         """Open so many UDP flows from pods of one cluster to one Service and return what became of them."""
         return gather(self, clients, service, flows)
+
+    def succession(self, cluster: str) -> Succession:
+        """Return a cluster's gateway nodes, and who follows whom."""
+        return Succession(self, cluster)
 
     def outage(self, source: str, destination: str) -> Outage:
         """Cut one direction until it is reported, heal it, and return the two timelines. Done once a direction."""

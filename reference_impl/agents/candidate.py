@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
 from reference_impl.names import GATEWAY_LEASE
-from reference_impl.protocols.election import Action, Election, ElectionTimings, LeaseRecord, Role
+from reference_impl.protocols.election import Action, Election, ElectionTimings, Ground, LeaseRecord, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +24,26 @@ class Candidate:
     """Takes and renews the Lease; says which role that gives us.
 
     The lease is not given back at the end: a restart within its time takes it up again under the same identity,
-    and no standby moves traffic for it.
+    and no standby moves traffic for it. Whoever finds a holder gone (``ground``) takes the Lease at once. The Lease
+    decides: what we take, the API has not given to anybody else since we read it.
     """
 
-    def __init__(self, api: API, identity: str, namespace: str, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        api: API,
+        identity: str,
+        namespace: str,
+        changed: Callable[[], None],
+        ground: Callable[[str], Ground] = lambda _holder: Ground.NONE,
+        timings: ElectionTimings | None = None,
+    ) -> None:
+        """``ground``: on what ground the Lease of such a holder may be taken before its time."""
         self._api = api
         self._namespace = namespace
         self._changed = changed
-        self._election = Election(identity, ElectionTimings())
+        self._ground = ground
+        self._hurried = asyncio.Event()
+        self._election = Election(identity, timings or ElectionTimings())
         self._shown = Role.UNKNOWN
         self._held: Object | None = None
         """The Lease as we last wrote it: while nobody else writes it, it need not be read to be renewed."""
@@ -39,6 +52,27 @@ class Candidate:
     def role(self) -> Role:
         """Return the role at this moment."""
         return self._election.role(asyncio.get_running_loop().time())
+
+    @property
+    def holder(self) -> str:
+        """Return who was last seen to hold the Lease; "" if nobody did."""
+        return self._election.holder
+
+    def hurry(self) -> None:
+        """Look at the Lease at once, if it is not ours and there is a ground to take it."""
+        if self.role is not Role.ACTIVE and self._ground(self.holder) is not Ground.NONE:
+            self._hurried.set()
+
+    async def confirms(self) -> bool:
+        """Ask the API whether the Lease is ours at this moment: before anything that two must not do."""
+        found = await self._read()
+        if found is not None and _record(found).holder == self._election.identity:
+            return True
+        if found is not None:
+            self._held = None
+            self._election.observe(_record(found), asyncio.get_running_loop().time())
+            self._show()
+        return False
 
     async def run(self) -> None:
         """Try every ``retry`` seconds until cancelled."""
@@ -49,11 +83,17 @@ class Candidate:
                 _LOG.info("another candidate was faster")
             except APIError as error:
                 _LOG.warning("%s", error)
-            if self.role is not self._shown:
-                self._shown = self.role
-                _LOG.info("this gateway is %s", self._shown.value)
-                self._changed()
-            await asyncio.sleep(self._election.timings.retry)
+            self._show()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._election.timings.retry):
+                    await self._hurried.wait()
+            self._hurried.clear()
+
+    def _show(self) -> None:
+        if self.role is not self._shown:
+            self._shown = self.role
+            _LOG.info("this gateway is %s", self._shown.value)
+            self._changed()
 
     async def _try(self) -> None:
         time = asyncio.get_running_loop().time
@@ -62,7 +102,8 @@ class Candidate:
         if found is None:
             found = await self._read()
         record = None if found is None else _record(found)
-        action = self._election.observe(record, time())
+        ground = self._ground(record.holder) if record is not None else Ground.NONE
+        action = self._election.observe(record, time(), ground)
         if action is Action.WAIT:
             return
         obj = self._lease(found, record, action)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
-from reference_impl.agents.candidate import Candidate
 from reference_impl.agents.discovery import Discovery
 from reference_impl.agents.doubts import Doubts
 from reference_impl.agents.exchange import Exchange
@@ -23,31 +22,23 @@ from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
 from reference_impl.agents.relaying import Relaying
 from reference_impl.agents.rotation import Rotation
+from reference_impl.agents.succession import Succession
 from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.drivers.discovery_socket import UDPDiscoverySocket
 from reference_impl.drivers.key_file import KeyRing
-from reference_impl.names import (
-    CABLE_DEVICE,
-    CABLE_TABLE,
-    GATEWAY_PROTOCOL,
-    IPSEC_BACKEND,
-    IPSEC_DEVICE,
-    TRAFFIC_TABLE,
-    WIREGUARD_BACKEND,
-    WIREGUARD_DEVICE,
-)
+from reference_impl.names import IPSEC_BACKEND, WIREGUARD_BACKEND
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking, questions
 from reference_impl.planner.isolation import plan_isolated
 from reference_impl.planner.own_endpoint import known_addresses, own_endpoint
+from reference_impl.planner.ownership import CABLE_OWNERSHIP
 from reference_impl.planner.relays import Relays, relayed
 from reference_impl.planner.ways import actual
 from reference_impl.protocols.election import Role
 from reference_impl.protocols.objects import Endpoint, discovery_port
-from reference_impl.state import KernelState, Ownership
 
 if TYPE_CHECKING:
     from reference_impl.agents.settings import BrokerAccess, Settings
@@ -60,15 +51,9 @@ if TYPE_CHECKING:
     from reference_impl.planner.driver_set import DriverSet
     from reference_impl.planner.membership import Membership, Refusal
     from reference_impl.planner.node import Node
-    from reference_impl.state import Observed
+    from reference_impl.state import KernelState, Observed
 
-OWNERSHIP = Ownership(
-    protocol=GATEWAY_PROTOCOL,
-    devices=(CABLE_DEVICE, WIREGUARD_DEVICE, IPSEC_DEVICE),
-    table=CABLE_TABLE,
-    meters=TRAFFIC_TABLE,
-)
-"""Devices of all built-in cable drivers: one that was used before is taken down."""
+OWNERSHIP = CABLE_OWNERSHIP
 SOON = 0.2
 """Seconds until the next look while a cable works in part: its other parts are being called for."""
 PERIOD = 2.0
@@ -78,7 +63,7 @@ PERIOD = 2.0
 class GatewayAgent:
     """Observe, plan, diff, apply, report, for one gateway node."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators and settings, all but three by keyword
         self,
         settings: Settings,
         access: BrokerAccess,
@@ -91,7 +76,9 @@ class GatewayAgent:
         mutant: Mutant,
         key: Key | None = None,
         sockets: DiscoverySockets = UDPDiscoverySocket,
+        sentry: Echo | None = None,
     ) -> None:
+        """``sentry``: what asks the active gateway's node while this one stands by; without it, Leases alone decide."""
         self._settings = settings
         self._drivers = drivers
         self._key = key
@@ -113,19 +100,24 @@ class GatewayAgent:
             wake_both()
             self._heartbeat.wake()
 
+        def wake_and_hurry() -> None:
+            wake()
+            self._candidate.hurry()
+
         self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
         self._public = PublicAddressWatch(wake)
         self._relaying = Relaying() if settings.relay and settings.drivers == (WIREGUARD_BACKEND,) else None
         self._health = HealthChecker(echo, wake)
         self._doubts = Doubts(self._hand.counts)
-        self._candidate = Candidate(member, settings.node, settings.namespace, wake_all)
-        self._nodes = Cache(member, Resource.NODE, "", wake, mutant.mirror)
+        self._nodes = Cache(member, Resource.NODE, "", wake_and_hurry, mutant.mirror)
+        self._succession = Succession(member, settings, self._nodes, sentry, mutant, wake=wake, changed=wake_all)
+        self._candidate = self._succession.candidate
         self._objects = {
             kind: Cache(member, kind, settings.namespace, wake_both, mutant.mirror)
             for kind in (Resource.CLUSTER, Resource.ENDPOINT)
         }
         self._words = GatewayWords(member, self._objects[Resource.CLUSTER], settings, self._hand.counts, mutant)
-        self._publication = Publication(member, settings, self._objects)
+        self._publication = Publication(member, settings, self._objects, self._candidate.confirms, mutant)
         self._heartbeat = Heartbeat(
             settings.cluster.cluster_id,
             settings.node,
@@ -134,6 +126,7 @@ class GatewayAgent:
             broker=broker,
             role=lambda: self._candidate.role,
             changed=wake_both,
+            confirms=self._candidate.confirms,
         )
         self._expiry = MemberExpiry(self._heartbeat, self._health, mutant)
         self._exchange = Exchange(
@@ -142,12 +135,12 @@ class GatewayAgent:
 
     async def run(self) -> None:
         """Run until cancelled. The data plane stays as it is: ending an agent is no uninstallation."""
-        caches = (self._nodes, *self._objects.values())
+        caches = (self._nodes, self._succession.gateways, *self._objects.values())
         try:
             async with asyncio.TaskGroup() as tasks:
                 for cache in caches:
                     tasks.create_task(cache.run())
-                tasks.create_task(self._candidate.run())
+                tasks.create_task(self._succession.run())
                 tasks.create_task(self._exchange.run())
                 tasks.create_task(self._heartbeat.run())
                 for cache in caches:
@@ -180,13 +173,48 @@ class GatewayAgent:
         said = here.gateway.udp_port
         drivers = self._drivers if said is None else self._drivers.at_port(said)
         local = self._endpoint(here, drivers, observed)
+        named = self._succession.look(nodes)
         if role is Role.ACTIVE:
+            local = replace(local, parameters=local.parameters | named.items())
             await self._lead(local, drivers, nodes, observed)
-        else:
-            self._find(local, (), observed)
-            failure = await self._hand.converge(KernelState(), observed)
-            self._health.watch((), ())
-            await self._report(local, None, Findings(failure=failure, notices=self._notices(here)))
+            return
+        self._find(local, (), observed)
+        membership = self._membership(drivers, nodes)
+        plan, _ = self._planned(self._facts(local, membership.peers, nodes, observed, stands_by=True), drivers)
+        failure = await self._hand.converge(plan, observed)
+        self._health.watch((), ())
+        await self._report(local, None, Findings(failure=failure, notices=self._notices(here)))
+
+    def _membership(self, drivers: DriverSet, nodes: tuple[Node, ...]) -> Membership:
+        asked = (drivers, nodes, self._objects[Resource.CLUSTER].items, self._objects[Resource.ENDPOINT].items)
+        membership, _ = self._members.answer(asked, lambda: read_membership(self._settings, *asked))
+        return membership
+
+    def _facts(
+        self,
+        local: Endpoint,
+        peers: tuple[Endpoint, ...],
+        nodes: tuple[Node, ...],
+        observed: Observed,
+        *,
+        relays: Relays | None = None,
+        stands_by: bool = False,
+    ) -> GatewayFacts:
+        return GatewayFacts(
+            own=self._settings.cluster,
+            underlay=local.private_ip,
+            peers=peers,
+            addresses=observed.addresses,
+            relays=relays or Relays(),
+            stands_by=stands_by,
+            siblings=tuple(node.underlay for node in nodes if node.name in self._succession.siblings),
+        )
+
+    def _planned(self, facts: GatewayFacts, drivers: DriverSet) -> tuple[KernelState, tuple[Refusal, ...]]:
+        return self._plan.answer(
+            (facts, drivers),
+            lambda: plan_isolated(facts.peers, lambda some: plan_cables(replace(facts, peers=some), drivers)),
+        )
 
     async def _rotate(self) -> None:
         """Go on with a new key if one is due."""
@@ -196,21 +224,10 @@ class GatewayAgent:
 
     async def _lead(self, local: Endpoint, drivers: DriverSet, nodes: tuple[Node, ...], observed: Observed) -> None:
         """Packets first, then words: nothing here waits for the broker."""
-        asked = (drivers, nodes, self._objects[Resource.CLUSTER].items, self._objects[Resource.ENDPOINT].items)
-        membership, _ = self._members.answer(asked, lambda: read_membership(self._settings, *asked))
+        membership = self._membership(drivers, nodes)
         peers, shown = self._find(local, membership.peers, observed)
         local, relays = self._relays(local, peers, observed)
-        facts = GatewayFacts(
-            own=self._settings.cluster,
-            underlay=local.private_ip,
-            peers=peers,
-            addresses=observed.addresses,
-            relays=relays,
-        )
-        plan, unplanned = self._plan.answer(
-            (facts, drivers),
-            lambda: plan_isolated(peers, lambda some: plan_cables(replace(facts, peers=some), drivers)),
-        )
+        plan, unplanned = self._planned(self._facts(local, peers, nodes, observed, relays=relays), drivers)
         membership = replace(membership, refusals=(*membership.refusals, *unplanned))
         failure = await self._hand.converge(plan, observed)
         carrying = tuple(drivers.chosen(peer) for peer in relayed(shown, relays))
@@ -219,6 +236,7 @@ class GatewayAgent:
         own = host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges)
         self._health.ask(questions(plan.ike_peers, peers, own), peers)
         await self._publication.publish(local)
+        await self._succession.correct()
         found = Findings(
             failure=failure,
             notices=self._notices(here),

@@ -18,7 +18,7 @@ from reference_impl.protocols.election import Role
 from reference_impl.protocols.heartbeat import BEATS, Beat, Heartbeats, OwnHeartbeat, Standing, interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from reference_impl.drivers.api import API, Object
     from reference_impl.protocols.heartbeat import Life
@@ -45,8 +45,9 @@ class Heartbeat:
         broker: API,
         role: Callable[[], Role],
         changed: Callable[[], None],
+        confirms: Callable[[], Awaitable[bool]],
     ) -> None:
-        """``namespaces``: the member's, and the broker's."""
+        """``namespaces``: the member's, and the broker's; ``confirms`` asks the API whether we still are active."""
         self._cluster_id = cluster_id
         self._node = node
         self._here, self._there = namespaces
@@ -54,6 +55,7 @@ class Heartbeat:
         self._broker = broker
         self._role = role
         self._changed = changed
+        self._confirms = confirms
         self._own: OwnHeartbeat | None = None
         self._others = Heartbeats()
         self._shown: object = None
@@ -115,6 +117,10 @@ class Heartbeat:
         self._others.observe({name: _read(lease) for name, lease in found.items()}, now)
         own = self._own or await self._introduce()
         lease = found.get(self._cluster_id)
+        taken = lease is not None and own.standing is Standing.HOLDING and _read(lease).holder != own.holder
+        # Who else beats for us: a clone, or the gateway that has just followed this one?
+        if taken and not await self._confirms():
+            return
         duration = BEATS * interval(len(found))
         wanted = own.next(_read(lease) if lease is not None else None, now, duration)
         obj = self._lease(lease, wanted, renewed=own.standing is Standing.HOLDING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
@@ -16,10 +17,11 @@ from reference_impl.agents.views import read_membership, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.names import NODE_DEVICE, NODE_TABLE, ROUTE_AGENT_PROTOCOL
 from reference_impl.planner.departures import Departures
+from reference_impl.planner.lingering import RELIEF, Lingering
 from reference_impl.planner.membership import local_gateway, outer_addresses
 from reference_impl.planner.node import NodeFacts, plan_node
 from reference_impl.planner.status import route_agent_status
-from reference_impl.state import Direction, Ownership
+from reference_impl.state import Direction, KernelState, Ownership
 from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
     from reference_impl.planner.membership import Membership
+    from reference_impl.planner.node import Node
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import IPNetwork, KernelState
+    from reference_impl.state import IPNetwork
 
 OWNERSHIP = Ownership(protocol=ROUTE_AGENT_PROTOCOL, devices=(NODE_DEVICE,), table=NODE_TABLE, passages=True)
 PERIOD = 2.0
@@ -40,10 +43,17 @@ PERIOD = 2.0
 class RouteAgent:
     """Observe, plan, diff, apply, report, for one node."""
 
-    def __init__(self, settings: Settings, api: API, kernel: Kernel, echo: Echo, mutant: Mutant) -> None:
+    def __init__(
+        self, settings: Settings, api: API, kernel: Kernel, echo: Echo, mutant: Mutant, cables: Kernel | None = None
+    ) -> None:
+        """``cables``: the kernel as a gateway agent on this node owns it, for what one leaves that was relieved."""
         self._settings = settings
         self._drivers = load_drivers(settings.drivers)
         self._hand = KernelHand(kernel, mutant)
+        self._cables = KernelHand(cables, mutant) if cables is not None else None
+        self._lingering = Lingering()
+        self._relieved: float | None = None
+        self._let_gone = False
         self._members: Last[object, tuple[Membership, tuple[Endpoint, ...]]] = Last()
         self._plan: Last[NodeFacts, KernelState] = Last()
         self._departures = Departures()
@@ -68,6 +78,32 @@ class RouteAgent:
                 tasks.create_task(self._loop.run())
         finally:
             self._hand.close()
+            if self._cables is not None:
+                self._cables.close()
+
+    def _with_lingering(self, here: Node, gateway: Endpoint | None) -> tuple[Node, float]:
+        """Return this node as what it is or was lately, and for how long another one has done its work.
+
+        For 0 seconds while this is a gateway node, and while there is no other one to do it.
+        """
+        now = asyncio.get_running_loop().time()
+        is_active = gateway is not None and gateway.private_ip == here.underlay
+        holds_cables = here.is_gateway or is_active
+        if holds_cables or gateway is None:
+            self._relieved, self._let_gone = None, False
+        elif self._relieved is None:
+            self._relieved = now
+            self._loop.wake_in(RELIEF)
+        lingers = bool(self._lingering.of([here.name] if holds_cables else [], now))
+        return replace(here, is_gateway=lingers), 0.0 if self._relieved is None else now - self._relieved
+
+    async def _let_go(self) -> str:
+        """Take away cables that a gateway agent left here: it ended with the label that brought it."""
+        if self._cables is None or self._let_gone:
+            return ""
+        failure = await self._cables.converge(KernelState(), await self._cables.observe())
+        self._let_gone = not failure
+        return failure
 
     async def reconcile(self) -> None:
         """Make one step: observe, plan, diff, apply, report."""
@@ -79,6 +115,7 @@ class RouteAgent:
         if here is None:
             return
         gateway = local_gateway(own_id, endpoints)
+        here, relieved_for = self._with_lingering(here, gateway)
         observed = await self._hand.observe()
         departed = self._departures.look(
             membership.known, _decided(observed.state), self._settings.cluster.used, time.monotonic()
@@ -86,7 +123,7 @@ class RouteAgent:
         facts = NodeFacts(
             own=self._settings.cluster,
             node=here,
-            others=tuple(node for node in nodes if node is not here),
+            others=tuple(node for node in nodes if node.name != here.name),
             gateway=gateway.private_ip if gateway else None,
             known=membership.known,
             departed=departed,
@@ -99,6 +136,8 @@ class RouteAgent:
         )
         plan = self._plan.answer(facts, lambda: plan_node(facts))
         failure = await self._hand.converge(plan, observed)
+        if relieved_for >= RELIEF:
+            failure = "; ".join(filter(None, (failure, await self._let_go())))
         self._health.watch(membership.peers, self._settings.cluster.versions)
         await self._reporter.report(route_agent_status(version=VERSION, peers=self._health.reports(), failure=failure))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from reference_impl.names import GATEWAY_LABEL
 from reference_impl.planner.membership import Membership, Refusal, plan_membership
 from reference_impl.planner.node import Node
 from reference_impl.protocols.gateway_settings import parse_gateway_settings
 from reference_impl.protocols.object_codec import MalformedObjectError, parse_cluster, parse_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import Object
@@ -37,6 +38,8 @@ def read_nodes(objects: Iterable[Object]) -> tuple[Node, ...]:
                     underlay=ip_address(address),
                     pod_ranges=tuple(ip_network(text) for text in ranges),
                     gateway=parse_gateway_settings(obj["metadata"]),
+                    is_gateway=(obj["metadata"].get("labels") or {}).get(GATEWAY_LABEL) == "true",
+                    is_cordoned=obj.get("spec", {}).get("unschedulable") is True,
                 )
             )
     return tuple(sorted(nodes, key=lambda node: node.name))
@@ -52,6 +55,16 @@ def read_endpoints(objects: Iterable[Object]) -> tuple[tuple[Endpoint, ...], tup
         except Exception as error:  # noqa: BLE001 - what a peer wrote concerns that peer, whatever it does to a parser
             refusals.append(_malformed(obj, error))
     return tuple(endpoints), tuple(refusals)
+
+
+def read_local_endpoints(gateways: Iterable[Object], nodes: Collection[str]) -> tuple[Endpoint, ...]:
+    """Return what the gateway agents of these nodes say of themselves (``Gateway.status.localEndpoint``)."""
+    local = [
+        {"metadata": obj["metadata"], "spec": (obj.get("status") or {}).get("localEndpoint")}
+        for obj in gateways
+        if obj["metadata"]["name"] in nodes
+    ]
+    return read_endpoints(local)[0]
 
 
 def read_clusters(objects: Iterable[Object]) -> tuple[tuple[Cluster, ...], tuple[Refusal, ...]]:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from reference_impl.protocols.mirror import Mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from reference_impl.operations import Operation
     from reference_impl.planner.exchange import Write
     from reference_impl.planner.ledger import Settlement
+    from reference_impl.protocols.election import ElectionTimings, Ground
     from reference_impl.protocols.objects import Endpoint
     from reference_impl.protocols.policy import Decision
     from reference_impl.state import IPAddress, KernelState
@@ -45,6 +46,12 @@ def _same_workloads(objects: list[Object], _cleanup: list[Object]) -> list[Objec
 class Mutant:
     """Where a defect is put in. Every hook takes what was decided and returns what is done instead."""
 
+    ground: Callable[[Ground], Ground] = _same
+    """On what ground the Lease of an active gateway is taken before its time."""
+    election: Callable[[ElectionTimings], ElectionTimings] = _same
+    """How long a gateway Lease lasts."""
+    predecessors: Callable[[Sequence[str]], Sequence[str]] = _same
+    """Names of the Endpoints of gateways that were active before, about to be taken back."""
     ways: Callable[[Ways, Mapping[str, Place]], Ways] = _same_ways
     """Peers with the ways found to them, and by cluster id where somebody spoke from who claimed to be the peer."""
     kernel: Callable[[KernelState], KernelState] = _same

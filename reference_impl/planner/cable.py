@@ -6,12 +6,13 @@ peer, which next hop leads into it; routes, filters and status are the same for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Protocol
 
 from reference_impl.names import (
     CABLE_METRIC,
+    STANDBY_METRIC,
     TRAFFIC_TABLE,
 )
 from reference_impl.planner.addresses import address_within, contains, next_hop, underlay_mtu
@@ -87,6 +88,10 @@ class CableDriver(Protocol):
         """Whether the tunnel itself proves who sent a packet; otherwise outer addresses are filtered."""
 
     @property
+    def stands_by(self) -> bool:
+        """Whether a gateway that stands by can have its cables up beside the active one's."""
+
+    @property
     def parameters(self) -> Mapping[str, str]:
         """What peers must know besides port and addresses: entries of ``Endpoint.spec.backend_config``."""
 
@@ -120,10 +125,19 @@ class GatewayFacts:
     addresses: tuple[InterfaceAddress, ...]
     relays: Relays = field(default_factory=Relays)
     """Who is reached through whom, and whom this gateway relays."""
+    stands_by: bool = False
+    """Whether another gateway is the active one: all is made ready, and no packet prefers it."""
+    siblings: tuple[IPAddress, ...] = ()
+    """Underlay addresses of the cluster's other gateway nodes."""
 
 
 def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
-    """Plan everything that the active gateway's agent owns on its node; nothing while it has no peer."""
+    """Plan everything that a gateway's agent owns on its node; nothing while it has no peer.
+
+    The plan of one that stands by differs from the active one's in the metric of its routes alone.
+    """
+    if facts.stands_by:
+        facts = replace(facts, peers=tuple(peer for peer in facts.peers if drivers.stands_by(peer)))
     if not facts.peers:
         return KernelState()
     mtu = underlay_mtu(facts.addresses, facts.underlay) or DEFAULT_MTU
@@ -142,6 +156,7 @@ def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
             remote=remote,
             carriers=carriers,
             transit=tuple(_transit(facts)),
+            siblings=facts.siblings,
             anchors={link.name: link.anchors for link in cables.links if isinstance(link, IPsecLink)},
         ),
         meters=Meters(
@@ -178,7 +193,7 @@ def _carrier(driver: CableDriver, peers: Iterable[Endpoint]) -> Carrier:
         port=driver.port,
         authenticates=driver.authenticates,
         prefixes=tuple(subnet for peer in listed for subnet in peer.subnets),
-        peers=tuple(peer.tunnel_address for peer in listed),
+        peers=tuple(gateway.tunnel_address for peer in listed for gateway in (peer, *peer.standbys)),
     )
 
 
@@ -197,7 +212,8 @@ def _routes(facts: GatewayFacts, hops: Mapping[str, NextHop]) -> Iterable[Route]
         for subnet in peer.subnets:
             source = address_within(facts.addresses, facts.own.pod_cidrs, subnet.version)
             via = next_hop(hop.via, subnet.version) if hop.via is not None else None
-            yield Route(destination=subnet, metric=CABLE_METRIC, device=hop.device, via=via, source=source)
+            metric = STANDBY_METRIC if facts.stands_by else CABLE_METRIC
+            yield Route(destination=subnet, metric=metric, device=hop.device, via=via, source=source)
 
 
 def _exemptions(facts: GatewayFacts, remote: Sequence[IPNetwork]) -> Iterable[Route]:
@@ -205,7 +221,7 @@ def _exemptions(facts: GatewayFacts, remote: Sequence[IPNetwork]) -> Iterable[Ro
 
     Every address that discovery asks counts: it must answer outside the tunnel or not at all.
     """
-    outer = {peer.tunnel_address for peer in facts.peers}
+    outer = {gateway.tunnel_address for peer in facts.peers for gateway in (peer, *peer.standbys)}
     for peer in facts.peers:
         outer |= {each.address for each in candidates(facts.own.used, facts.underlay, facts.peers, peer)}
     for address in outer:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference_impl.names import CABLE_TABLE, NODE_DEVICE
+from reference_impl.planner.addresses import tunnel_mac
 from reference_impl.planner.rule_parts import FAMILY, PROTOCOL, host_sets, only_from, prefix_sets, versions_of
 from reference_impl.state import Chain, Ruleset
 
@@ -38,15 +39,16 @@ def cable_ruleset(
     remote: Sequence[IPNetwork],
     carriers: Sequence[Carrier],
     transit: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]] = (),
+    siblings: Sequence[IPAddress] = (),
     anchors: Mapping[str, frozenset[IPAddress]],
 ) -> Ruleset:
-    """Plan the further rules of the active gateway.
+    """Plan the further rules of a gateway.
 
     ``local`` holds every own prefix a peer may address (services too), ``remote`` those of all peers. What comes out of
     one driver's device may only be from that driver's peers: a weaker cable is no way to pose as somebody behind a
     stronger one. ``anchors`` holds, by device, addresses of this node that keep their own when they send: each
     sub-tunnel is asked from one of them. ``transit`` holds the prefixes from and to which this gateway relays between
-    members.
+    members, ``siblings`` the underlay addresses of this cluster's other gateway nodes.
     """
     versions = versions_of(local, remote)
     named = {"remote": tuple(remote)}
@@ -60,8 +62,12 @@ def cable_ruleset(
         if not carrier.authenticates
     }
     # Only what is for us and from a member leaves the cable: no transit, and no member's packets from a node of our
-    # own, whose only way for them is the cable.
-    arriving = {NODE_DEVICE: tuple(f"{FAMILY[version]} saddr @remote_v{version} counter drop" for version in versions)}
+    # own, whose only way for them is the cable; unless it is a gateway as well, whose cable they came out of.
+    macs = ", ".join(sorted(tunnel_mac(sibling) for sibling in siblings))
+    others = f" ether saddr != {{ {macs} }}" if macs else ""
+    arriving = {
+        NODE_DEVICE: tuple(f"{FAMILY[version]} saddr @remote_v{version}{others} counter drop" for version in versions)
+    }
     for owner, carrier in zip(owners, carriers, strict=True):
         arriving[carrier.device] = (
             *_transit(carrier, transit),

@@ -92,6 +92,11 @@ class DriverSet:
         common = self._common(peer)
         return self._for(common, peer) if common else peer
 
+    def stands_by(self, peer: Endpoint) -> bool:
+        """Say whether a gateway that stands by can have the pair's cable ready."""
+        common = self._common(peer)
+        return common is not None and common.stands_by
+
     def crosses_nat(self, peer: Endpoint) -> bool:
         """Say whether the pair's driver takes a peer's packets from any address, as a NAT makes them come."""
         common = self._common(peer)

@@ -39,6 +39,8 @@ class IPsecCables(KeyedCables):
     backend: str = IPSEC_BACKEND
     port: int = CABLE_PORT
     device: str = IPSEC_DEVICE
+    stands_by: bool = False
+    """Two gateways with the same traffic selectors would take each other's place at the peer's IKE daemon."""
 
     @property
     def overhead(self) -> Mapping[int, int]:

@@ -24,6 +24,7 @@ class KeyedCables:
     own_identity: str = ""
     """The gateway's public key; "" on nodes that hold no cables."""
     authenticates: bool = True
+    stands_by: bool = True
 
     @property
     def parameters(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.planner.claims import Claims
 from reference_impl.planner.driver_set import only
+from reference_impl.planner.standbys import with_standbys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,6 +108,8 @@ def plan_membership(
         if _overlap(cluster.cluster_id, cluster.prefixes, claimed, guarded, None) is None:
             claimed.add(cluster.cluster_id, cluster.prefixes)
             known.extend(cluster.prefixes)
+    taken = {*identities, *(drivers.identity(peer) for peer in newest.values())}
+    peers = list(with_standbys(peers, drivers, claimed, taken))
     return Membership(
         peers=tuple(sorted(peers, key=lambda peer: peer.cluster_id)),
         refusals=tuple(sorted(refusals, key=lambda refusal: refusal.cluster_id)),
@@ -208,7 +211,8 @@ def _among_ours(own: Cluster, endpoint: Endpoint | None) -> Refusal | None:
 
 def outer_addresses(endpoint: Endpoint) -> set[IPAddress]:
     """Return where tunnel packets of a member may come from as far as it says."""
-    return {endpoint.private_ip, endpoint.tunnel_address}
+    gateways = (endpoint, *endpoint.standbys)
+    return {address for gateway in gateways for address in (gateway.private_ip, gateway.tunnel_address)}
 
 
 @functools.lru_cache(maxsize=1 << 16)

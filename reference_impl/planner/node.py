@@ -73,6 +73,15 @@ class Node:
     """``spec.podCIDRs``."""
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     """What its operator says about it as a gateway."""
+    is_gateway: bool = False
+    """Whether it is meant to hold cables: labelled as a gateway node."""
+    is_cordoned: bool = False
+    """Whether its operator takes it out of service (``spec.unschedulable``)."""
+
+    @property
+    def may_lead(self) -> bool:
+        """Say whether its gateway agent is wanted as the active one."""
+        return self.is_gateway and not self.is_cordoned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +116,14 @@ class NodeFacts:
         return host_addresses(self.addresses, self.own.pod_cidrs, self.node.pod_ranges)
 
     @property
-    def is_gateway(self) -> bool:
-        """Say whether this node holds the cables."""
+    def is_active(self) -> bool:
+        """Say whether this node holds the cables that count."""
         return self.gateway == self.node.underlay
+
+    @property
+    def is_gateway(self) -> bool:
+        """Say whether this node holds cables: the active gateway's, or those of one that stands by."""
+        return self.is_active or self.node.is_gateway
 
 
 def plan_node(facts: NodeFacts) -> KernelState:
@@ -137,7 +151,8 @@ def plan_node(facts: NodeFacts) -> KernelState:
         routes=frozenset(
             [
                 *_floor((*facts.known, *facts.own.global_cidrs)),
-                *(_to_nodes(facts) if facts.is_gateway else _to_gateway(facts)),
+                *(_to_nodes(facts) if facts.is_gateway else ()),
+                *(() if facts.is_active else _to_gateway(facts)),
             ]
         ),
         rules=frozenset(
@@ -165,10 +180,15 @@ def _link(underlay: IPAddress, mtu: int) -> Link:
 
 
 def _tunnel_hosts(facts: NodeFacts) -> tuple[IPAddress, ...]:
-    """Return whom this node exchanges tunnel packets with: the gateway with all, all others with the gateway."""
+    """Return whom this node exchanges tunnel packets with: gateway nodes with all, all others with gateway nodes.
+
+    Those that stand by as well, so that nothing but a route changes when one of them takes over.
+    """
     if facts.is_gateway:
         return tuple(node.underlay for node in facts.others)
-    return (facts.gateway,) if facts.gateway is not None else ()
+    standing_by = (node.underlay for node in facts.others if node.is_gateway)
+    active = (facts.gateway,) if facts.gateway is not None else ()
+    return tuple(dict.fromkeys((*active, *standing_by)))
 
 
 def _missing_sources(facts: NodeFacts) -> Iterable[HostAddress]:

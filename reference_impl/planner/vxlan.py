@@ -27,6 +27,7 @@ class VXLANCables:
     device: str = CABLE_DEVICE
     authenticates: bool = False
     own_identity: str = ""
+    stands_by: bool = True
 
     @property
     def overhead(self) -> Mapping[int, int]:
@@ -72,7 +73,7 @@ class VXLANCables:
                 Neighbour(
                     device=CABLE_DEVICE, address=next_hop(peer.private_ip, version), mac=tunnel_mac(peer.private_ip)
                 )
-                for peer in facts.peers
+                for peer in _gateways(facts)
                 for version in peer.versions
             ),
             forwarding=frozenset(
@@ -82,7 +83,12 @@ class VXLANCables:
                     destination=peer.tunnel_address,
                     port=peer.tunnel_port,
                 )
-                for peer in facts.peers
+                for peer in _gateways(facts)
             ),
             hops={peer.cluster_id: NextHop(device=CABLE_DEVICE, via=peer.private_ip) for peer in facts.peers},
         )
+
+
+def _gateways(facts: GatewayFacts) -> tuple[Endpoint, ...]:
+    """Return the peers' gateways, with those that stand by: an entry that no route names moves no packet."""
+    return tuple(gateway for peer in facts.peers for gateway in (peer, *peer.standbys))

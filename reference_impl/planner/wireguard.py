@@ -60,7 +60,12 @@ class WireGuardCables(KeyedCables):
         )
         return Cables(
             links=frozenset([link]),
-            peers=frozenset(self._peer(peer, facts) for peer in facts.peers),
+            peers=frozenset(
+                [
+                    *(self._peer(peer, facts) for peer in facts.peers),
+                    *(self._standby(each) for peer in facts.peers for each in peer.standbys),
+                ]
+            ),
             hops={peer.cluster_id: NextHop(device=self.device) for peer in facts.peers},
         )
 
@@ -73,5 +78,15 @@ class WireGuardCables(KeyedCables):
             public_key=self.identity(peer),
             allowed=frozenset(subnet for other in behind for subnet in other.subnets),
             endpoint=(peer.tunnel_address, peer.tunnel_port),
+            keepalive=WIREGUARD_KEEPALIVE,
+        )
+
+    def _standby(self, gateway: Endpoint) -> WireGuardPeer:
+        """Plan a gateway that stands by: its session is up, and it may send and be sent nothing yet."""
+        return WireGuardPeer(
+            device=self.device,
+            public_key=self.identity(gateway),
+            allowed=frozenset(),
+            endpoint=(gateway.tunnel_address, gateway.tunnel_port),
             keepalive=WIREGUARD_KEEPALIVE,
         )

@@ -42,6 +42,17 @@ class Role(enum.Enum):
     PASSIVE = "passive"
 
 
+class Ground(enum.Enum):
+    """On what ground a Lease that somebody else holds may be taken before its time."""
+
+    NONE = "none"
+    LEFT = "left"
+    """Its holder's node is no gateway node any more, or is being drained: as the API says, whom both believe."""
+    SILENT = "silent"
+    """Its holder's node answers nobody. That may be wrong, so it is no ground twice within a lease's time: two nodes
+    that do not hear each other would pass the Lease to and fro."""
+
+
 class Action(enum.Enum):
     """What to write next."""
 
@@ -60,23 +71,42 @@ class Election:
         self._record: LeaseRecord | None = None
         self._seen_at = 0.0
         self._renewed_at: float | None = None
+        self._passed_at: float | None = None
+        """When the lease went from one holder to another, as we saw it."""
 
-    def observe(self, record: LeaseRecord | None, now: float) -> Action:
-        """Take the lease as it stands in the API (None: there is none) and say what to do about it."""
+    def observe(self, record: LeaseRecord | None, now: float, ground: Ground = Ground.NONE) -> Action:
+        """Take the lease as it stands in the API (None: there is none) and say what to do about it.
+
+        ``ground``: what else is known about its holder.
+        """
         if record is None:
             return Action.CREATE
         if record != self._record:
+            if self._record is not None and record.holder != self._record.holder:
+                self._passed_at = now
             self._record, self._seen_at = record, now
         if record.holder == self.identity:
             return Action.RENEW
         self._renewed_at = None
         if not record.holder or now - self._seen_at >= self.timings.lease:
             return Action.TAKE
+        if ground is Ground.LEFT or (ground is Ground.SILENT and not self._passed_lately(now)):
+            return Action.TAKE
         return Action.WAIT
+
+    def _passed_lately(self, now: float) -> bool:
+        return self._passed_at is not None and now - self._passed_at < self.timings.lease
 
     def written(self, record: LeaseRecord, now: float) -> None:
         """Take note that the API accepted our record."""
+        if self._record is not None and self._record.holder != record.holder:
+            self._passed_at = now
         self._record, self._seen_at, self._renewed_at = record, now, now
+
+    @property
+    def holder(self) -> str:
+        """Return who held the lease when it was last seen; "" if nobody did."""
+        return self._record.holder if self._record is not None else ""
 
     def role(self, now: float) -> Role:
         """Return our role now."""

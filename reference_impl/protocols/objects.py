@@ -89,6 +89,8 @@ class Endpoint:
     created: str = ""
     way: Way | None = None
     """Where it was found; None: what the Endpoint itself says counts."""
+    standbys: tuple[Endpoint, ...] = ()
+    """The gateways that may follow it, as far as they are believed (``planner.standbys``). Known here only."""
 
     @property
     def tunnel_address(self) -> IPAddress:

@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric import faults
 from l3conf.emulator.fabric.creation import Creation
-from l3conf.emulator.fabric.encode import configuration, connection, links
-from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric
+from l3conf.emulator.fabric.encode import configuration, connection, links, plug
+from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric, router_key
 from l3conf.emulator.fabric.plugins.registry import PLUGINS
 from l3conf.emulator.fabric.pods import PodOffsets
 from l3conf.emulator.fabric.refusals import explained
 from l3conf.emulator.fabric.sysctls import SysctlWriter
 from l3conf.emulator.kernel import nftables
-from l3conf.emulator.kernel.links import set_link
+from l3conf.emulator.kernel.links import delete_link, set_link
+from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.kernel.netlink import NetlinkError, RouteSocket
 from l3conf.errors import LabError
 from l3conf.model.addressing import pod_ranges
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from l3conf.emulator.fabric.elements import FabricPlan
+    from l3conf.emulator.fabric.elements import Cable, FabricPlan
     from l3conf.emulator.fabric.plugins.protocol import PodNetwork
-    from l3conf.emulator.kernel.namespaces import NetworkNamespace
     from l3conf.model.topology import ClusterSpec, IPAddress, Topology
 
 _LISTEN_BACKLOG = 128
@@ -114,6 +114,31 @@ class Fabric:
             return self._namespaces[key]
         except KeyError:
             raise LabError(f"the fabric has no {key!r}; it has {', '.join(self._namespaces)}") from None
+
+    def unplug_node(self, cluster: str, node: str) -> None:
+        """Take a node's uplink away, both ends of it: whatever runs there neither sends nor hears any more."""
+        cable = self._uplink(cluster, node)
+        with RouteSocket(self.namespace(router_key(cluster))) as route:
+            route.execute([delete_link(cable.port_index)])
+
+    def boot_node(self, cluster: str, node: str) -> None:
+        """Give an unplugged node without pods another kernel: as it was built, and nothing of what it had since."""
+        key = node_key(cluster, node)
+        plan, made = self.plan.namespaces[key], dict[str, NetworkNamespace]()
+        with explained(), Creation(self._sysctls, made) as creation:
+            creation.create([plan])
+            with RouteSocket(self.namespace(router_key(cluster))) as route:
+                route.execute([plug(self._uplink(cluster, node), made[key])])
+            creation.execute(key, [*links(plan, made), *configuration(plan)])
+        before, old = self._nodes[key], self._namespaces[key]
+        self._nodes[key] = replace(before, route=RouteSocket(made[key]))
+        self._namespaces[key] = made[key]
+        before.route.close()
+        old.close()
+
+    def _uplink(self, cluster: str, node: str) -> Cable:
+        cables = self.plan.namespaces[router_key(cluster)].cables
+        return next(cable for cable in cables if cable.to == node_key(cluster, node))
 
     def add_pod(self, cluster: str, node: str, uid: str) -> tuple[NetworkNamespace, tuple[IPAddress, ...]]:
         """Connect a pod: its namespace, owned by the fabric, and its addresses. Idempotent per uid."""

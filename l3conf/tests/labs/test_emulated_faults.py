@@ -20,8 +20,9 @@ from l3conf.errors import LabError, UserError
 from l3conf.labs.base import Capability, Lab
 from l3conf.labs.emulated import EmulatedLab
 from l3conf.model.api_faults import APIRefused, APISlow
-from l3conf.model.faults import Cut, Delay, Fault, LinkDown, Loss, NATRebinding, NATReboot, NodeAddressChange
+from l3conf.model.faults import Cut, Delay, Fault, LinkDown, Loss, NATRebinding, NATReboot, NodeAddressChange, NodeCrash
 from l3conf.observation import Outcome, Probe, Protocol
+from l3conf.probes.wire import PORT
 from l3conf.spec.files import load_topology
 
 if TYPE_CHECKING:
@@ -210,3 +211,42 @@ def test_the_command_line_breaks_paths_for_a_while() -> None:
     finally:
         CliRunner().invoke(l3conf, ["lab", "down", name])
         running.close()
+
+
+def test_a_node_that_lost_power_is_gone_and_boots_as_it_was_built(lab: EmulatedLab) -> None:
+    """Nothing that somebody put into its kernel meanwhile is there any more; its pods run again, and services work."""
+    place, api = "west@west-2", lab.status()["clusters"]["west"]
+    built = lab.run(place, ["ip", "route"], timeout=PATIENCE)[1]
+    assert lab.run(place, ["ip", "route", "add", "203.0.113.0/24", "dev", "eth0"], timeout=PATIENCE)[0] == 0
+    assert lab.run(place, ["nft", "add", "table", "inet", "leftover"], timeout=PATIENCE)[0] == 0
+    (node,) = (each for each in api["nodes"] if each["name"] == "west-2")
+    ask = Probe(source="west@west-1", destination=ip_address(node["address"]), protocol=Protocol.ICMP, timeout=0.5)
+    assert lab.probe([ask])[0].outcome is Outcome.DELIVERED
+    with lab.fault(NodeCrash(cluster="west", node="west-2")):
+        assert lab.probe([ask])[0].outcome is not Outcome.DELIVERED
+        with pytest.raises(LabError, match="no power already"), lab.fault(NodeCrash(cluster="west", node="west-2")):
+            pass
+    assert lab.probe([dataclasses.replace(ask, timeout=PATIENCE)])[0].outcome is Outcome.DELIVERED
+    assert lab.run(place, ["ip", "route"], timeout=PATIENCE)[1].splitlines()[:1] == built.splitlines()[:1]
+    assert "203.0.113.0" not in lab.run(place, ["ip", "route"], timeout=PATIENCE)[1]
+    assert "leftover" not in lab.run(place, ["nft", "list", "tables"], timeout=PATIENCE)[1]
+    assert pod_answers(lab, "west-2")
+
+
+def test_a_node_that_does_not_exist_has_no_power_to_lose(lab: EmulatedLab) -> None:
+    with pytest.raises(LabError, match="west-9"), lab.fault(NodeCrash(cluster="west", node="west-9")):
+        pass
+
+
+def pod_answers(lab: EmulatedLab, node: str) -> bool:
+    """Say whether the probe pod of a node answers from where the API says that it is, before long."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        pods = lab.status()["clusters"]["west"]["pods"]
+        (pod,) = (each for each in pods if each["node"] == node and each["namespace"] == "l3conf-probes")
+        if pod["address"]:
+            probe = Probe(source="west@west-1", destination=ip_address(pod["address"]), port=PORT, timeout=0.5)
+            if lab.probe([probe])[0].outcome is Outcome.DELIVERED:
+                return True
+        time.sleep(0.1)
+    return False

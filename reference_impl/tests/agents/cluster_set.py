@@ -18,7 +18,7 @@ from reference_impl.drivers.discovery_socket import UDPDiscoverySocket
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.mutants import Mutant
-from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
+from reference_impl.names import BROKER_NAMESPACE, GATEWAY_LABEL, MEMBER_NAMESPACE
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.protocols.objects import Cluster
@@ -77,18 +77,21 @@ class FakeCluster:
             ]
         )
 
-    async def add_nodes(self, count: int) -> None:
+    async def add_nodes(self, count: int, *, gateways: int = 1) -> None:
         for index in range(count):
+            labels = {GATEWAY_LABEL: "true"} if index < gateways else {}
             node: Object = {
                 "apiVersion": "v1",
                 "kind": "Node",
-                "metadata": {"name": f"{self.name}-{index}"},
+                "metadata": {"name": f"{self.name}-{index}", "labels": labels},
                 "spec": {"podCIDRs": [f"10.{self.number}.{index}.0/24"]},
                 "status": {"addresses": [{"type": "InternalIP", "address": f"172.16.{self.number}.1{index}"}]},
             }
             await self.api.create(Resource.NODE, node)
 
-    def gateway(self, index: int, broker: FakeAPI, kernel: FakeKernel, echo: FakeEcho) -> GatewayAgent:
+    def gateway(
+        self, index: int, broker: FakeAPI, kernel: FakeKernel, echo: FakeEcho, *, sentry: FakeEcho | None = None
+    ) -> GatewayAgent:
         access = BrokerAccess(
             server="", namespace=BROKER_NAMESPACE, certificate_authority=Path("ca"), token=Path("token")
         )
@@ -103,6 +106,7 @@ class FakeCluster:
             mutant=Mutant(),
             key=self.key,
             sockets=self.sockets,
+            sentry=sentry,
         )
 
     def route_agent(self, index: int, kernel: FakeKernel, echo: FakeEcho) -> RouteAgent:

@@ -48,7 +48,7 @@ def test_two_gateways_find_each_other_and_report_a_confirmed_connection() -> Non
 def test_a_second_gateway_stands_by_and_programs_nothing() -> None:
     async def story() -> None:
         east, broker = FakeCluster(1, "east"), FakeAPI()
-        await east.add_nodes(2)
+        await east.add_nodes(2, gateways=2)
         with closing(FakeEcho()) as one, closing(FakeEcho()) as two:
             async with running(east.gateway(0, broker, east.kernel(0), one).run()):
                 await eventually(lambda: _ha(east, 0, "active"), "the first leads")

@@ -26,6 +26,7 @@ class ThirdPartyCables:
     port: int = 9472
     device: str = "plain0"
     authenticates: bool = False
+    stands_by: bool = True
     own_identity: str = ""
 
     @classmethod

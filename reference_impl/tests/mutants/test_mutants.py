@@ -24,6 +24,7 @@ from reference_impl.planner.skew import AGENT_VERSION, VERSION_SKEW_UNSUPPORTED
 from reference_impl.planner.translation import Door, Translation
 from reference_impl.planner.vxlan import VXLANCables
 from reference_impl.planner.wireguard import WireGuardCables
+from reference_impl.protocols.election import Ground
 from reference_impl.protocols.policy import CONFLICTED, Decision
 from reference_impl.state import Guard, KernelState, Link, Route, Rule, Ruleset, WireGuardLink
 from reference_impl.tests.planner.facts import NODES, OWN, REMOTE_V6, addresses_of, endpoint, node_facts
@@ -72,6 +73,7 @@ def _kernel_plans() -> list[KernelState]:
     return [
         plan_node(node_facts(0)),
         plan_node(node_facts(1)),
+        plan_cables(replace(cables, stands_by=True), DriverSet((VXLANCables(),))),
         plan_cables(cables, DriverSet((VXLANCables(),))),
         *elsewhere,
         _relaying(),
@@ -168,6 +170,8 @@ def _differs(mutant: Mutant) -> bool:
     mutant.ways(PEERS, CLAIMED)
     return (
         mutant.report_time(1) != 1
+        or mutant.ground(Ground.SILENT) is not Ground.SILENT
+        or list(mutant.predecessors(["old"])) != ["old"]
         or any(mutant.kernel(plan) != plan for _ in range(5) for plan in _kernel_plans())
         or mutant.operations(_removals()) != _removals()
         or mutant.kernel(_translating()) != _translating()
@@ -210,7 +214,7 @@ def test_a_mutant_is_reached_by_its_environment_and_changes_something(entry: dic
 
 
 def test_a_gateway_that_needs_its_broker_lets_go_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plan = _kernel_plans()[2]
+    plan = _kernel_plans()[3]
     monkeypatch.setattr(data_plane, "BROKER_DIRECTORY", tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as broker:
         port = broker.getsockname()[1]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.protocols.election import Action, Election, ElectionTimings, LeaseRecord, Role
+from reference_impl.protocols.election import Action, Election, ElectionTimings, Ground, LeaseRecord, Role
 
 TIMINGS = ElectionTimings()
 
@@ -70,3 +70,32 @@ def test_two_candidates_never_lead_together(turns: list[tuple[bool, bool, float]
             lease = LeaseRecord(holder=candidate.identity, renewed=str(now))
             candidate.written(lease, now)
         assert sum(one.role(now) is Role.ACTIVE for one in candidates) <= 1
+
+
+def test_a_lease_is_taken_before_its_time_only_on_a_ground() -> None:
+    for ground, action in (
+        (Ground.NONE, Action.WAIT),
+        (Ground.LEFT, Action.TAKE),
+        (Ground.SILENT, Action.TAKE),
+    ):
+        election = Election("b", TIMINGS)
+        assert election.observe(LeaseRecord(holder="a", renewed="1"), 0.0, ground) is action
+
+
+def test_silence_is_no_ground_twice_within_a_lease() -> None:
+    """Two nodes that do not hear each other would pass it to and fro; one that was relieved is let go at once."""
+    election = Election("b", TIMINGS)
+    election.observe(LeaseRecord(holder="c", renewed="1"), 0.0)
+    passed = LeaseRecord(holder="a", renewed="2")
+    assert election.observe(passed, 1.0, Ground.SILENT) is Action.WAIT
+    assert election.observe(passed, 1.0 + TIMINGS.lease - 0.1, Ground.SILENT) is Action.WAIT
+    assert election.observe(passed, 1.5, Ground.LEFT) is Action.TAKE
+    assert election.observe(passed, 1.0 + TIMINGS.lease, Ground.SILENT) is Action.TAKE
+
+
+def test_who_took_a_lease_and_lost_it_again_does_not_take_it_back_on_silence() -> None:
+    election = Election("b", TIMINGS)
+    election.observe(LeaseRecord(holder="a", renewed="1"), 0.0)
+    _take(election, 1.0)
+    assert election.observe(LeaseRecord(holder="a", renewed="2"), 2.0, Ground.SILENT) is Action.WAIT
+    assert election.role(2.0) is Role.PASSIVE
