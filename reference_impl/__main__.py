@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _USAGE = 2
 _AFTER_THE_OTHERS = 5.0
 """Seconds for which names wait for what carries packets: where all start at once, all want the processor at once."""
+_FAREWELL = 3.0
+"""Seconds for which cables that are processes go on after their pod was told to end."""
 _LOG = logging.getLogger("reference_impl")
 
 
@@ -103,14 +105,16 @@ async def _cleanup(resources: AsyncExitStack) -> None:
 
 async def _wireguard(_resources: AsyncExitStack) -> None:
     from reference_impl.agents import wireguard_engine  # noqa: PLC0415 - likewise
+    from reference_impl.agents.processes import go_on_for  # noqa: PLC0415 - likewise
 
-    await wireguard_engine.run()
+    await go_on_for(_FAREWELL, wireguard_engine.run())
 
 
 async def _ipsec(_resources: AsyncExitStack) -> None:
     from reference_impl.agents import ipsec_engine  # noqa: PLC0415 - likewise
+    from reference_impl.agents.processes import go_on_for  # noqa: PLC0415 - likewise
 
-    await ipsec_engine.run()
+    await go_on_for(_FAREWELL, ipsec_engine.run())
 
 
 def _api(resources: AsyncExitStack) -> KubeAPI:

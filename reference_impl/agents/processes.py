@@ -1,12 +1,14 @@
-"""How an engine ends the process that it keeps."""
+"""How an engine ends the process that it keeps, and when."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+    from collections.abc import Coroutine
 
 PATIENCE = 3.0
 """Seconds that a process is given to end by itself."""
@@ -23,3 +25,19 @@ async def end_process(process: Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
+
+
+async def go_on_for(seconds: float, carrying: Coroutine[None, None, None]) -> None:
+    """Run what carries packets; when it is told to end, go on for a while.
+
+    A gateway node that is relieved loses this pod at once, and peers need a moment to send elsewhere.
+    """
+    task = asyncio.ensure_future(carrying)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(task), seconds)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -6,7 +6,7 @@ One Endpoint per cluster is authoritative (L3-C3). It names the gateways that ma
     standby-gateways: [{"hostname":"east-2","private_ip":"172.16.1.11","publicKey":"…"}]
 
 Peers then take packets from these as well, and have keys and neighbour entries ready, but send them nothing until an
-Endpoint of theirs takes the place of the first (docs/adr/0023).
+Endpoint of theirs takes the place of the first (docs/adr/0031).
 """
 
 from __future__ import annotations
