@@ -47,7 +47,7 @@ class Succession:
         self._lingering = Lingering()
         self.siblings: frozenset[str] = frozenset()
         """The other gateway nodes, and those that were gateway nodes until lately, by name."""
-        self.gateways = Cache(api, Resource.GATEWAY, settings.namespace, wake)
+        self.gateways = Cache(api, Resource.GATEWAY, settings.namespace, wake, mutant.mirror)
         """What the cluster's gateway agents say of themselves."""
         timings = mutant.election(ElectionTimings())
         self.candidate = Candidate(api, settings.node, settings.namespace, changed, self._ground, timings)

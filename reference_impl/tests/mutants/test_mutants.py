@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import socket
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
