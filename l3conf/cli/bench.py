@@ -26,23 +26,7 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-for command in (
-    lab,
-    probes,
-    cables,
-    connect,
-    detection,
-    calm,
-    outages,
-    mesh,
-    churn,
-    policies,
-    translated,
-    crowd,
-    kills,
-    certify,
-):
-_SETS = (connect, detection, calm, mesh, churn, policies, translated, crowd, kills, failover)
+_SETS = (connect, detection, calm, outages, mesh, churn, policies, translated, crowd, kills, failover)
 """What is measured on whole cluster sets."""
 for command in (lab, probes, cables, *_SETS, certify):
     bench.add_command(command)
