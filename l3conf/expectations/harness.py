@@ -37,6 +37,8 @@ class Harness:
 
     note: Callable[[str], None] = lambda _line: None
     """Adds a line to the run's timeline."""
+    noted: Callable[[], Sequence[tuple[float, str]]] = lambda: ()
+    """The run's timeline so far: ``time.monotonic`` and line."""
     keep: Callable[[str, str], None] = lambda _name, _text: None
     """Keeps a file, by name and text, as evidence of the test that runs."""
 

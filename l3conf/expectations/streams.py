@@ -17,6 +17,7 @@ from l3conf.continuity import Continuity, FlowRecord, NumberedFlow, Series, clea
 from l3conf.errors import LabError
 from l3conf.expectations.flow import Flow
 from l3conf.expectations.places import PORT, Pod, Service
+from l3conf.expectations.timeline import Moment, Row, draw
 from l3conf.observation import Protocol
 from l3conf.wait import DeadlineMissedError, Pending, Waited
 
@@ -37,6 +38,7 @@ BLIND = 0.25
 """Seconds for which a sender may be silent: an outage could hide in a longer silence."""
 _PAUSE = 0.02
 _MOST_LINES = 12
+_MOST_ROWS = 40
 
 
 class Stream:
@@ -276,6 +278,19 @@ class Stream:
             for record, seen in zip(records, self._final or (), strict=True)
         ]
         self._harness.keep("stream.json", json.dumps({"began": self._began, "flows": flows}, indent=1) + "\n")
+        moments = [Moment(at - self._began, text) for at, text in self._harness.noted()]
+        self._harness.keep("timeline.svg", draw([self._row(*each) for each in self._drawn(records)], moments))
+
+    def _drawn(self, records: Sequence[FlowRecord]) -> Iterable[tuple[FlowRecord, Continuity]]:
+        """Return the flows that are drawn: the first few, those that lost most before the others."""
+        both = list(zip(records, self._final or (), strict=True))
+        return sorted(both, key=lambda each: -each[1].longest_outage)[:_MOST_ROWS]
+
+    def _row(self, record: FlowRecord, seen: Continuity) -> Row:
+        times = record.emitted.times
+        begins, ends = (times[0] - self._began, times[-1] - self._began) if len(times) else (0.0, 0.0)
+        gaps = tuple((gap.began - self._began, gap.seconds) for gap in seen.gaps)
+        return Row(name=self._name(record.flow), begins=begins, ends=ends, gaps=gaps)
 
     def _line(self, seen: Continuity) -> str:
         words = [f"{seen.lost} of {seen.sent} lost"]

@@ -147,6 +147,7 @@ class LabPool:
             record=self._run.waited,
             random=self._run.random(name),
             note=self._run.note,
+            noted=lambda: [(moment.time, moment.text) for moment in self._run.timeline],
             keep=self._run.keep,
         )
         lab = self._furnish(name, ground, harness, starts_at)

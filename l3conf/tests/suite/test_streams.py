@@ -142,6 +142,7 @@ def test_the_timeline_is_kept_as_evidence(stage: Stage) -> None:
             stage.motion.sleep(0.3)
         stage.motion.sleep(0.2)
     lines = json.loads(kept["stream.json"])["flows"]
+    assert "lost from" in kept["timeline.svg"]
     assert sum(line["lost"] for line in lines) == flows.lost()
     (gap,) = next(line["gaps"] for line in lines if line["lost"])
     assert gap["seconds"] == pytest.approx(0.3, abs=0.01)
