@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
 import re
 import socket
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -33,6 +35,9 @@ from reference_impl.tests.planner.global_facts import POOL
 from reference_impl.tests.planner.test_wireguard import key
 from reference_impl.version import VERSION
 
+if TYPE_CHECKING:
+    from reference_impl.protocols.mirror import Mirror
+
 CATALOGUE = yaml.safe_load((Path(__file__).parents[2] / "mutants" / "catalogue.yaml").read_text())
 ROOT = Path(__file__).parents[3]
 TRIED = {
@@ -55,10 +60,15 @@ DEPENDENT = {
     "crash-on-malformed",
     "endpoint-published-once",
     "first-key-kept",
+    "noisy-served-first",
+    "silence-believed",
     "skew-cuts",
     "skew-unsaid",
+    "stops-at-gone",
     "unknown-fields-erased",
+    "unreadable-is-empty",
     "upgrade-half-done",
+    "watch-trusted",
     "way-back-through-removal",
 }
 """Mutants that change nothing of what stands here; each has a test of its own."""
@@ -333,3 +343,30 @@ def test_versions_that_do_not_go_together_can_be_cut_or_kept_quiet() -> None:
     said = {"type": "Accepted", "status": "True", "reason": VERSION_SKEW_UNSUPPORTED, "message": "99 there"}
     (kept,) = MUTANTS["skew-unsaid"].conditions([said])
     assert VERSION_SKEW_UNSUPPORTED not in kept.values()
+
+
+def test_apis_in_trouble_can_be_believed() -> None:
+    """Four ways to take a watch for more than it is; what each is asked is what `Mirror` answers otherwise."""
+
+    def listed(name: str) -> Mirror:
+        mirror = load_mutant({VARIABLE: name}).mirror()
+        mirror.list_arrived({"a": {"metadata": {"name": "a", "resourceVersion": "7"}}}, "7")
+        return mirror
+
+    old = {"metadata": {"name": "a", "resourceVersion": "3"}}
+    assert not listed("").event_arrived("MODIFIED", "a", old)
+    assert listed("watch-trusted").event_arrived("MODIFIED", "a", old)
+    assert listed("silence-believed").relist == math.inf > listed("").relist
+    assert listed("stops-at-gone").failed() == math.inf > listed("").failed()
+    forgetful = listed("unreadable-is-empty")
+    forgetful.failed()
+    assert forgetful.items == {}
+
+
+def test_the_noisy_can_be_served_before_all_others() -> None:
+    noisy, new = (
+        Write(Side.MEMBER, verb, {"metadata": {"name": verb.value}}) for verb in (WriteVerb.REPLACE, WriteVerb.CREATE)
+    )
+    writes = MUTANTS["noisy-served-first"].writes
+    assert writes((noisy, new)) == (noisy,)
+    assert writes((new,)) == (new,)
