@@ -6,13 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.writing import rfc3339_now
-from reference_impl.drivers.api import NotFoundError
+from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.names import UPDATE_TIMESTAMP
 from reference_impl.planner.conditions import stamped
 from reference_impl.planner.status import signature
 
 if TYPE_CHECKING:
-    from reference_impl.drivers.api import API, Object, Resource
+    from reference_impl.drivers.api import API, Object
     from reference_impl.mutants import Mutant
 
 REFRESH = 5.0
@@ -20,7 +20,10 @@ REFRESH = 5.0
 
 
 class Reporter:
-    """Keeps one object's ``status`` and update timestamp."""
+    """Keeps the ``status`` and update timestamp of the object that is named after a node.
+
+    The node owns it: where the Node goes, the garbage collector takes what was said of it (L3-K2).
+    """
 
     def __init__(self, api: API, resource: Resource, name: str, namespace: str, mutant: Mutant) -> None:
         self._api = api
@@ -31,6 +34,8 @@ class Reporter:
         self._written: object = None
         self._conditions: object = None
         """As last written; None until the object was read."""
+        self._owners: list[Object] | None = None
+        """None until the Node was read."""
         self._next = 0.0
 
     async def report(self, status: Object) -> None:
@@ -40,19 +45,34 @@ class Reporter:
             return
         status = self._mutant.status(await self._stamped(status))
         now = self._mutant.report_time(int(time.time()))
-        body: Object = {
-            "metadata": {"annotations": {UPDATE_TIMESTAMP: str(now)}},
-            "status": status,
-        }
+        annotations = {UPDATE_TIMESTAMP: str(now)}
+        if self._owners is None:
+            self._owners = await self._read_owners()
+        metadata: Object = {"annotations": annotations, "ownerReferences": self._owners}
         try:
-            await self._api.merge(self._resource, self._name, self._namespace, body)
+            await self._api.merge(self._resource, self._name, self._namespace, {"metadata": metadata, "status": status})
         except NotFoundError:
-            metadata = {"name": self._name, "namespace": self._namespace, **body["metadata"]}
+            # It may be gone because its node was: another Node of that name is another owner.
+            self._owners = await self._read_owners()
+            metadata = {
+                "name": self._name,
+                "namespace": self._namespace,
+                "annotations": annotations,
+                "ownerReferences": self._owners,
+            }
             head = {"apiVersion": self._resource.api_version, "kind": self._resource.kind}
-            await self._api.create(self._resource, {**head, **body, "metadata": metadata})
+            await self._api.create(self._resource, {**head, "metadata": metadata, "status": status})
         self._written = written
         self._next = time.monotonic() + REFRESH
         self._conditions = status.get("conditions")
+
+    async def _read_owners(self) -> list[Object]:
+        """Return the reference to the node; none while there is no such Node, which is about to come then."""
+        try:
+            node = await self._api.get(Resource.NODE, self._name)
+        except NotFoundError:
+            return []
+        return [{"apiVersion": "v1", "kind": "Node", "name": self._name, "uid": node["metadata"]["uid"]}]
 
     async def _stamped(self, status: Object) -> Object:
         """Give conditions the times at which they changed, across restarts of the agent."""
