@@ -194,6 +194,7 @@ def test_the_command_line_breaks_paths_for_a_while() -> None:
             ["address", "east", "192.0.2.77"],
             ["link", "east", "east-2"],
             ["rp-filter", "east", "east-2", "1"],
+            ["node-crash", "east", "east-2"],
             ["api", "refuse", "429", "broker", "--retry-after", "1", "--user", "system:serviceaccount:*"],
             ["api", "slow", "0.1", "east", "--verb", "get", "--verb", "list"],
             ["api", "drop", "east", "--carried-out", "--share", "0.5"],

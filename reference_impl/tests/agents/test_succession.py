@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reference_impl.agents import route_agent
+from reference_impl.agents.route_agent import RouteAgent
 from reference_impl.agents.sentry import Sentry
 from reference_impl.agents.succession import ground
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
+from reference_impl.mutants import Mutant
 from reference_impl.names import (
     BROKER_NAMESPACE,
     CABLE_METRIC,
@@ -177,6 +180,27 @@ def test_what_a_gateway_said_whose_node_is_none_any_more_is_taken_away() -> None
                 return False
 
             await eventually(away, "its Gateway is gone")
+
+    asyncio.run(story())
+
+
+def test_cables_of_a_node_that_was_relieved_are_taken_away_by_its_route_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route_agent, "RELIEF", 0.5)
+
+    async def story() -> None:
+        async with two_gateways() as cluster:
+            left = cluster.kernels[0]
+            with closing(FakeEcho()) as echo:
+                agent = RouteAgent(
+                    cluster.east.settings("east-0"), cluster.east.api, cluster.east.kernel(0), echo, Mutant(), left
+                )
+                async with running(agent.run()):
+                    await asyncio.sleep(1)
+                    assert cluster.metrics(0) == {CABLE_METRIC}, "the active one's are not touched"
+                    cluster.first.cancel()
+                    await cluster.label(0, None)
+                    await eventually(lambda: _is(cluster.metrics, 0, set()), "nothing is left of its cables")
+                    assert not left.observe().state.links
 
     asyncio.run(story())
 
