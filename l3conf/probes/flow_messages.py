@@ -44,7 +44,7 @@ def flow_from_json(value: Mapping[str, Any]) -> NumberedFlow:
             receivers=tuple(value["receivers"]),
             rate=float(value["rate"]),
             size=int(value["size"]),
-            fresh=bool(value["fresh"]),
+            fresh=bool(value.get("fresh", False)),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"no numbered flow: {error!r}") from error
