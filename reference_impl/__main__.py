@@ -223,6 +223,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"usage: python -m reference_impl {'|'.join(PROGRAMS)}|show|diagnose\n")
         return _USAGE
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
         asyncio.run(_until_terminated(PROGRAMS[arguments[0]]))
     except (SettingsError, UnknownMutantError, KernelError, APIError) as error:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from reference_impl.protocols.health import Health
-from reference_impl.protocols.heartbeat import Expiry
+from reference_impl.protocols.heartbeat import EXPIRY, Expiry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reference_impl.agents.health import HealthChecker
     from reference_impl.agents.heartbeat import Heartbeat
     from reference_impl.mutants import Mutant
+    from reference_impl.planner.status import PeerReport
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,12 +30,18 @@ class MemberExpiry:
 
     def look(self) -> frozenset[str]:
         """Return the members that are given up now, by cluster id."""
-        reports = self._health.reports()
-        answering = frozenset(each.endpoint.cluster_id for each in reports if each.health is Health.CONNECTED)
-        given_up = self._mutant.expiry(self._expiry.look(self._heartbeat.silent, answering))
+        given_up = self._mutant.expiry(self._expiry.look(self._heartbeat.silent, answering(self._health.reports())))
         for member in sorted(given_up - self._given_up):
             _LOG.warning("%s is given up: it neither beats at the broker nor answers through its cable", member)
         for member in sorted(self._given_up - given_up):
             _LOG.warning("%s is back", member)
         self._given_up = given_up
         return given_up
+
+
+def answering(reports: Iterable[PeerReport]) -> frozenset[str]:
+    """Return the members that answered through their cable in the last ``EXPIRY``, or were not asked for that long.
+
+    A gateway that has just taken over is asked anew: that nothing has come back yet says nothing about its member.
+    """
+    return frozenset(each.endpoint.cluster_id for each in reports if each.silent_for < EXPIRY)
