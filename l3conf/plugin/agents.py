@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import LabError
-from l3conf.expectations.places import NAMESPACE
 from l3conf.plugin.cluster_api import MERGE_PATCH
+from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from l3conf.plugin.cluster_api import ClusterAPI, Object
     from l3conf.plugin.lab import Lab
 
-_KINDS = ("daemonsets", "deployments")
-_NOT_AGENTS = frozenset({NAMESPACE, "kube-system"})
+_KINDS = {"daemonsets": "DaemonSet", "deployments": "Deployment"}
+"""Of workloads, by the plurals of their paths: items of a list do not say what they are."""
 _CREDENTIAL = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where a pod that may speak to its cluster's API finds its token."""
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -106,9 +106,7 @@ class Agents:
     def _delete_pods(self, agent: Agent) -> None:
         for pod in agent.pods:
             path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
-            self._api.request(
-                "DELETE", path, body={"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
-            )
+            self._api.request("DELETE", path, body=AT_ONCE)
 
     def _not_renewed(self, agent: Agent) -> list[str]:
         """Return the old pods that are still there, and the nodes without a ready new one."""
@@ -127,10 +125,10 @@ class Agents:
 def find_workloads(api: ClusterAPI) -> dict[str, Object]:
     """Return all workloads of the implementation in a cluster by their paths, those that only carry packets too."""
     return {
-        _path(kind, workload): workload
-        for kind in _KINDS
-        for workload in api.items(f"/apis/apps/v1/{kind}")
-        if workload["metadata"]["namespace"] not in _NOT_AGENTS
+        _path(plural, workload): {**workload, "kind": kind}
+        for plural, kind in _KINDS.items()
+        for workload in api.items(f"/apis/apps/v1/{plural}")
+        if workload["metadata"]["namespace"] not in SYSTEM_NAMESPACES
     }
 
 
@@ -143,9 +141,9 @@ def find_agents(api: ClusterAPI) -> list[Agent]:
     return sorted((one for one in found if any(map(_can_speak, one.pods))), key=lambda one: one.name)
 
 
-def _path(kind: str, workload: Object) -> str:
+def _path(plural: str, workload: Object) -> str:
     metadata = workload["metadata"]
-    return f"/apis/apps/v1/namespaces/{metadata['namespace']}/{kind}/{metadata['name']}"
+    return f"/apis/apps/v1/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"
 
 
 def _pods_of(api: ClusterAPI, workload: Object) -> list[Object]:

@@ -45,7 +45,7 @@ def known_everywhere(apis: Iterable[ClusterAPI]) -> Iterator[None]:
 @contextmanager
 def used_by(api: ClusterAPI, own: Iterable[Object], word: str) -> Iterator[None]:
     """Have a member's own objects use the field while the context is open. ``LabError`` if it does not take."""
-    paths = [f"{_path(obj)}" for obj in own]
+    paths = [_path(obj) for obj in own]
     try:
         for path in paths:
             answer = api.request("PATCH", path, body={"spec": {FIELD: word}}, content_type=MERGE_PATCH)

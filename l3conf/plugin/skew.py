@@ -27,7 +27,7 @@ def posing_as_unheard_of(broker: ClusterAPI, member: str, version: str) -> Itera
     Yields how many objects named it: with none, nobody could learn of it. The member itself must be unable to put
     them right meanwhile. Afterwards they are as they were, unless the member has written others.
     """
-    changed: list[tuple[str, Object, Object]] = []
+    changed: list[tuple[str, Object]] = []
     try:
         for kind in _KINDS:
             for obj in broker.items(f"{GROUP}/{kind}"):
@@ -36,10 +36,10 @@ def posing_as_unheard_of(broker: ClusterAPI, member: str, version: str) -> Itera
                 if (obj.get("spec") or {}).get("cluster_id") == member and after != before:
                     path = f"{GROUP}/namespaces/{obj['metadata']['namespace']}/{kind}/{obj['metadata']['name']}"
                     broker.request("PATCH", path, body=after, content_type=MERGE_PATCH)
-                    changed.append((path, before, after))
+                    changed.append((path, before))
         yield len(changed)
     finally:
-        for path, before, _ in changed:
+        for path, before in changed:
             broker.request("PATCH", path, body=before, content_type=MERGE_PATCH)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.plugin.agents import find_workloads
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.future_fields import known_everywhere, lacking, used_by
-from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 from l3conf.plugin.patient import PatientLab
 from l3conf.plugin.recorder import UNSUPPORTED
 from l3conf.plugin.resources import Resources
@@ -20,9 +20,8 @@ from l3conf.plugin.versions import REPORTING, at_other_versions, still_rolling
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from l3conf.plugin.cluster_api import ClusterAPI, Object
+    from l3conf.plugin.cluster_api import ClusterAPI
 
-_WORKLOADS = {"DaemonSet": "daemonsets", "Deployment": "deployments"}
 BROKER = "broker"
 
 
@@ -62,7 +61,7 @@ class VersionedLab(PatientLab):
             f"{cluster}: {line}"
             for cluster in clusters
             for line in (
-                *still_rolling(_workloads(self.apis[cluster])),
+                *still_rolling(find_workloads(self.apis[cluster]).values()),
                 *self._reporting_others(self.apis[cluster], version),
             )
         ]
@@ -99,13 +98,3 @@ class VersionedLab(PatientLab):
         """Return what components report besides this version; where none reports, nothing is known to be at it."""
         seen = [obj for kind in REPORTING for obj in api.items(f"{GROUP}/{kind}")]
         return at_other_versions(seen, version) if seen else ["no component reports a version"]
-
-
-def _workloads(api: ClusterAPI) -> list[Object]:
-    """Return the workloads of the implementation: all that are neither the suite's nor the cluster's own."""
-    return [
-        {**obj, "kind": kind}
-        for kind, plural in _WORKLOADS.items()
-        for obj in api.items(f"/apis/apps/v1/{plural}")
-        if obj["metadata"]["namespace"] not in SYSTEM_NAMESPACES
-    ]
