@@ -76,6 +76,20 @@ class GrowingPcap:
         return found
 
 
+def newest(file: Path, most: int) -> bytes:
+    """Return a capture of the newest whole frames of a file, in at most ``most`` octets; it may still be written to."""
+    records: list[bytes] = []
+    room = most - struct.calcsize("=" + _FILE_HEADER)
+    for frame in reversed(GrowingPcap(file).read()):
+        time = divmod(frame.nanoseconds, _PER_SECOND)
+        record = record_header(*time, len(frame.data), frame.original_length) + frame.data
+        if len(record) > room:
+            break
+        room -= len(record)
+        records.append(record)
+    return b"".join([file_header(), *reversed(records)])
+
+
 def read_pcap(stream: BinaryIO, name: str = "pcap") -> Iterator[Frame]:
     """Yield the frames of a capture in file order.
 

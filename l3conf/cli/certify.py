@@ -27,11 +27,20 @@ _LOG_LINES = 15
 DEFAULT_WORKERS = 2
 """Two labs a topology, each on a worker of its own."""
 
+evidence_option = click.option(
+    "--evidence",
+    type=click.Choice(["none", "failures", "all"]),
+    default="failures",
+    show_default=True,
+    help="Of which tests files are kept: flows as numbers and drawings; of failures a dump as well.",
+)
+
 
 @click.command()
 @click.option("--impl", "implementation", required=True, type=click.Path(path_type=Path), help="Implementation file.")
 @click.option("--on", "lab_kind", default="emulated", show_default=True, help="Kind of lab.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the report.")
+@evidence_option
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology (never CONFORMANT).")
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
@@ -42,6 +51,7 @@ def certify(
     implementation: Path,
     lab_kind: str,
     output: Path,
+    evidence: str,
     seed: int | None,
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
@@ -54,13 +64,15 @@ def certify(
 
     Exit codes: 0 CONFORMANT, 1 NON-CONFORMANT, 2 INCOMPLETE, 3 usage.
     """
-    from l3conf.plugin.process import Selection  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.plugin.options import Evidence  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.plugin.process import Selection  # noqa: PLC0415
     from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
 
     selection = Selection(
         implementation=implementation,
         lab_kind=lab_kind,
         output=output,
+        evidence=Evidence(evidence),
         seed=seed,
         topologies=topologies,
         budgets=chosen_overrides(stretch, budgets),

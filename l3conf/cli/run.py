@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from l3conf.cli.certify import evidence_option
+
 _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
 
@@ -21,6 +23,7 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 )
 @click.option("--on", "lab_kind", default="emulated", show_default=True, help="Kind of lab.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a (filtered) report and evidence.")
+@evidence_option
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology.")
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
@@ -31,11 +34,12 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
     help="One worker node a cluster and one ground a test: for slow machines (recorded).",
 )
 @click.option("--hold", is_flag=True, help="Keep the lab until Enter or Ctrl-C, and say how to look into it.")
-def run(
+def run(  # noqa: PLR0913 - one an option
     rows: tuple[str, ...],
     implementation: Path,
     lab_kind: str,
     output: Path | None,
+    evidence: str,
     seed: int | None,
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
@@ -49,6 +53,7 @@ def run(
     Exit codes: 0 all passed, 1 a requirement failed, 2 nothing is known, 3 usage.
     """
     from l3conf.cli.certify import preflight  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.plugin.options import Evidence  # noqa: PLC0415
     from l3conf.plugin.process import Selection, started  # noqa: PLC0415
     from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
@@ -58,6 +63,7 @@ def run(
         implementation=implementation,
         lab_kind=lab_kind,
         output=output,
+        evidence=Evidence(evidence),
         seed=seed,
         rows=tuple(find_requirement(row).id for row in rows),
         topologies=topologies,

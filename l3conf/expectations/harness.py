@@ -12,13 +12,16 @@ from l3conf.wait import Bound, Clock, Waited, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypeVar
+    from typing import TypeAlias, TypeVar
 
+    from l3conf.expectations.timeline import Timeline
     from l3conf.labs.base import Lab
     from l3conf.spec.budgets import Budgets
     from l3conf.wait import Pending
 
     T = TypeVar("T")
+    Kept: TypeAlias = str | bytes | Timeline
+    """Text or octets of a file, or what is drawn: twice, as SVG and PNG."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,8 +42,8 @@ class Harness:
     """Adds a line to the run's timeline."""
     noted: Callable[[], Sequence[tuple[float, str]]] = lambda: ()
     """The run's timeline so far: ``time.monotonic`` and line."""
-    keep: Callable[[str, str], None] = lambda _name, _text: None
-    """Keeps a file, by name and text, as evidence of the test that runs."""
+    keep: Callable[[str, Kept], None] = lambda _name, _kept: None
+    """Keeps a file, by name and content, as evidence of the test that runs."""
 
     def send(self, probes: Sequence[Probe]) -> list[Observation]:
         """Send all probes at once, in a seeded order, and answer in theirs.

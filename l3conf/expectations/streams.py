@@ -17,7 +17,7 @@ from l3conf.continuity import Continuity, FlowRecord, NumberedFlow, Series, clea
 from l3conf.errors import LabError
 from l3conf.expectations.flow import Flow
 from l3conf.expectations.places import PORT, Pod, Service
-from l3conf.expectations.timeline import Moment, Row, draw
+from l3conf.expectations.timeline import Moment, Row, Timeline
 from l3conf.observation import Protocol
 from l3conf.wait import DeadlineMissedError, Pending, Waited
 
@@ -278,8 +278,9 @@ class Stream:
             for record, seen in zip(records, self._final or (), strict=True)
         ]
         self._harness.keep("stream.json", json.dumps({"began": self._began, "flows": flows}, indent=1) + "\n")
-        moments = [Moment(at - self._began, text) for at, text in self._harness.noted()]
-        self._harness.keep("timeline.svg", draw([self._row(*each) for each in self._drawn(records)], moments))
+        rows = tuple(self._row(*each) for each in self._drawn(records))
+        moments = tuple(Moment(at - self._began, text) for at, text in self._harness.noted())
+        self._harness.keep("timeline", Timeline(rows, moments))
 
     def _drawn(self, records: Sequence[FlowRecord]) -> Iterable[tuple[FlowRecord, Continuity]]:
         """Return the flows that are drawn: the first few, those that lost most before the others."""
@@ -289,8 +290,10 @@ class Stream:
     def _row(self, record: FlowRecord, seen: Continuity) -> Row:
         times = record.emitted.times
         begins, ends = (times[0] - self._began, times[-1] - self._began) if len(times) else (0.0, 0.0)
+        since = bisect_left(record.emitted.numbers, self._since[record.flow.id])
+        controlled = times[since] - self._began if since < len(times) else ends
         gaps = tuple((gap.began - self._began, gap.seconds) for gap in seen.gaps)
-        return Row(name=self._name(record.flow), begins=begins, ends=ends, gaps=gaps)
+        return Row(self._name(record.flow), begins, controlled, ends, gaps)
 
     def _line(self, seen: Continuity) -> str:
         words = [f"{seen.lost} of {seen.sent} lost"]

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from l3conf.capture.packets import Packet, packet_of
-from l3conf.capture.pcap import GrowingPcap
-from l3conf.errors import LabError
+from l3conf.capture.pcap import GrowingPcap, newest
+from l3conf.errors import L3confError, LabError
 from l3conf.expectations.filters import DISCARD, Filter
 from l3conf.expectations.nesting import nested
 from l3conf.expectations.places import Outsider, Service, Stranger
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from l3conf.model.topology import IPAddress, IPNetwork
 
 _MARK_SIZE = 16
+_KEPT = 1 << 20
+"""Octets of a capture that are kept where something failed: what passed last."""
 _MOST_LINES = 12
 UDP_HEADERS = {IPFamily.IPV4: 28, IPFamily.IPV6: 48}
 """Bytes of IP and UDP header without options."""
@@ -61,9 +63,14 @@ class Wan:
         """Capture everything that passes while the context is open. ``LabError`` if the capture shows no beacon."""
         with self.harness.lab.capture("wan") as file:
             capture = WanCapture(self.harness, self.outsider, file)
-            capture.packets()
-            yield capture
-            capture.packets()
+            try:
+                capture.packets()
+                yield capture
+                capture.packets()
+            except BaseException:
+                with suppress(OSError, L3confError):  # what broke first says more
+                    self.harness.keep("wan.pcap", newest(file, _KEPT))
+                raise
 
     def prefixes_of(self, site: str) -> tuple[IPNetwork, ...]:
         """Return where packets of a site come from on the WAN: its LANs, and its public address."""

@@ -1,4 +1,4 @@
-"""A dump per failure: lab, objects, events, node state, one timeline and one line to repeat it.
+"""Files of a test: what it kept of itself, and of a failure a dump: lab, objects, events, node state, one timeline.
 
 The logs of hooks are kept anyway (``Run.hook_logs``).
 """
@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import L3confError
+from l3conf.expectations.timeline import Timeline
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 from l3conf.plugin.run import EVIDENCE
@@ -37,18 +38,22 @@ _LOG_LINES = 300
 _TIMELINE_LINES = 400
 
 
+def keep(run: Run, test: str) -> list[str]:
+    """Write what a test kept of itself below the run's folder; return the files, relative to it."""
+    writer = _writer(run, test)
+    writer.attachments(run)
+    return writer.files
+
+
 def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], message: str) -> list[str]:
-    """Write the evidence of one failure below the output directory; return the files, relative to it.
+    """Write the evidence of one failure below the run's folder; return the files, relative to it.
 
     Bounded by ``T_gather``. What cannot be had is left out and said so: evidence never changes a verdict.
     """
-    if run.options.output is None:
-        return []
-    writer = _Writer(run.options.output, _folder(test), time.monotonic() + run.options.budgets.get("T_gather"))
+    writer = _writer(run, test)
     writer.text("message.txt", lambda: message)
     writer.text("replay.txt", lambda: replay_line(run, rows))
-    for attached, text in run.attachments.items():
-        writer.text(attached, lambda text=text: text)  # type: ignore[misc]
+    writer.attachments(run)
     for lab in labs:
         name = lab.topology.name
         writer.json(f"{name}/lab.json", lambda lab=lab: dict(lab.ground.describe()))  # type: ignore[misc]
@@ -100,8 +105,12 @@ def timeline(run: Run) -> str:
     return "".join(f"{moment.time - now:9.3f} s  {moment.text}\n" for moment in moments)
 
 
+def _writer(run: Run, test: str) -> _Writer:
+    return _Writer(run.folder, _folder(test), time.monotonic() + run.options.budgets.get("T_gather"))
+
+
 class _Writer:
-    """Writes files of one folder until the time is over; everything is redacted on its way."""
+    """Writes files of one folder until the time is over; every text is redacted on its way."""
 
     def __init__(self, output: Path, folder: str, deadline: float) -> None:
         self.files: list[str] = []
@@ -117,7 +126,23 @@ class _Writer:
         """Write what ``read`` returns."""
         self._write(name, lambda: redact(read()))
 
-    def _write(self, name: str, read: Callable[[], str]) -> None:
+    def attachments(self, run: Run) -> None:
+        """Write what a test kept. A timeline is drawn only now: most are never looked at."""
+        for name, kept in run.attachments.items():
+            if isinstance(kept, Timeline):
+                self._drawings(name, kept.told_by(redact))
+            elif isinstance(kept, bytes):
+                self._write(name, lambda kept=kept: kept)  # type: ignore[misc]
+            else:
+                self.text(name, lambda kept=kept: kept)  # type: ignore[misc]
+
+    def _drawings(self, name: str, timeline: Timeline) -> None:
+        from l3conf.plugin.drawing import FORMATS, draw  # noqa: PLC0415 - takes a second
+
+        for form in FORMATS:
+            self._write(f"{name}.{form}", lambda form=form: draw(timeline, form))  # type: ignore[misc]
+
+    def _write(self, name: str, read: Callable[[], str | bytes]) -> None:
         if time.monotonic() > self._deadline:
             return
         try:
@@ -126,7 +151,7 @@ class _Writer:
             content = f"could not be read: {error}\n"
         path = self._output / self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         self.files.append(f"{self._folder}/{name}")
 
 

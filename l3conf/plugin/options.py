@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import enum
 import importlib.util
 import secrets
 from dataclasses import dataclass
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
 
+class Evidence(enum.Enum):
+    """Of which tests a run keeps evidence."""
+
+    NONE = "none"
+    """Where failures are expected, a dump of each is only expensive."""
+    FAILURES = "failures"
+    ALL = "all"
+    """Also of tests that pass: what they measured, numbers and drawings, but no dump of the lab."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """The options of one run; the same in every worker."""
@@ -37,8 +48,8 @@ class RunOptions:
     rows: tuple[str, ...]
     """Requirements to which the run is restricted; empty: all."""
     budgets: Budgets
-    evidence: bool
-    """Gather evidence of failures."""
+    evidence: Evidence
+    """Of which tests files are kept."""
     hold: bool
     """Keep the labs after the tests until the user has seen enough."""
     brief: bool
@@ -60,7 +71,12 @@ def add_options(parser: pytest.Parser) -> None:
         "--budget", action="append", default=[], metavar="NAME=SECONDS", help="override a time of the table of budgets"
     )
     group.addoption("--hold", action="store_true", help="keep the labs after the tests until Enter or Ctrl-C (with -s)")
-    group.addoption("--no-evidence", action="store_true", help=argparse.SUPPRESS)
+    group.addoption(
+        "--evidence",
+        choices=[each.value for each in Evidence],
+        default=Evidence.FAILURES.value,
+        help="keep files of failures (default), or of all tests: flows as numbers and drawings",
+    )
     group.addoption("--brief", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--hook-env", action="append", default=[], metavar="NAME=VALUE", help=argparse.SUPPRESS)
 
@@ -80,7 +96,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         topologies=tuple(config.getoption("topology")),
         rows=rows,
         budgets=budgets,
-        evidence=not config.getoption("no_evidence"),
+        evidence=Evidence(config.getoption("evidence")),
         hold=config.getoption("hold"),
         brief=config.getoption("brief"),
         hook_env=dict(text.split("=", 1) for text in config.getoption("hook_env")),

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from l3conf.errors import UserError
 from l3conf.plugin.caller import CALLER
+from l3conf.plugin.options import Evidence
 from l3conf.plugin.run import SCRATCH
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Selection:
     """Each test on the first of its grounds, with few nodes (``plugin.options``)."""
     workers: int = 0
     """xdist workers; 0: none."""
-    evidence: bool = True
-    """Gather evidence of failures; where they are expected, it is only expensive."""
+    evidence: Evidence = Evidence.FAILURES
+    """Of which tests files are kept."""
 
     def arguments(self) -> list[str]:
         """Return the plugin's options."""
@@ -67,8 +68,8 @@ class Selection:
             words += ["-n", str(self.workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
         if self.brief:
             words.append("--brief")
-        if not self.evidence:
-            words.append("--no-evidence")
+        if self.evidence is not Evidence.FAILURES:
+            words += ["--evidence", self.evidence.value]
         return words
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from l3conf.errors import LabGoneError
 from l3conf.plugin.collection import arrange, group_of, lab_of, late_tests, patience
 from l3conf.plugin.expected_seconds import LONG, seconds_of_lab, seconds_of_test
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
+from l3conf.plugin.options import Evidence
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
 
@@ -37,6 +39,7 @@ class Recorder:
         self._pool = pool
         # The causes are kept beside their evidence, so that no later exception can have the id of one of them.
         self._gathered: dict[int, tuple[BaseException, list[str]]] = {}
+        self._began, self._told = 0.0, 0
         self._waiting: Counter[str] = Counter()
         """Tests that are still to come, by lab. Every worker counts all of them: a lab's tests go to one worker."""
 
@@ -86,7 +89,12 @@ class Recorder:
             return
         self._run.measured.clear()
         self._run.attachments.clear()
+        self._began, self._told = time.monotonic(), len(self._run.timeline)
         self._run.note(f"test {test_id(item)}")
+        if _feeds_allure(item):
+            from l3conf.plugin.allure_steps import label  # noqa: PLC0415 - for those who use Allure
+
+            label(requirements_of(item))
         for row in requirements_of(item):
             if not self._run.claims.cover(row):
                 missing = f"profile {row.profile} is not claimed" if row.core else f"{row.feature} is not declared"
@@ -138,9 +146,7 @@ class Recorder:
     def _record(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         verdict = classify(call.excinfo, phase=call.when)
         message = _message(call.excinfo, verdict)
-        evidence: list[str] = []
-        if verdict in {Verdict.FAIL, Verdict.ERROR} and call.excinfo is not None:
-            evidence = self._evidence(item, call.excinfo.value, message)
+        evidence = self._evidence(item, call.excinfo, verdict, message)
         self._run.emit(
             TestFinished(
                 test=test_id(item),
@@ -156,12 +162,33 @@ class Recorder:
             )
         )
 
-    def _evidence(self, item: pytest.Item, cause: BaseException, message: str) -> list[str]:
+    def _evidence(
+        self, item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException] | None, verdict: Verdict, message: str
+    ) -> list[str]:
+        """Keep what was asked for, if anybody reads it."""
+        allure, wanted = _feeds_allure(item), self._run.options.evidence
+        if wanted is Evidence.NONE or not (allure or self._run.options.output):
+            return []
+        files: list[str] = []
+        if verdict in {Verdict.FAIL, Verdict.ERROR} and excinfo is not None:
+            files = self._gather(item, excinfo.value, message)
+        elif wanted is Evidence.ALL:
+            from l3conf.plugin.evidence import keep  # noqa: PLC0415 - brings the Kubernetes client
+
+            files = keep(self._run, test_id(item))
+        if allure:
+            from l3conf.plugin.allure_steps import attach, tell  # noqa: PLC0415 - for those who use Allure
+
+            tell(self._run.timeline[self._told :], since=self._began)
+            self._told = len(self._run.timeline)
+            attach(self._run.folder, files)
+        return files
+
+    def _gather(self, item: pytest.Item, cause: BaseException, message: str) -> list[str]:
         """Gather evidence once a cause: tests that share a lab's failure share its evidence."""
         from l3conf.plugin.evidence import gather  # noqa: PLC0415 - brings the Kubernetes client
 
-        options = self._run.options
-        if options.output is None or not options.evidence or isinstance(cause, LabGoneError):
+        if isinstance(cause, LabGoneError):
             return []
         if id(cause) not in self._gathered:
             files = gather(self._run, self._pool().opened(), test_id(item), rows_of(item), message)
@@ -201,6 +228,11 @@ def test_id(item: pytest.Item) -> str:
 
 
 test_id.__test__ = False  # type: ignore[attr-defined]  # no test, whatever its name looks like
+
+
+def _feeds_allure(item: pytest.Item) -> bool:
+    """Whether results go to Allure: its option is unknown where its plugin is not loaded."""
+    return bool(item.config.getoption("--alluredir", default=None))
 
 
 def _message(excinfo: pytest.ExceptionInfo[BaseException] | None, verdict: Verdict) -> str:

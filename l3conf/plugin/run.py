@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from l3conf.adapter import HookCall
+    from l3conf.expectations.harness import Kept
     from l3conf.model.implementation import Implementation
     from l3conf.plugin.options import RunOptions
     from l3conf.report.events import Event
@@ -58,8 +59,8 @@ class Run:
     """Of the test that runs now: the longest wait by budget."""
     patient: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By lab: what takes long and will be asked for at the end (``collection.patience``)."""
-    attachments: dict[str, str] = field(default_factory=dict)
-    """Of the test that runs now: texts that go into its evidence, by file name."""
+    attachments: dict[str, Kept] = field(default_factory=dict)
+    """Of the test that runs now: what goes into its evidence, by file name (drawings: without suffix)."""
     _implementation: Implementation | None = None
     _writer: EventWriter | None = None
     _scratch: Path | None = None
@@ -70,6 +71,11 @@ class Run:
         if self._scratch is None:
             self._scratch = Path(tempfile.mkdtemp(prefix="l3conf-run-", dir=os.environ.get(SCRATCH)))
         return self._scratch
+
+    @property
+    def folder(self) -> Path:
+        """Where evidence goes: the folder of the report, or scratch where none was asked for."""
+        return self.options.output or self.scratch
 
     @property
     def implementation(self) -> Implementation:
@@ -107,11 +113,11 @@ class Run:
         """Add a line to the timeline."""
         self.timeline.append(Moment(time.monotonic(), text))
 
-    def keep(self, name: str, text: str) -> None:
-        """Keep a text as evidence, should the test that runs now fail; a name that is taken gets a number."""
-        stem, _, suffix = name.partition(".")
+    def keep(self, name: str, kept: Kept) -> None:
+        """Keep something as evidence, should evidence of the test that runs now be asked for; names get numbers."""
+        stem, dot, suffix = name.partition(".")
         number = sum(other.partition(".")[0].rstrip("-0123456789") == stem for other in self.attachments)
-        self.attachments[f"{stem}-{number + 1}.{suffix}"] = text
+        self.attachments[f"{stem}-{number + 1}{dot}{suffix}"] = kept
 
     def waited(self, waited: Waited) -> None:
         """Record what a wait measured."""
@@ -138,7 +144,7 @@ class Run:
 
     def hook_logs(self, lab: str) -> Path:
         """Return the folder for the hook logs of a lab: part of the report's evidence if there is a report."""
-        folder = self.scratch if self.options.output is None else self.options.output / EVIDENCE
+        folder = self.folder if self.options.output is None else self.folder / EVIDENCE
         return folder / "hooks" / f"{self.worker}-{lab}"
 
     def _kept(self, file: Path) -> list[str]:

@@ -18,8 +18,8 @@ _BROKEN = {Verdict.FAIL.value, Verdict.ERROR.value}
 
 
 def summary_markdown(report: Report) -> str:
-    """Return the page: verdict and why, what broke and where, every judged row, and how to repeat the run."""
-    return "\n".join([*_head(report), *_broken(report), *_rows(report), *_ground(report)]) + "\n"
+    """Return the page: verdict and why, what broke and where, every row, what was drawn, and how to repeat the run."""
+    return "\n".join([*_head(report), *_broken(report), *_rows(report), *_drawn(report), *_ground(report)]) + "\n"
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -50,6 +50,7 @@ def _broken(report: Report) -> Iterator[str]:
         yield from (f"    {line}" for line in test["message"].splitlines()[:MAX_MESSAGE_LINES])
         yield from (f"- evidence: [{path}]({path})" for path in test["evidence"])
         yield ""
+        yield from _pictures(test)
 
 
 def _rows(report: Report) -> Iterator[str]:
@@ -67,6 +68,23 @@ def _rows(report: Report) -> Iterator[str]:
     for verdict, ids in quiet.items():
         yield f"{len(ids)} {verdict.replace('_', ' ')}: {', '.join(ids)}"
         yield ""
+
+
+def _drawn(report: Report) -> Iterator[str]:
+    """Show what was drawn of tests that did not break."""
+    tests = {test["test"]: test for row in report["rows"] for test in row["tests"] if test["verdict"] not in _BROKEN}
+    drawn = [pictures for test in tests.values() if (pictures := list(_pictures(test)))]
+    if drawn:
+        yield "## Timelines"
+        yield ""
+        yield from (line for pictures in drawn for line in pictures)
+
+
+def _pictures(test: Mapping[str, Any]) -> Iterator[str]:
+    for path in test["evidence"]:
+        if path.endswith(".png"):
+            yield f"![{_escape(test['test'].rpartition('::')[2])}]({path})"
+            yield ""
 
 
 def _ground(report: Report) -> Iterator[str]:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from l3conf.plugin.forked import ForkedRun, fork, preload
+from l3conf.plugin.options import Evidence
 from l3conf.plugin.process import Selection, end, sigterm_interrupts
 from l3conf.report.events import TestFinished, read_all_events
 from l3conf.report.output import EVENTS
@@ -118,7 +119,7 @@ def _start(trial: Trial, seed: int) -> _Running:
         hook_env=trial.env,
         topologies=(trial.topology,) if trial.topology else (),
         brief=True,
-        evidence=False,
+        evidence=Evidence.NONE,
     )
     # One failure is all that a single row can show.
     enough = ("--maxfail", "1") if trial.env and len(trial.rows) == 1 else ()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l3conf.capture.pcap import Frame, GrowingPcap, file_header, read_pcap, record_header
+from l3conf.capture.pcap import Frame, GrowingPcap, file_header, newest, read_pcap, record_header
 from l3conf.errors import InvalidFileError
 
 frames = st.lists(
@@ -84,3 +84,16 @@ def test_a_growing_file_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\x0a\x0d\x0d\x0a" + b"\0" * 40)
     with pytest.raises(InvalidFileError, match="tshark -F pcap"):
         GrowingPcap(tmp_path / "x").read()
+
+
+@given(frames, st.integers(24, 700))
+def test_of_a_long_capture_the_newest_frames_are_kept_whole(captured: list[Frame], most: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "wan.pcap")
+        file.write_bytes(written(captured))
+        kept = newest(file, most)
+    found = list(read_pcap(io.BytesIO(kept)))
+    left_out = captured[: len(captured) - len(found)]
+    assert len(kept) <= most
+    assert found == captured[len(left_out) :]
+    assert not left_out or len(written([left_out[-1], *found])) > most

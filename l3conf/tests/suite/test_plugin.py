@@ -111,6 +111,64 @@ def test_what_only_some_implementations_are_asked_is_no_part_of_the_row_for_othe
     assert {row["id"]: row["verdict"] for row in report["rows"]}["L3-F5"] == "pass"
 
 
+KEEPING = """
+import pytest
+from l3conf.expectations.timeline import Moment, Row, Timeline
+from l3conf.plugin.fixtures import RUN
+from l3conf.plugin.marks import verifies
+
+@verifies("L3-F5")
+@pytest.mark.topology("two-clusters")
+def test_it(request):
+    run = request.config.stash[RUN]
+    secret = "password=very" + "secret"
+    run.note(f"all is well, {{secret}}")
+    run.keep("stream.json", "{{}}")
+    run.keep("timeline", Timeline((Row("a", 0, 1, 2, ()),), (Moment(1, secret),)))
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "body", "kept"),
+    [
+        (("--evidence", "all"), "pass", {"stream-1.json", "timeline-1.svg", "timeline-1.png"}),
+        ((), "pass", set()),
+        ((), "assert 0", {"stream-1.json", "timeline-1.svg", "timeline-1.png", "message.txt", "replay.txt"}),
+        (("--evidence", "none"), "assert 0", set()),
+    ],
+)
+def test_evidence_is_kept_of_the_tests_that_were_named(
+    pytester: pytest.Pytester, implementation: Path, words: tuple[str, ...], body: str, kept: set[str]
+) -> None:
+    run(pytester, implementation, *words, test_one=KEEPING.format(body=body))
+    (finished,) = [event for event in events(pytester) if isinstance(event, TestFinished)]
+    found = {path.rpartition("/")[2]: pytester.path / "out" / path for path in finished.evidence}
+    assert set(found) - {"timeline.txt"} == kept
+    report = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert {entry["path"] for entry in report["evidence"]} == set(finished.evidence)
+    summary = (pytester.path / "out" / "summary.md").read_text(encoding="utf-8")
+    assert ("timeline-1.png)" in summary) == bool(kept)
+    if kept:
+        assert b"verysecret" not in found["timeline-1.svg"].read_bytes()
+
+
+def test_allure_gets_requirements_steps_and_evidence(pytester: pytest.Pytester, implementation: Path) -> None:
+    pytester.makepyfile(test_one=KEEPING.format(body="assert 0"))
+    pytester.runpytest_subprocess("--impl", str(implementation), "--alluredir", "allure", "-p", "no:cacheprovider")
+    (file,) = (pytester.path / "allure").glob("*-result.json")
+    result = json.loads(file.read_text(encoding="utf-8"))
+    labels = {(label["name"], label["value"]) for label in result["labels"]}
+    assert ("severity", "critical") in labels
+    assert [value for name, value in labels if name == "story" and value.startswith("L3-F5 ")]
+    assert [step for step in result["steps"] if "all is well" in step["name"]]
+    drawn = [each for each in result["attachments"] if each["name"].endswith("timeline-1.png")]
+    assert [(pytester.path / "allure" / each["source"]).read_bytes()[:4] for each in drawn] == [b"\x89PNG"]
+    assert {each["type"] for each in drawn} == {"image/png"}
+    secret = [path for path in (pytester.path / "allure").iterdir() if b"verysecret" in path.read_bytes()]
+    assert secret == [], "what is sent to Allure is redacted as well"
+
+
 def test_an_unknown_requirement_is_an_error_of_collection(pytester: pytest.Pytester, implementation: Path) -> None:
     result = run(pytester, implementation, test_one=SCENARIO.format(body="pass").replace("L3-F5", "L3-F55"))
     result.stdout.fnmatch_lines(["*there is no requirement 'L3-F55'*"])

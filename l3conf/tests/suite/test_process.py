@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.plugin import process
+from l3conf.plugin.options import Evidence
 from l3conf.plugin.process import Selection, command, environment, sigterm_interrupts, started
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ def test_a_selection_becomes_the_plugins_options() -> None:
         budgets={"T_join": 2.5},
         hook_env={"A": "b=c"},
         workers=2,
-        evidence=False,
+        evidence=Evidence.NONE,
     )
     assert selection.arguments() == [
         *("--impl", "/impl.yaml", "--on", "emulated", "--report", "/out", "--seed", "0"),
         *("--row", "L3-F1", "--topology", "two-clusters", "--budget", "T_join=2.5", "--hook-env", "A=b=c"),
-        *("-n", "2", "--dist", "loadgroup", "--max-worker-restart", "2", "--no-evidence"),
+        *("-n", "2", "--dist", "loadgroup", "--max-worker-restart", "2", "--evidence", "none"),
     ]
 
 

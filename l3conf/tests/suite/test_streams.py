@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -133,7 +133,7 @@ def test_a_stream_over_no_pairs_is_an_error(stage: Stage) -> None:
 
 
 def test_the_timeline_is_kept_as_evidence(stage: Stage) -> None:
-    kept: dict[str, str] = {}
+    kept: dict[str, Any] = {}
     notes: list[str] = []
     stage.harness.keep, stage.harness.note = kept.__setitem__, notes.append
     with stream(stage) as flows:
@@ -142,7 +142,8 @@ def test_the_timeline_is_kept_as_evidence(stage: Stage) -> None:
             stage.motion.sleep(0.3)
         stage.motion.sleep(0.2)
     lines = json.loads(kept["stream.json"])["flows"]
-    assert "lost from" in kept["timeline.svg"]
+    drawn, *_ = (row.gaps for row in kept["timeline"].rows if row.gaps)
+    assert drawn[0][1] == pytest.approx(0.3, abs=0.01)
     assert sum(line["lost"] for line in lines) == flows.lost()
     (gap,) = next(line["gaps"] for line in lines if line["lost"])
     assert gap["seconds"] == pytest.approx(0.3, abs=0.01)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from l3conf.capture.packets import packet_of
-from l3conf.capture.pcap import Frame
+from l3conf.capture.pcap import Frame, read_pcap
 from l3conf.errors import LabError
 from l3conf.expectations import every, udp
 from l3conf.expectations.filters import Filter, addresses_of, carrying, payload_of, without_checksum
@@ -49,6 +50,18 @@ def test_what_is_readable_is_seen_and_named(stage: Stage) -> None:
         with pytest.raises(AssertionError, match=f"a header from {client.address(V4)} to {server.address(V4)}"):
             wan.must_not_show(addresses_of(client, server, V4))
         assert len(wan.shows(payload_of(seen[0]))) == 1
+
+
+def test_what_passed_is_kept_of_a_capture_in_which_something_failed(stage: Stage) -> None:
+    kept: dict[str, Any] = {}
+    stage.harness.keep = kept.__setitem__
+    with wan_of(stage).capturing(), stage.lab.wrong(Wrong.READABLE):
+        across(stage)
+    assert not kept
+    with pytest.raises(AssertionError), wan_of(stage).capturing() as wan, stage.lab.wrong(Wrong.READABLE):
+        wan.must_not_show(*map(payload_of, seen := across(stage)))
+    frames = [packet_of(frame) for frame in read_pcap(io.BytesIO(kept["wan.pcap"]))]
+    assert any(packet is not None and payload_of(seen[0]).matches(packet) for packet in frames)
 
 
 def test_a_blind_capture_proves_nothing(stage: Stage) -> None:
