@@ -24,7 +24,7 @@ def test_tunnels_carry_no_tunnel_though_a_prefix_holds_the_far_gateway(lab: Lab,
         lab.wan.capturing() as wan,
         lab.stream(pairs, family=family, rate=RATE, size=SIZE) as stream,
     ):
-        stream.goes_on("W_steady")
+        stream.goes_on("W_react")
         wan.shows_no_tunnel_in_a_tunnel(SIZE, family)
     stream.loses_nothing()
     assert watch.interruptions("east", "west") == []

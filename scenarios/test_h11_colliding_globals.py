@@ -8,30 +8,30 @@ from l3conf.testing import IPFamily, Lab, Pod, Service, every, udp, verifies
 
 REASON = "OverlappingCIDR"
 
+OWNERS = {"c": "a", "d": "b", "e": "a", "f": "b"}
+"""By newcomer, whose its global range is: among pods, in a global range, among nodes, among pods hidden from others."""
+
 
 @verifies("L3-H11")
 @pytest.mark.topology("colliding-globals")
 @pytest.mark.dismantles
-@pytest.mark.parametrize(
-    ("newcomer", "owner"),
-    [("c", "a"), ("d", "b"), ("e", "a"), ("f", "b")],
-    ids=["among pods", "in a global range", "among nodes", "among pods that nobody outside knows"],
-)
-def test_a_newcomer_whose_global_range_is_taken_is_refused_and_named(fresh_lab: Lab, newcomer: str, owner: str) -> None:
-    """It leaves and comes again: both incumbents and itself say why it is not connected, and lose no packet."""
+def test_newcomers_whose_global_ranges_are_taken_are_refused_and_named(fresh_lab: Lab) -> None:
+    """All come at once: both incumbents and each itself say why it is not connected, and no packet is lost."""
 
     def unsaid() -> list[str]:
-        incumbents = fresh_lab.not_named(REASON, of=newcomer, by=["a", "b"])
-        return incumbents + fresh_lab.not_named(REASON, of=owner, by=[newcomer])
+        incumbents = [line for c in OWNERS for line in fresh_lab.not_named(REASON, of=c, by=["a", "b"])]
+        return incumbents + [line for c in OWNERS for line in fresh_lab.not_named(REASON, of=OWNERS[c], by=[c])]
 
     a, b = fresh_lab.pods.one_in_each("a", "b")
     pairs: list[tuple[Pod, Pod | Service]] = [(a, fresh_lab.global_addresses.service("b")), (b, a)]
-    fresh_lab.departed(newcomer)
+    for newcomer in OWNERS:
+        fresh_lab.departed(newcomer)
     every(udp(client, server) for client, server in pairs).arrives(within="T_recover")
     with fresh_lab.stream(pairs) as stream:
-        fresh_lab.returned(newcomer)
-        fresh_lab.eventually_none("the collision is not named", unsaid, within="T_refuse")
+        for newcomer in OWNERS:
+            fresh_lab.returned(newcomer)
+        fresh_lab.eventually_none("a collision is not named", unsaid, within="T_refuse")
         stream.goes_on("W_react")
-        fresh_lab.eventually_none("the collision is not named any more", unsaid, within="T_refuse")
+        fresh_lab.eventually_none("a collision is not named any more", unsaid, within="T_refuse")
     stream.loses_nothing()
     assert fresh_lab.changed_local_traffic(IPFamily.IPV4) == []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from l3conf.testing import IPFamily, Lab, every, udp, verifies
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 REASON = "OverlappingCIDR"
 
@@ -14,33 +19,36 @@ REASON = "OverlappingCIDR"
 @pytest.mark.dismantles
 def test_a_newcomer_with_the_range_of_another_is_refused_and_named(fresh_lab: Lab) -> None:
     """It leaves and comes again: both incumbents and itself say why it is not connected, and lose no packet."""
-    comes_again(fresh_lab, "c", owner="a")
+    come_again(fresh_lab, {"c": "a"})
 
 
 @verifies("L3-H1")
 @pytest.mark.topology("nested-prefixes")
 @pytest.mark.dismantles
-@pytest.mark.parametrize(("newcomer", "owner"), [("c", "b"), ("d", "a")], ids=["a longer prefix", "a shorter prefix"])
-def test_a_newcomer_with_a_range_inside_or_around_anothers_is_refused_and_named(
-    fresh_lab: Lab, newcomer: str, owner: str
-) -> None:
-    """Likewise; to the other incumbent these are two remotes, and it says so, too."""
-    comes_again(fresh_lab, newcomer, owner=owner)
+def test_newcomers_with_ranges_inside_and_around_those_of_others_are_refused_and_named(fresh_lab: Lab) -> None:
+    """Likewise, with a longer and with a shorter prefix; to the other incumbent these are two remotes that overlap."""
+    come_again(fresh_lab, {"c": "b", "d": "a"})
 
 
-def comes_again(lab: Lab, newcomer: str, *, owner: str) -> None:
-    """Let a newcomer leave and join; expect that all name the overlap, and that the incumbents notice nothing else."""
+def come_again(lab: Lab, owners: Mapping[str, str]) -> None:
+    """Let newcomers leave and join; expect that all name the overlap, and that the incumbents notice nothing else.
+
+    ``owners``: by newcomer, the incumbent whose range it claims.
+    """
 
     def unsaid() -> list[str]:
-        return lab.not_named(REASON, of=newcomer, by=["a", "b"]) + lab.not_named(REASON, of=owner, by=[newcomer])
+        incumbents = [line for c in owners for line in lab.not_named(REASON, of=c, by=["a", "b"])]
+        return incumbents + [line for c in owners for line in lab.not_named(REASON, of=owners[c], by=[c])]
 
     a, b = lab.pods.one_in_each("a", "b")
-    lab.departed(newcomer)
+    for newcomer in owners:
+        lab.departed(newcomer)
     every([udp(a, b), udp(b, a)]).arrives(within="T_recover")
     with lab.stream([(a, b), (b, a)]) as stream:
-        lab.returned(newcomer)
-        lab.eventually_none("the overlap is not named", unsaid, within="T_refuse")
+        for newcomer in owners:
+            lab.returned(newcomer)
+        lab.eventually_none("an overlap is not named", unsaid, within="T_refuse")
         stream.goes_on("W_react")
-        lab.eventually_none("the overlap is not named any more", unsaid, within="T_refuse")
+        lab.eventually_none("an overlap is not named any more", unsaid, within="T_refuse")
     stream.loses_nothing()
     assert lab.changed_local_traffic(IPFamily.IPV4) == []

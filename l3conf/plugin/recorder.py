@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import LabGoneError
-from l3conf.plugin.collection import arrange, group_of, lab_of, late_tests, patience
+from l3conf.plugin.collection import LATE, arrange, group_of, lab_of, late_tests, patience
 from l3conf.plugin.expected_seconds import LONG, seconds_of_lab, seconds_of_test
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.plugin.options import Evidence
+from l3conf.plugin.portions import Timed, portioned
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
 
@@ -41,7 +42,9 @@ class Recorder:
         self._gathered: dict[int, tuple[BaseException, list[str]]] = {}
         self._began, self._told = 0.0, 0
         self._waiting: Counter[str] = Counter()
-        """Tests that are still to come, by lab. Every worker counts all of them: a lab's tests go to one worker."""
+        """Tests that are still to come, by group. Every worker counts all of them: a group goes to one worker."""
+        self._groups: dict[str, Timed] = {}
+        """By test: its group, and what it is expected to take."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -49,32 +52,41 @@ class Recorder:
         known = self._run.options.implementation is not None
         tests = arrange(items, self._run.options, config, self._run.claims.features if known else None)
         self._run.patient = patience(items)
-        self._waiting = Counter(lab_of(item) for item in items if rows_of(item))
+        self._groups = self._portions(config, [item for item in items if rows_of(item)])
+        self._waiting = Counter(map(self._needed, filter(rows_of, items)))
         if tests:
             self._run.emit(RunStarted(tests=tests))
-            self._share_groups(config, items)
+            self._share_groups(config)
 
-    def _share_groups(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+    def _portions(self, config: pytest.Config, scenarios: list[pytest.Item]) -> dict[str, Timed]:
+        """Return the group of every scenario and its expected seconds, those of the lab included in its first one's."""
+        late, labs, timed = late_tests(scenarios), set[str](), list[Timed]()
+        for item in scenarios:
+            group, seconds = group_of(item, late), 0.0
+            if all(map(self._run.claims.cover, requirements_of(item))):
+                seconds += seconds_of_test(item, self._run.options.budgets)
+            if group not in labs and item not in late:
+                seconds += seconds_of_lab(topology_of(item), self._run.root)
+            labs.add(group)
+            timed.append(Timed(test_id(item), group, seconds))
+        whole = {*self._run.patient, *(f"{lab}{LATE}" for lab in self._run.patient)}
+        groups = portioned(timed, whole, getattr(config, "workerinput", {}).get("workercount", 1))
+        return {test.test: test._replace(group=groups[test.test]) for test in timed}
+
+    def _needed(self, item: pytest.Item) -> str:
+        """Return under what name a scenario keeps its lab: late ones are waited for by all that share it."""
+        return self._groups[test_id(item)].group.removesuffix(LATE)
+
+    def _share_groups(self, config: pytest.Config) -> None:
         """Tell the process that distributes tests which of them share a lab, if there is one."""
         groups_file: str = getattr(config, "workerinput", {}).get("l3conf_groups", "")
         if groups_file:
             from l3conf.plugin.distribution import write_groups  # noqa: PLC0415 - needs xdist, which then is there
 
-            late = late_tests(items)
-            groups = {test_id(item): group_of(item, late) for item in items if rows_of(item)}
-            write_groups(Path(groups_file), groups, self._seconds(items, late))
-
-    def _seconds(self, items: list[pytest.Item], late: frozenset[pytest.Item]) -> dict[str, float]:
-        """Return how long each group is expected to take."""
-        seconds: dict[str, float] = {}
-        for item in filter(rows_of, items):
-            group = group_of(item, late)
-            if group not in seconds:
-                seconds[group] = 0.0 if item in late else seconds_of_lab(topology_of(item), self._run.root)
-                seconds[group] += LONG if group in self._run.patient else 0.0
-            if all(map(self._run.claims.cover, requirements_of(item))):
-                seconds[group] += seconds_of_test(item, self._run.options.budgets)
-        return seconds
+            seconds: defaultdict[str, float] = defaultdict(float, dict.fromkeys(self._run.patient, LONG))
+            for test in self._groups.values():
+                seconds[test.group] += test.seconds
+            write_groups(Path(groups_file), {test.test: test.group for test in self._groups.values()}, seconds)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record a file that could not be collected: its rows would silently be missing."""
@@ -105,8 +117,8 @@ class Recorder:
         """End a lab after the last test that needs it."""
         done = yield
         if rows_of(item):
-            self._waiting[lab_of(item)] -= 1
-            if not self._waiting[lab_of(item)] and not self._run.options.hold and self._pool.succeeded:
+            self._waiting[self._needed(item)] -= 1
+            if not self._waiting[self._needed(item)] and not self._run.options.hold and self._pool.succeeded:
                 self._end(partial(self._pool().retire, lab_of(item)))
         return done
 
