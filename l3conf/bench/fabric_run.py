@@ -12,8 +12,9 @@ import sys
 import time
 from ipaddress import IPv4Network
 
-from l3conf.emulator.fabric.build import Fabric, PodRequest
+from l3conf.emulator.fabric.build import Fabric
 from l3conf.emulator.fabric.plan import node_key, plan_fabric
+from l3conf.emulator.fabric.pod_wiring import PodRequest
 from l3conf.emulator.kernel import nftables
 from l3conf.model.topology import ClusterSpec, NodeSpec, Topology
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from l3conf.cli.lab_fault import fault
+from l3conf.cli.lab_node import node
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,6 +184,7 @@ def cut(source: str, destination: str, name: str | None, seconds: float | None) 
 
 
 lab.add_command(fault)
+lab.add_command(node)
 
 
 @lab.command()

@@ -19,8 +19,10 @@ from l3conf.emulator.fault_calls import FaultCalls
 from l3conf.emulator.flow_calls import FlowCalls
 from l3conf.emulator.ground.state import INSIDE
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
+from l3conf.emulator.node_calls import NodeCalls
 from l3conf.emulator.node_moves import NodeMoves
 from l3conf.emulator.node_power import NodePower
+from l3conf.emulator.node_set import NodeSet
 from l3conf.emulator.readiness import is_ready
 from l3conf.errors import LabError, UserError
 from l3conf.probes.messages import observation_to_json, probe_from_json, sighting_to_json
@@ -73,19 +75,16 @@ class LabCalls:
             "exec": self.exec,
             "status": self.status,
             **FlowCalls(self.prober).methods(),
-            **self._faults().methods(),
+            **self._changes(),
         }
 
-    def _faults(self) -> FaultCalls:
-        faults = Faults(self.fabric)
-        return FaultCalls(
-            faults,
-            self.prober,
-            AgentFaults(self.clusters),
-            NodeMoves(faults, self.clusters),
-            NodePower(self.fabric, self.clusters, self.prober),
-            self.servers,
-        )
+    def _changes(self) -> dict[str, Method]:
+        """Return what changes the lab itself: faults, and nodes that come and go."""
+        faults, power = Faults(self.fabric), NodePower(self.fabric, self.clusters, self.prober)
+        nodes = NodeSet(self.fabric, self.clusters, self.prober, power)
+        moves = NodeMoves(faults, self.clusters)
+        calls = FaultCalls(faults, self.prober, AgentFaults(self.clusters), moves, power, nodes, self.servers)
+        return {**calls.methods(), **NodeCalls(nodes).methods()}
 
     async def probe(self, _connection: Connection, params: dict[str, Any], _descriptors: list[int]) -> object:
         """Send probes; answer their observations in order."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from l3conf.emulator.apiserver.errors import StatusError
 from l3conf.emulator.apiserver.server import APIServer
 from l3conf.emulator.controllers.kubernetes_service import PORT as SERVICE_PORT
 from l3conf.emulator.controllers.kubernetes_service import ControlPlane
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 API_PORT = 6443
 LOOPBACK = ip_address("127.0.0.1")
 GATEWAY_LABEL = "submariner.io/gateway"
+NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,28 +85,35 @@ class EmulatedCluster:
         )
         self._api_access = APIAccess(host=str(control_plane.cluster_ip), port=SERVICE_PORT, ca_pem=self.server.ca_pem)
         self._controllers = ControllerManager(self.api, control_plane=control_plane)
-        self.nodes = tuple(
-            EmulatedNode(
-                cluster=spec.name,
-                name=node.name,
-                addresses=node_addresses(spec, index),
-                pod_ranges=pod_ranges(spec, index),
-                fabric=fabric,
-                spawner=spawner,
-            )
-            for index, node in enumerate(spec.nodes)
-        )
+        self._spawner = spawner
+        self._grounds = {node.name: self._ground_of(node.name) for node in spec.nodes}
         self._images = (*images, Image(name=DNS_IMAGE, builtin=DNSWorkload(self.api)))
         self._state_directory = state_directory
-        self._programs = {node.name: self._programs_of(node) for node in self.nodes}
+        self._programs = {name: self._programs_of(ground) for name, ground in self._grounds.items()}
         self._pods = ClusterPods()
         self._pods.kubelets.update({kubelet.node: kubelet for kubelet in self.kubelets})
         self.server.pod_access = self._pods
 
     @property
+    def nodes(self) -> tuple[EmulatedNode, ...]:
+        """All nodes, in the order in which they came."""
+        return tuple(self._grounds.values())
+
+    @property
     def kubelets(self) -> tuple[Kubelet, ...]:
-        """The kubelets of all nodes, in the order of the topology."""
+        """The kubelets of all nodes, in the same order."""
         return tuple(each.kubelet for each in self._programs.values())
+
+    def _ground_of(self, name: str) -> EmulatedNode:
+        number = self.spec.number_of(name)
+        return EmulatedNode(
+            cluster=self.spec.name,
+            name=name,
+            addresses=node_addresses(self.spec, number),
+            pod_ranges=pod_ranges(self.spec, number),
+            fabric=self._fabric,
+            spawner=self._spawner,
+        )
 
     def _programs_of(self, node: EmulatedNode) -> _NodePrograms:
         return _NodePrograms(
@@ -119,10 +128,26 @@ class EmulatedCluster:
 
     def power_on(self, name: str) -> None:
         """Start a node's programs as new ones, which know nothing of what was loaded or ran there before."""
-        node = next(node for node in self.nodes if node.name == name)
-        programs = self._programs[name] = self._programs_of(node)
+        programs = self._programs[name] = self._programs_of(self._grounds[name])
         self._pods.kubelets[name] = programs.kubelet
         programs.start()
+
+    def add_node(self, spec: ClusterSpec, name: str) -> None:
+        """Start the programs of a node that has come, by which it registers. ``StatusError`` if the API refuses it."""
+        self.spec = spec
+        self._grounds[name] = self._ground_of(name)
+        self.power_on(name)
+
+    async def remove_node(self, spec: ClusterSpec, name: str) -> None:
+        """End everything that runs on a node and forget it; its Node object goes, and with it what that one owns."""
+        await self.power_off(name)
+        self.spec = spec
+        del self._programs[name], self._grounds[name], self._pods.kubelets[name]
+        try:
+            self.api.delete("nodes", name)
+        except StatusError as error:
+            if error.code != NOT_FOUND:  # somebody deleted it, as operators do
+                raise
 
     def _kubelet(self, node: EmulatedNode, images: Sequence[Image], state_directory: Path) -> Kubelet:
         gateway = node.name in {gateway.name for gateway in self.spec.gateway_nodes}
@@ -157,7 +182,7 @@ class EmulatedCluster:
 
     async def ready(self, timeout: float) -> None:  # noqa: ASYNC109 - names who lags
         """Wait until nodes and pods are Ready and every node's rules say what the API says; ``LabError`` if not."""
-        await wait_until_ready(self.api, {node.name for node in self.nodes}, timeout=timeout)
+        await wait_until_ready(self.api, {*self._grounds}, timeout=timeout)
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.gather(*(each.proxy.synced.wait() for each in self._programs.values()))

@@ -14,8 +14,10 @@ from l3conf.model.faults import (
     AgentsCrashLooping,
     AgentsFrozen,
     AgentsKilled,
+    NodeAdded,
     NodeAddressChange,
     NodeCrash,
+    NodeRemoved,
     fault_from_json,
 )
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from l3conf.emulator.fabric.inflict import Faults
     from l3conf.emulator.node_moves import NodeMoves
     from l3conf.emulator.node_power import NodePower
+    from l3conf.emulator.node_set import NodeSet
     from l3conf.model.api_faults import APIFault
     from l3conf.model.faults import Fault
     from l3conf.probes.prober import Prober
@@ -42,6 +45,7 @@ class FaultCalls:
     agents: AgentFaults
     nodes: NodeMoves
     power: NodePower
+    members: NodeSet
     servers: Mapping[str, APIServer]
     """API servers by cluster, and ``broker``."""
     _ends: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
@@ -72,6 +76,8 @@ class FaultCalls:
                 return self._disturb(fault)
             case NodeAddressChange():
                 beginning = asyncio.ensure_future(self.nodes.begin(fault))
+            case NodeAdded() | NodeRemoved():
+                beginning = asyncio.ensure_future(self.members.begin(fault))
             case NodeCrash():
                 beginning = asyncio.ensure_future(self.power.begin(fault))
             case _:

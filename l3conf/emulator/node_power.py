@@ -26,12 +26,17 @@ class NodePower:
     prober: Prober
     _off: set[str] = field(default_factory=set)
 
-    async def begin(self, fault: NodeCrash) -> Callable[[], Awaitable[None]]:
-        """Take a node's power; return what boots it. ``LabError`` if there is no such node, or it is off already."""
-        place = node_key(fault.cluster, fault.node)
+    def check(self, cluster: str, node: str) -> None:
+        """Raise ``LabError`` if there is no such node, or it has no power."""
+        place = node_key(cluster, node)
         self.fabric.namespace(place)  # names what there is, if the node is unknown
         if place in self._off:
-            raise LabError("this node has no power already", where=place)
+            raise LabError("this node has no power already", where=place, remedy="end that first")
+
+    async def begin(self, fault: NodeCrash) -> Callable[[], Awaitable[None]]:
+        """Take a node's power; return what boots it. ``LabError`` if there is no such node, or it is off already."""
+        self.check(fault.cluster, fault.node)
+        place = node_key(fault.cluster, fault.node)
         self._off.add(place)
         self.fabric.unplug_node(fault.cluster, fault.node)  # first: whatever dies after that, nobody hears of it
         await self.clusters[fault.cluster].power_off(fault.node)

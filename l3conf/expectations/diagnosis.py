@@ -93,8 +93,7 @@ def _echo(name: str, place: str, destination: IPAddress) -> tuple[str, Probe]:
 
 def _node_address(cluster: ClusterSpec, node: str, family: IPFamily) -> IPAddress:
     """Return a node's address on its LAN: of the family, or of the one that carries it."""
-    index = next(index for index, spec in enumerate(cluster.nodes) if spec.name == node)
-    own = addressing.node_addresses(cluster, index)
+    own = addressing.node_addresses(cluster, cluster.number_of(node))
     return next((address for address in own if IPFamily.of(address) is family), own[0])
 
 

@@ -48,6 +48,8 @@ class Capability(enum.Enum):
     """Have API servers refuse, delay, drop, and disorder what they say to some clients."""
     NODE_POWER = "node-power"
     """Take the power from a node, and boot it again."""
+    NODE_CHANGES = "node-changes"
+    """Add nodes to clusters, and remove them."""
     WAN_CAPTURE = "wan-capture"
     """Capture on the wide-area network."""
     NETWORK_POLICY = "network-policy"
@@ -86,6 +88,7 @@ class Lab(Protocol):
     kind: str
     """``emulated``, ``mininet``, ``kind`` or ``existing``."""
     topology: Topology
+    """The clusters with the nodes that they have now: it is another value after nodes have come or gone."""
     capabilities: frozenset[Capability]
     clusters: Mapping[str, ClusterAccess]
     broker: ClusterAccess
@@ -117,6 +120,7 @@ class Lab(Protocol):
     def fault(self, fault: Fault) -> AbstractContextManager[None]:
         """Let a fault be in force while the context is open; everything is as before when it is left.
 
+        Nodes that come or go stand in ``topology`` when the context has been entered, and when it has been left.
         ``NATRebinding`` is over when the context has been entered. ``LabError`` if the fault cannot be.
         """
 

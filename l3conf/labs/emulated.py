@@ -19,7 +19,8 @@ from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
 from l3conf.emulator.ground.state import read_facts
 from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
 from l3conf.labs.base import Capability, ClusterAccess
-from l3conf.model.faults import fault_to_json
+from l3conf.model.faults import NodeAdded, NodeRemoved, fault_to_json
+from l3conf.model.roster import with_nodes_of
 from l3conf.probes.flow_messages import flow_to_json, record_from_json
 from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
 
@@ -209,9 +210,16 @@ class EmulatedLab:
         """Let a fault be in force; a crash of this process ends it too."""
         started = self._call("fault.start", {"fault": fault_to_json(fault)})
         try:
+            self._follow(fault)
             yield
         finally:
             self._call("fault.stop", {"id": started["id"]})
+            self._follow(fault)
+
+    def _follow(self, fault: Fault) -> None:
+        """Learn which nodes there are now, if the fault has changed that."""
+        if isinstance(fault, NodeAdded | NodeRemoved):
+            self.topology = with_nodes_of(self.topology, self._call("nodes"))
 
     def inject(self, place: str, packets: Sequence[bytes]) -> None:
         """Emit complete IP packets from a place, in order."""

@@ -19,6 +19,7 @@ from l3conf.errors import LabError
 from l3conf.labs.base import Capability, ClusterAccess
 from l3conf.labs.fake_captures import FakeCaptures
 from l3conf.labs.fake_flows import FakeFlow, FakeReader, Fate
+from l3conf.labs.fake_nodes import changed
 from l3conf.labs.fake_translation import FakeTranslation
 from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, pod_ranges, wan_addresses
 from l3conf.model.faults import Cut, Loss
@@ -176,14 +177,17 @@ class FakeLab:
 
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:
-        """Have a fault in force: a cut, and losses by chance, meet probes; of the others ``faults`` keeps a record."""
+        """Have a fault in force: cuts and losses meet probes, nodes come and go; of all others, a record is kept."""
         self._advance()
         self.faults.append(fault)
+        before, self.topology = self.topology, changed(self.topology, fault)
+        self.hosts = dict(_hosts(self.topology))
         try:
             yield
         finally:
             self._advance()
             self.faults.remove(fault)
+            self.topology, self.hosts = before, dict(_hosts(before))
 
     def inject(self, place: str, packets: Sequence[bytes]) -> None:
         """Keep a record of packets in ``injected``."""
@@ -365,9 +369,9 @@ def _is_pod_of(host_: Host, cluster: str) -> bool:
 
 def _hosts(topology: Topology) -> Iterator[tuple[str, Host]]:
     for cluster in topology.clusters:
-        for index, node in enumerate(cluster.nodes):
-            yield f"{cluster.name}@{node.name}", Host(node_addresses(cluster, index), cluster.name, node.name)
-            pods = tuple(host(slice_, _POD_OFFSET) for slice_ in pod_ranges(cluster, index))
+        for number, node in cluster.numbered_nodes:
+            yield f"{cluster.name}@{node.name}", Host(node_addresses(cluster, number), cluster.name, node.name)
+            pods = tuple(host(slice_, _POD_OFFSET) for slice_ in pod_ranges(cluster, number))
             name = f"{cluster.name}/{NAMESPACE}/probe-{node.name}"
             yield name, Host(pods, cluster.name, node.name, is_pod=True)
     yield OUTSIDER, Host(wan_addresses(topology, OUTSIDER_OFFSET))

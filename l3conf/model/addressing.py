@@ -6,6 +6,8 @@
     LAN   .1 site router  .2 control plane  .3+k the router of the k-th other site behind this one  .10+n the n-th node
     pods  the n-th node gets the n-th slice of each pod CIDR (IPv4 /24, or what is left; IPv6 /64);
           .1 of a slice is the node's bridge, pods follow from .2
+
+A node is counted by its number (``ClusterSpec.numbered_nodes``), which it keeps when others come and go.
 """
 
 from __future__ import annotations
@@ -54,29 +56,34 @@ def site_router_offset(topology: Topology, cluster: ClusterSpec) -> int:
     return FIRST_SITE_OFFSET + topology.clusters.index(cluster)
 
 
-def node_addresses(cluster: ClusterSpec, node_index: int) -> tuple[IPAddress, ...]:
+def node_addresses(cluster: ClusterSpec, number: int) -> tuple[IPAddress, ...]:
     """Return a node's underlay addresses on its LAN, one per family of the LAN."""
-    return tuple(host(cidr, FIRST_NODE_OFFSET + node_index) for cidr in cluster.node_cidrs)
+    return tuple(host(cidr, FIRST_NODE_OFFSET + number) for cidr in cluster.node_cidrs)
 
 
 def gateway_addresses(cluster: ClusterSpec) -> tuple[IPAddress, ...]:
     """Return the underlay addresses of all gateway nodes of a cluster."""
-    indices = (index for index, node in enumerate(cluster.nodes) if node.gateway)
-    return tuple(address for index in indices for address in node_addresses(cluster, index))
+    numbers = (number for number, node in cluster.numbered_nodes if node.gateway)
+    return tuple(address for number in numbers for address in node_addresses(cluster, number))
 
 
-def pod_ranges(cluster: ClusterSpec, node_index: int) -> tuple[IPNetwork, ...]:
-    """Return the slice of every pod CIDR that belongs to a node (Node ``spec.podCIDRs``)."""
-    return tuple(_slice(cidr, node_index, len(cluster.nodes)) for cidr in cluster.pod_cidrs)
+def pod_ranges(cluster: ClusterSpec, number: int) -> tuple[IPNetwork, ...]:
+    """Return the slice of every pod CIDR that belongs to a node (Node ``spec.podCIDRs``).
+
+    ``ValueError`` if a CIDR has no such slice.
+    """
+    return tuple(_slice(cidr, number, cluster.laid_out_for or len(cluster.nodes)) for cidr in cluster.pod_cidrs)
 
 
 @functools.cache
-def _slice(cidr: IPNetwork, index: int, count: int) -> IPNetwork:
+def _slice(cidr: IPNetwork, number: int, count: int) -> IPNetwork:
     """Cut ``cidr`` for ``count`` nodes; smaller slices where the usual length would not give enough."""
     length = max(POD_SLICE_LENGTH[IPFamily.of(cidr)], cidr.prefixlen)
     while 2 ** (length - cidr.prefixlen) < count:
         length += 1
     if length > cidr.max_prefixlen - 3:
         raise ValueError(f"pod CIDR {cidr} is too small for {count} nodes")
+    if number >= 2 ** (length - cidr.prefixlen):
+        raise ValueError(f"pod CIDR {cidr} has no slice number {number}: it was divided for {count} nodes")
     step = 2 ** (cidr.max_prefixlen - length)
-    return type(cidr)((int(cidr.network_address) + index * step, length))
+    return type(cidr)((int(cidr.network_address) + number * step, length))

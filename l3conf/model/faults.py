@@ -158,6 +158,31 @@ class NodeCrash:
     node: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAdded:
+    """A cluster has one node more, which registers itself and becomes Ready; when the fault ends, it is removed.
+
+    Name, addresses and pod slice are chosen as for the nodes of the topology's file (``model.roster``).
+    """
+
+    cluster: str
+    node: str = ""
+    """Its name; empty: the next of the cluster."""
+    gateway: bool = False
+    """Whether it is labelled as a gateway node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRemoved:
+    """A node has no power any more and its Node object is deleted; the network plugin forgets it everywhere.
+
+    When the fault ends, a node of that name, with its addresses and pod slice, joins the cluster as a new machine.
+    """
+
+    cluster: str
+    node: str
+
+
 NetworkFault: TypeAlias = (
     Cut
     | Loss
@@ -171,7 +196,8 @@ NetworkFault: TypeAlias = (
     | ReversePathFilter
 )
 AgentFault: TypeAlias = AgentsKilled | AgentsFrozen | AgentsCrashLooping
-Fault: TypeAlias = NetworkFault | AgentFault | NodeCrash | APIFault
+NodeChange: TypeAlias = NodeAdded | NodeRemoved
+Fault: TypeAlias = NetworkFault | AgentFault | NodeCrash | NodeChange | APIFault
 
 _KINDS: dict[str, type[Any]] = {
     "cut": Cut,
@@ -196,6 +222,8 @@ _KINDS: dict[str, type[Any]] = {
     "watches-silent": WatchesSilent,
     "agents-crash-looping": AgentsCrashLooping,
     "node-crash": NodeCrash,
+    "node-added": NodeAdded,
+    "node-removed": NodeRemoved,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -49,6 +49,8 @@ class NodeSpec:
     """Whether the node carries the label ``submariner.io/gateway=true``."""
     annotations: tuple[tuple[str, str], ...] = ()
     """What the cluster's operator wrote on the node before anything was installed: ``gateway.submariner.io/…``."""
+    number: int | None = None
+    """Its number in the cluster, which its addresses follow from (``addressing``); None: its place in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class ClusterSpec:
     node_cidrs: tuple[IPNetwork, ...]
     """The site's LAN, at most one per family; unique among sites."""
     nodes: tuple[NodeSpec, ...]
-    """Nodes in the order of the file; at least one is a gateway node."""
+    """Nodes in the order of their numbers; at least one of a file's is a gateway node."""
     plugin: NetworkPlugin = NetworkPlugin.BRIDGE
     site: SiteSpec = field(default_factory=SiteSpec)
     """What stands between the cluster and the WAN."""
@@ -74,6 +76,21 @@ class ClusterSpec:
     """Ranges of its global addresses, at most one per family; empty: the implementation chooses; None: it has none."""
     max_container_restart_period: int = MAX_RESTART_PERIOD
     """Seconds that its kubelets wait at most before they start a container again (KEP-4603)."""
+    laid_out_for: int = 0
+    """Nodes that its pod ranges were divided for; 0: those that it has. Nodes that come or go move nobody's slice."""
+
+    @property
+    def numbered_nodes(self) -> tuple[tuple[int, NodeSpec], ...]:
+        """All nodes with their numbers, in order."""
+        return tuple((place if node.number is None else node.number, node) for place, node in enumerate(self.nodes))
+
+    def number_of(self, node: str) -> int:
+        """Return a node's number; ``KeyError`` names the nodes that there are."""
+        for number, one in self.numbered_nodes:
+            if one.name == node:
+                return number
+        known = ", ".join(one.name for one in self.nodes)
+        raise KeyError(f"no node {node!r} in cluster {self.name!r}; it has {known}")
 
     @property
     def families(self) -> tuple[IPFamily, ...]:

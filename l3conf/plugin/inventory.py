@@ -117,12 +117,12 @@ def find_nodes(topology: Topology, harness: Harness) -> tuple[Node, ...]:
     return tuple(
         Node(
             site=Site(cluster.name, node.name),
-            addresses=addressing.node_addresses(cluster, index),
+            addresses=addressing.node_addresses(cluster, number),
             is_gateway=node.gateway,
             harness=harness,
         )
         for cluster in topology.clusters
-        for index, node in enumerate(cluster.nodes)
+        for number, node in cluster.numbered_nodes
     )
 
 

@@ -212,7 +212,7 @@ def _cluster_size_problems(base: FieldPath, cluster: ClusterSpec) -> Iterator[Pr
             what = f"{cidr} is too {'small' if host_bits < MIN_SERVICE_HOST_BITS else 'large'} for services"
             yield Problem((*base, "serviceCIDRs", index), what, f"use a length from /{shortest} to /{longest}")
     try:
-        slices = [piece for index in range(len(cluster.nodes)) for piece in addressing.pod_ranges(cluster, index)]
+        slices = [piece for number, _ in cluster.numbered_nodes for piece in addressing.pod_ranges(cluster, number)]
     except ValueError as error:
         yield Problem((*base, "podCIDRs"), str(error), "use a shorter prefix or fewer nodes")
         return

@@ -14,13 +14,20 @@ from l3conf.emulator.kernel.links import (
     answer_for_everyone,
     set_link,
 )
-from l3conf.emulator.kernel.routing import add_neighbour, add_route, set_neighbour_timing, set_proxy_delay
-from l3conf.emulator.kernel.vxlan import add_forwarding, add_vxlan
+from l3conf.emulator.kernel.routing import (
+    add_neighbour,
+    add_route,
+    delete_neighbour,
+    delete_route,
+    set_neighbour_timing,
+    set_proxy_delay,
+)
+from l3conf.emulator.kernel.vxlan import add_forwarding, add_vxlan, delete_forwarding
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from l3conf.emulator.fabric.elements import Cable, NamespacePlan, Route, Tunnel
+    from l3conf.emulator.fabric.elements import Cable, NamespacePlan, Route, Tunnel, TunnelPeer
     from l3conf.emulator.fabric.plugins.protocol import PodNetwork
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
     from l3conf.emulator.kernel.request import Request
@@ -62,8 +69,23 @@ def configuration(plan: NamespacePlan) -> list[Request]:
         requests += [set_link(link, up=True), *_timing(link, plan.families)]
     requests += [add_address(address.link, address.interface) for address in plan.addresses]
     for tunnel in plan.tunnels:
-        requests += [set_link(tunnel.index, up=True), *_peers(tunnel)]
+        requests += [set_link(tunnel.index, up=True), *_peers(tunnel, tunnel.peers)]
     return requests + [route_request(route) for route in plan.routes]
+
+
+def changes(before: NamespacePlan, after: NamespacePlan) -> list[Request]:
+    """Return the requests that bring a namespace from one plan to another that differs in routes and tunnel peers.
+
+    Cables are not among them: their other ends have to be made or gone first.
+    """
+    requests: list[Request] = []
+    for old, new in zip(before.tunnels, after.tunnels, strict=True):
+        requests += _peers(new, [peer for peer in new.peers if peer not in old.peers])
+    requests += [delete_route(route.destination) for route in before.routes if route not in after.routes]
+    requests += [route_request(route) for route in after.routes if route not in before.routes]
+    for old, new in zip(before.tunnels, after.tunnels, strict=True):
+        requests += _without_peers(new, [peer for peer in old.peers if peer not in new.peers])
+    return requests
 
 
 def _timing(link: int, families: Collection[IPFamily]) -> list[Request]:
@@ -95,8 +117,14 @@ def _tunnel(tunnel: Tunnel) -> Request:
     )
 
 
-def _peers(tunnel: Tunnel) -> Iterator[Request]:
-    for peer in tunnel.peers:
+def _peers(tunnel: Tunnel, peers: Iterable[TunnelPeer]) -> Iterator[Request]:
+    for peer in peers:
         yield add_forwarding(tunnel.index, peer.mac, peer.underlay)
         for address in peer.neighbours:
             yield add_neighbour(tunnel.index, address, peer.mac)
+
+
+def _without_peers(tunnel: Tunnel, peers: Iterable[TunnelPeer]) -> Iterator[Request]:
+    for peer in peers:
+        yield from (delete_neighbour(tunnel.index, address) for address in peer.neighbours)
+        yield delete_forwarding(tunnel.index, peer.mac, peer.underlay)

@@ -77,7 +77,7 @@ def plan_fabric(topology: Topology) -> FabricPlan:
     plans = [_wan(topology), _broker(topology), _outsider(topology)]
     for cluster in topology.clusters:
         plans += [_router(topology, cluster), _control_plane(cluster)]
-        plans += [_node(cluster, index) for index in range(len(cluster.nodes))]
+        plans += [_node(cluster, number, node.name) for number, node in cluster.numbered_nodes]
     ports = {cable.to: cable.port for cable in plans[0].cables}
     sites = {cluster.name: ports[router_key(cluster.name)] for cluster in topology.clusters}
     sites |= {"broker": ports[BROKER], "outsider": ports[OUTSIDER]}
@@ -176,10 +176,10 @@ def _router(topology: Topology, cluster: ClusterSpec) -> NamespacePlan:
     to = control_plane_key(cluster.name)
     cables = [_cable("control-plane", CONTROL_PLANE_OFFSET, cluster.node_cidrs, master=BRIDGE, name="eth0", to=to)]
     routes = [*_routes_to_lans(topology, without=cluster), *_defaults(topology.wan_cidrs, WAN_OFFSET)]
-    for index, node in enumerate(cluster.nodes):
-        offset, to = FIRST_NODE_OFFSET + index, node_key(cluster.name, node.name)
-        cables.append(_cable(f"node{index}", offset, cluster.node_cidrs, master=BRIDGE, name="eth0", to=to))
-        routes += routes_to_pods(cluster, index)
+    for number, node in cluster.numbered_nodes:
+        offset, to = FIRST_NODE_OFFSET + number, node_key(cluster.name, node.name)
+        cables.append(_cable(f"node{number}", offset, cluster.node_cidrs, master=BRIDGE, name="eth0", to=to))
+        routes += routes_to_pods(cluster, number)
     return NamespacePlan(
         key=router_key(cluster.name),
         forwarding=True,
@@ -200,16 +200,16 @@ def _control_plane(cluster: ClusterSpec) -> NamespacePlan:
     )
 
 
-def _node(cluster: ClusterSpec, index: int) -> NamespacePlan:
-    network = PLUGINS[cluster.plugin].node_network(cluster, index)
+def _node(cluster: ClusterSpec, number: int, name: str) -> NamespacePlan:
+    network = PLUGINS[cluster.plugin].node_network(cluster, number)
     return NamespacePlan(
-        key=node_key(cluster.name, cluster.nodes[index].name),
+        key=node_key(cluster.name, name),
         forwarding=True,
         strict_reverse_path=network.strict_reverse_path,
         families=_families(cluster.node_cidrs) | _families(cluster.pod_cidrs),
         bridges=network.bridges,
         tunnels=network.tunnels,
-        addresses=(*_addresses(UPLINK, cluster.node_cidrs, FIRST_NODE_OFFSET + index), *network.addresses),
+        addresses=(*_addresses(UPLINK, cluster.node_cidrs, FIRST_NODE_OFFSET + number), *network.addresses),
         routes=(*_defaults(cluster.node_cidrs, ROUTER_OFFSET), *network.routes),
         ruleset=network.ruleset,
     )

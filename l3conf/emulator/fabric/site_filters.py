@@ -21,14 +21,17 @@ def source_filter(cluster: ClusterSpec, behind: Mapping[str, tuple[str, ...]]) -
     that it forwards for another cluster do not. ``behind`` has the prefixes of further sites by their port. IPv4.
     """
     allowed = {"control-plane": tuple(str(host(cidr, CONTROL_PLANE_OFFSET)) for cidr in cluster.node_cidrs), **behind}
-    for index in range(len(cluster.nodes)):
-        allowed[f"node{index}"] = tuple(map(str, (*node_addresses(cluster, index), *pod_ranges(cluster, index))))
+    for number, _ in cluster.numbered_nodes:
+        allowed[f"node{number}"] = tuple(map(str, (*node_addresses(cluster, number), *pod_ranges(cluster, number))))
     rules = "".join(
         f'        iifname "{port}" ip saddr != {{ {", ".join(four)} }} drop\n'
         for port, prefixes in allowed.items()
         if (four := [prefix for prefix in prefixes if ":" not in prefix])
     )
-    return f"""table bridge l3conf-cloud {{
+    # Made, deleted and made again in one transaction: the text can be loaded whether or not there is such a table.
+    return f"""table bridge l3conf-cloud
+delete table bridge l3conf-cloud
+table bridge l3conf-cloud {{
     chain sources {{
         type filter hook prerouting priority filter; policy accept;
 {rules}    }}

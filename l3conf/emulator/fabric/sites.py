@@ -73,16 +73,21 @@ def site_ruleset(topology: Topology, cluster: ClusterSpec) -> str:
     text = nat_ruleset(nat) if nat is not None else ""
     if cluster.site.filter_icmp_errors:
         text += icmp_error_filter()
-    if cluster.site.filter_sources:
-        behind = {_port(topology, other): tuple(map(str, other.node_cidrs)) for other in sharers(topology, cluster)}
-        text += source_filter(cluster, behind)
-    return text
+    return text + cloud_filter(topology, cluster)
+
+
+def cloud_filter(topology: Topology, cluster: ClusterSpec) -> str:
+    """Return the part of it that knows nodes; it takes the place of an earlier one. "" where there is none."""
+    if not cluster.site.filter_sources:
+        return ""
+    behind = {_port(topology, other): tuple(map(str, other.node_cidrs)) for other in sharers(topology, cluster)}
+    return source_filter(cluster, behind)
 
 
 def _mappings(topology: Topology, owner: ClusterSpec) -> Iterator[Mapping]:
     for cluster, port_map in port_maps(topology, owner):
-        index = [node.name for node in cluster.nodes].index(port_map.node)
-        address = next(each for each in node_addresses(cluster, index) if isinstance(each, IPv4Address))
+        own = node_addresses(cluster, cluster.number_of(port_map.node))
+        address = next(each for each in own if isinstance(each, IPv4Address))
         yield Mapping(external=port_map.external, address=address, port=port_map.port)
 
 

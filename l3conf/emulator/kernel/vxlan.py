@@ -11,7 +11,7 @@ from l3conf.emulator.kernel.request import CREATE, Request
 if TYPE_CHECKING:
     from l3conf.model.topology import IPAddress
 
-_NEWLINK, _NEWNEIGH = 16, 28
+_NEWLINK, _NEWNEIGH, _DELNEIGH = 16, 28, 29
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINKINFO = 1, 3, 4, 18
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _ID, _LEARNING, _PORT = 1, 7, 15  # IFLA_VXLAN_*
@@ -44,3 +44,10 @@ def add_forwarding(link: int, mac: bytes, destination: IPAddress) -> Request:
     body = _NEIGHBOUR.pack(_AF_BRIDGE, link, _NUD_PERMANENT, _NTF_SELF, 0)
     body += attribute(_NDA_DST, destination.packed) + attribute(_NDA_LLADDR, mac)
     return Request(_NEWNEIGH, CREATE, body, "add forwarding of {} to {} on link {}", (mac.hex(":"), destination, link))
+
+
+def delete_forwarding(link: int, mac: bytes, destination: IPAddress) -> Request:
+    """Make a VXLAN device forget that a MAC is behind an underlay address."""
+    body = _NEIGHBOUR.pack(_AF_BRIDGE, link, 0, _NTF_SELF, 0)
+    body += attribute(_NDA_DST, destination.packed) + attribute(_NDA_LLADDR, mac)
+    return Request(_DELNEIGH, 0, body, "delete forwarding of {} to {} on link {}", (mac.hex(":"), destination, link))

@@ -16,7 +16,8 @@ import pytest
 
 from l3conf.capture.pcap import read_pcap
 from l3conf.capture.session import Capture
-from l3conf.emulator.fabric.build import Fabric, PodRequest
+from l3conf.emulator.fabric.build import Fabric
+from l3conf.emulator.fabric.pod_wiring import PodRequest
 from l3conf.errors import LabError, MissingPrerequisiteError
 from l3conf.tests.fabric.topologies import pair
 from l3conf.tests.fabric.udp import PATIENCE, SILENCE, client, error_of, seen_as, server

@@ -14,8 +14,9 @@ import pytest
 
 from l3conf.capture.pcap import read_pcap
 from l3conf.capture.session import Capture
-from l3conf.emulator.fabric.build import Fabric, PodRequest
+from l3conf.emulator.fabric.build import Fabric
 from l3conf.emulator.fabric.plugins.registry import PLUGINS
+from l3conf.emulator.fabric.pod_wiring import PodRequest
 from l3conf.emulator.kernel.links import add_address
 from l3conf.emulator.kernel.netlink import RouteSocket
 from l3conf.emulator.kernel.routing import add_route

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from l3conf.emulator.fabric.build import Fabric, PodRequest
+from l3conf.emulator.fabric.build import Fabric
+from l3conf.emulator.fabric.pod_wiring import PodRequest
 from l3conf.model.site import NATKind, SiteSpec
 from l3conf.tests.fabric.topologies import pair
 from l3conf.tests.fabric.udp import SILENCE, client, seen_as, server

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from l3conf.model.topology import ClusterSpec
 
 
-def node_network(cluster: ClusterSpec, node_index: int) -> NodeNetwork:
+def node_network(cluster: ClusterSpec, number: int) -> NodeNetwork:
     """Plan a node's bridge, its routes to the other nodes' pods and its masquerade."""
-    bridge, addresses = node_bridge(cluster, node_index)
+    bridge, addresses = node_bridge(cluster, number)
     return NodeNetwork(
         bridges=(bridge,),
         addresses=addresses,
-        routes=host_routes(cluster, node_index),
+        routes=host_routes(cluster, number),
         ruleset=masquerade(cluster),
     )
 
 
-def pod_network(cluster: ClusterSpec, node_index: int, offset: int, uid: str) -> PodNetwork:
+def pod_network(cluster: ClusterSpec, number: int, offset: int, uid: str) -> PodNetwork:
     """Plan a pod on its node's bridge."""
-    return bridged_pod(pod_ranges(cluster, node_index), offset, uid)
+    return bridged_pod(pod_ranges(cluster, number), offset, uid)

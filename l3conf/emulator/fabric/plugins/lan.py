@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from l3conf.model.topology import ClusterSpec
 
 
-def host_routes(cluster: ClusterSpec, node_index: int) -> tuple[Route, ...]:
+def host_routes(cluster: ClusterSpec, number: int) -> tuple[Route, ...]:
     """Return a node's routes to the slices of all other nodes of its cluster."""
-    others = (index for index in range(len(cluster.nodes)) if index != node_index)
+    others = (other for other, _ in cluster.numbered_nodes if other != number)
     return tuple(route for other in others for route in routes_to_pods(cluster, other))
 
 
-def routes_to_pods(cluster: ClusterSpec, node_index: int) -> tuple[Route, ...]:
+def routes_to_pods(cluster: ClusterSpec, number: int) -> tuple[Route, ...]:
     """Return the routes to one node's pods, for whoever is on its LAN; none in a family that the LAN lacks."""
-    via = {IPFamily.of(address): address for address in node_addresses(cluster, node_index)}
-    slices = [slice_ for slice_ in pod_ranges(cluster, node_index) if IPFamily.of(slice_) in via]
+    via = {IPFamily.of(address): address for address in node_addresses(cluster, number)}
+    slices = [slice_ for slice_ in pod_ranges(cluster, number) if IPFamily.of(slice_) in via]
     return tuple(Route(destination=slice_, via=via[IPFamily.of(slice_)]) for slice_ in slices)

@@ -36,17 +36,17 @@ def pod_mtu(cluster: ClusterSpec) -> int:
     return ETHERNET_MTU - OVERHEAD[IPFamily.of(cluster.node_cidrs[0])]
 
 
-def node_network(cluster: ClusterSpec, node_index: int) -> NodeNetwork:
+def node_network(cluster: ClusterSpec, number: int) -> NodeNetwork:
     """Plan a node's bridge, its VXLAN device with all peers, its routes into it and its masquerade."""
-    bridge, addresses = node_bridge(cluster, node_index, mtu=pod_mtu(cluster))
-    others = [index for index in range(len(cluster.nodes)) if index != node_index]
+    bridge, addresses = node_bridge(cluster, number, mtu=pod_mtu(cluster))
+    others = [other for other, _ in cluster.numbered_nodes if other != number]
     tunnel = Tunnel(
         name=NAME,
         index=OVERLAY,
         vni=VNI,
         port=PORT,
-        local=node_addresses(cluster, node_index)[0],
-        mac=_vtep_mac(cluster, node_index),
+        local=node_addresses(cluster, number)[0],
+        mac=_vtep_mac(cluster, number),
         mtu=pod_mtu(cluster),
         peers=tuple(_peer(cluster, other) for other in others),
     )
@@ -54,32 +54,32 @@ def node_network(cluster: ClusterSpec, node_index: int) -> NodeNetwork:
         bridges=(bridge,),
         tunnels=(tunnel,),
         addresses=addresses,
-        routes=tuple(route for other in others for route in _routes(cluster, node_index, other)),
+        routes=tuple(route for other in others for route in _routes(cluster, number, other)),
         ruleset=masquerade(cluster),
     )
 
 
-def pod_network(cluster: ClusterSpec, node_index: int, offset: int, uid: str) -> PodNetwork:
+def pod_network(cluster: ClusterSpec, number: int, offset: int, uid: str) -> PodNetwork:
     """Plan a pod on its node's bridge."""
-    return bridged_pod(pod_ranges(cluster, node_index), offset, uid, mtu=pod_mtu(cluster))
+    return bridged_pod(pod_ranges(cluster, number), offset, uid, mtu=pod_mtu(cluster))
 
 
-def _vtep_mac(cluster: ClusterSpec, node_index: int) -> bytes:
+def _vtep_mac(cluster: ClusterSpec, number: int) -> bytes:
     """Return the MAC of a node's VTEP: of the slice, since the bridge has that of the slice's first address."""
-    return mac_of(pod_ranges(cluster, node_index)[0].network_address)
+    return mac_of(pod_ranges(cluster, number)[0].network_address)
 
 
-def _peer(cluster: ClusterSpec, node_index: int) -> TunnelPeer:
+def _peer(cluster: ClusterSpec, number: int) -> TunnelPeer:
     return TunnelPeer(
-        mac=_vtep_mac(cluster, node_index),
-        underlay=node_addresses(cluster, node_index)[0],
-        neighbours=tuple(host(slice_, GATEWAY_OFFSET) for slice_ in pod_ranges(cluster, node_index)),
+        mac=_vtep_mac(cluster, number),
+        underlay=node_addresses(cluster, number)[0],
+        neighbours=tuple(host(slice_, GATEWAY_OFFSET) for slice_ in pod_ranges(cluster, number)),
     )
 
 
-def _routes(cluster: ClusterSpec, node_index: int, other: int) -> list[Route]:
+def _routes(cluster: ClusterSpec, number: int, other: int) -> list[Route]:
     """Return one node's routes to another's pods; the node itself appears there with its bridge's address."""
-    pairs = zip(pod_ranges(cluster, node_index), pod_ranges(cluster, other), strict=True)
+    pairs = zip(pod_ranges(cluster, number), pod_ranges(cluster, other), strict=True)
     return [
         Route(
             destination=theirs,

@@ -34,11 +34,9 @@ if TYPE_CHECKING:
 NAME = "cni0"
 
 
-def node_bridge(
-    cluster: ClusterSpec, node_index: int, *, mtu: int = ETHERNET_MTU
-) -> tuple[Bridge, tuple[Address, ...]]:
+def node_bridge(cluster: ClusterSpec, number: int, *, mtu: int = ETHERNET_MTU) -> tuple[Bridge, tuple[Address, ...]]:
     """Return a node's pod bridge and its addresses, the first of each slice."""
-    slices = pod_ranges(cluster, node_index)
+    slices = pod_ranges(cluster, number)
     addresses = tuple(Address(link=BRIDGE, interface=on_link(slice_, GATEWAY_OFFSET)) for slice_ in slices)
     return Bridge(name=NAME, index=BRIDGE, mac=mac_of(addresses[0].interface.ip), mtu=mtu), addresses
 

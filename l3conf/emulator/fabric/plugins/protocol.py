@@ -44,10 +44,10 @@ class PodNetwork:
 class Plugin(Protocol):
     """A network plugin."""
 
-    def node_network(self, cluster: ClusterSpec, node_index: int) -> NodeNetwork:
+    def node_network(self, cluster: ClusterSpec, number: int) -> NodeNetwork:
         """Plan what a node has of the plugin."""
         ...
 
-    def pod_network(self, cluster: ClusterSpec, node_index: int, offset: int, uid: str) -> PodNetwork:
+    def pod_network(self, cluster: ClusterSpec, number: int, offset: int, uid: str) -> PodNetwork:
         """Plan the pod at ``offset`` of a node's slices."""
         ...

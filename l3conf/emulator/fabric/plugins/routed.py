@@ -47,19 +47,19 @@ GATEWAYS: dict[IPFamily, IPAddress] = {
 }
 
 
-def node_network(cluster: ClusterSpec, node_index: int) -> NodeNetwork:
+def node_network(cluster: ClusterSpec, number: int) -> NodeNetwork:
     """Plan a node's routes to the other nodes' pods, its masquerade and its firewall."""
     families = (IPFamily.of(cidr) for cidr in cluster.pod_cidrs)
     return NodeNetwork(
-        routes=host_routes(cluster, node_index),
+        routes=host_routes(cluster, number),
         ruleset=masquerade(cluster) + "".join(_firewall(NFT_FAMILY[family]) for family in families),
         strict_reverse_path=True,
     )
 
 
-def pod_network(cluster: ClusterSpec, node_index: int, offset: int, uid: str) -> PodNetwork:
+def pod_network(cluster: ClusterSpec, number: int, offset: int, uid: str) -> PodNetwork:
     """Plan a pod behind a port of its own, and the host route to it."""
-    own = [host(slice_, offset) for slice_ in pod_ranges(cluster, node_index)]
+    own = [host(slice_, offset) for slice_ in pod_ranges(cluster, number)]
     port = FIRST_PORT + offset
     cable = Cable(
         port=f"{PORTS}{offset}",

@@ -1,0 +1,132 @@
+"""Nodes come to a fabric and go from it: whoever stays knows those that there are, and nothing of any other."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.emulator.fabric.build import Fabric
+from l3conf.emulator.fabric.plan import plan_fabric
+from l3conf.emulator.fabric.pod_wiring import PodRequest
+from l3conf.errors import LabError
+from l3conf.model.roster import with_node, without_node
+from l3conf.model.site import SiteSpec
+from l3conf.model.topology import IPFamily, NetworkPlugin, NodeSpec
+from l3conf.probes.node_state.__main__ import node_state
+from l3conf.tests.fabric.topologies import one_inside_the_other, pair, six_only
+from l3conf.tests.fabric.udp import is_dropped, seen_as
+from l3conf.tests.sandbox import sandboxed
+
+if TYPE_CHECKING:
+    from l3conf.model.topology import Topology
+    from l3conf.probes.node_state import State
+
+GROUNDS = [
+    *(pytest.param(pair(dual=True, plugin=plugin), id=plugin.value) for plugin in NetworkPlugin),
+    *(pytest.param(six_only(plugin), id=f"{plugin.value}-v6") for plugin in NetworkPlugin),
+    *(pytest.param(one_inside_the_other(lan_family=family), id=f"inside-{family.value}") for family in IPFamily),
+]
+NFT = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nft"
+
+
+def grown(topology: Topology) -> Topology:
+    return with_node(topology, "east", NodeSpec(name=""), departed={})
+
+
+def configurations(fabric: Fabric) -> dict[str, State]:
+    """Return what is configured in the cluster that changes, on its router and at those who route to it.
+
+    But for link-local addresses: the router's ends of cables have them of MACs that the kernel draws.
+    """
+    found = {}
+    for key in fabric.plan.namespaces:
+        if key in {"wan", "@outsider", "broker", "router:west"} or "east" in key:
+            with fabric.namespace(key).entered():
+                found[key] = {path: value for path, value in node_state().items() if "fe80:" not in path}
+    return found
+
+
+@pytest.mark.parametrize("topology", GROUNDS)
+@sandboxed
+def test_pods_of_a_new_node_reach_all_others_as_themselves(topology: Topology) -> None:
+    with Fabric.build(topology) as fabric:
+        near, own = fabric.add_pod("east", "east-1", "a")
+        fabric.change_nodes(grown(topology))
+        new, addresses = fabric.add_pod("east", "east-3", "new")
+        for here, there in zip(own, addresses, strict=True):
+            assert seen_as(near, new, there) == str(here)
+            assert seen_as(new, near, here) == str(there)
+
+
+@pytest.mark.parametrize("topology", GROUNDS)
+@sandboxed
+def test_nobody_keeps_anything_of_a_node_that_went(topology: Topology) -> None:
+    """Routers, other nodes and other sites are configured as they were before it came."""
+    with Fabric.build(topology) as fabric:
+        before = configurations(fabric)
+        fabric.change_nodes(grown(topology))
+        assert {key: said for key, said in configurations(fabric).items() if key != "east@east-3"} != before
+        fabric.add_pod("east", "east-3", "new")
+        fabric.unplug_node("east", "east-3")
+        fabric.change_nodes(topology)
+        assert configurations(fabric) == before
+        with pytest.raises(LabError, match="east-3"):
+            fabric.namespace("east@east-3")
+        with pytest.raises(LabError, match="east-3"):
+            fabric.add_pod("east", "east-3", "other")
+
+
+@pytest.mark.parametrize("topology", GROUNDS)
+@sandboxed
+def test_a_node_that_comes_back_is_wired_as_it_was(topology: Topology) -> None:
+    with Fabric.build(topology) as fabric:
+        before = configurations(fabric)
+        fabric.unplug_node("east", "east-1")
+        fabric.change_nodes(without_node(topology, "east", "east-1"))
+        fabric.change_nodes(topology)
+        assert configurations(fabric) == before
+        (one, own), (two, beside) = fabric.add_pods(
+            [PodRequest("east", "east-1", "a"), PodRequest("east", "east-2", "b")]
+        )
+        assert [seen_as(one, two, address) for address in beside] == list(map(str, own))
+
+
+@sandboxed
+def test_a_node_without_power_boots_with_what_came_meanwhile() -> None:
+    topology = pair()
+    with Fabric.build(topology) as fabric:
+        fabric.unplug_node("east", "east-2")
+        fabric.change_nodes(grown(topology))
+        fabric.boot_node("east", "east-2")
+        (old, own), (new, there) = fabric.add_pods(
+            [PodRequest("east", "east-2", "a"), PodRequest("east", "east-3", "b")]
+        )
+        assert seen_as(old, new, there[0]) == str(own[0])
+
+
+@sandboxed
+def test_a_cloud_that_filters_sources_knows_a_new_node_and_forgets_it() -> None:
+    both = pair()
+    filtering = [dataclasses.replace(spec, site=SiteSpec(filter_sources=True)) for spec in both.clusters]
+    topology = dataclasses.replace(both, clusters=tuple(filtering))
+    with Fabric.build(topology) as fabric:
+        fabric.change_nodes(grown(topology))
+        old, addresses = fabric.add_pod("east", "east-1", "a")
+        new, _ = fabric.add_pod("east", "east-3", "b")
+        assert not is_dropped(new, old, addresses[0])
+        with fabric.namespace("router:east").entered():
+            words = [NFT, "list", "table", "bridge", "l3conf-cloud"]
+            listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        assert listed.count('iifname "node2"') == 1
+        assert listed.count('iifname "node0"') == 1
+
+
+def test_a_fabric_is_planned_alike_whatever_came_and_went_before() -> None:
+    topology = pair(nodes=3, dual=True)
+    left = without_node(grown(without_node(topology, "east", "east-2")), "east", "east-4")
+    again = with_node(left, "east", NodeSpec(name="east-2"), departed={"east-2": 1})
+    assert plan_fabric(again) == plan_fabric(topology)
