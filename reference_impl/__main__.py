@@ -17,7 +17,7 @@ from reference_impl.agents.settings import SettingsError, load_broker, load_plac
 from reference_impl.drivers.api import APIError
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.mutants import UnknownMutantError, load_mutant
-from reference_impl.names import VXLAN_BACKEND
+from reference_impl.names import VXLAN_BACKEND, WIREGUARD_DEVICE, WIREGUARD_SECOND_DEVICE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -104,10 +104,18 @@ async def _cleanup(resources: AsyncExitStack) -> None:
 
 
 async def _wireguard(_resources: AsyncExitStack) -> None:
+    await _carry(WIREGUARD_DEVICE)
+
+
+async def _second_wireguard(_resources: AsyncExitStack) -> None:
+    await _carry(WIREGUARD_SECOND_DEVICE)
+
+
+async def _carry(device: str) -> None:
     from reference_impl.agents import wireguard_engine  # noqa: PLC0415 - likewise
     from reference_impl.agents.processes import go_on_for  # noqa: PLC0415 - likewise
 
-    await go_on_for(_FAREWELL, wireguard_engine.run())
+    await go_on_for(_FAREWELL, wireguard_engine.run(device=device))
 
 
 async def _ipsec(_resources: AsyncExitStack) -> None:
@@ -148,6 +156,7 @@ PROGRAMS: dict[str, Callable[[AsyncExitStack], Awaitable[None]]] = {
     "service-discovery": _service_discovery,
     "cleanup": _cleanup,
     "wireguard": _wireguard,
+    "second-wireguard": _second_wireguard,
     "ipsec": _ipsec,
 }
 

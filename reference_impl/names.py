@@ -114,6 +114,10 @@ CABLE_DRIVERS: Final = "cable-drivers"
 SHARED_PORTS: Final = {IPSEC_BACKEND: CABLE_PORT, WIREGUARD_BACKEND: CABLE_PORT + 1, VXLAN_BACKEND: CABLE_PORT + 2}
 """Ports of the built-in drivers on gateways that run several of them; IKE's is the daemon's. One alone has 4500."""
 WIREGUARD_DEVICE: Final = "submariner"
+WIREGUARD_SECOND_DEVICE: Final = "submariner-2"
+"""The one of gateways that stand by, or stood by when they took over (``reference_impl.planner.lanes``)."""
+WIREGUARD_SECOND_PORT: Final = CABLE_PORT + 3
+"""Where the second device listens. Nobody else sees it: on the wire there is the first one's port."""
 WIREGUARD_OVERHEAD: Final = {4: 80, 6: 80}
 """Outer IP, UDP, WireGuard header and tag: 60 and 80 bytes. 80 always, as everybody's default of 1420 has it, so that
 both ends agree and a path that turns to IPv6 on its way still carries the packets."""

@@ -353,5 +353,7 @@ class Observed:
     """Sub-tunnels that are up."""
     located: frozenset[tuple[str, IPAddress, int]] = frozenset()
     """Of peers that were heard from lately: public key, and address and port that packets for them are sent to."""
+    wireguard_devices: frozenset[str] = frozenset()
+    """WireGuard devices that are there, or can be made."""
     meters_mark: str = ""
     """Which meters were loaded (``meter_script.mark``). Of ``meters`` above only the table's name is filled in."""

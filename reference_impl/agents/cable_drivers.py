@@ -44,8 +44,10 @@ def load_drivers(names: Iterable[str], public_key: str = "") -> DriverSet:
     spread = tuple(
         driver.at_port(SHARED_PORTS[driver.backend]) if driver.backend in SHARED_PORTS else driver for driver in drivers
     )
-    for what in ("port", "device"):
-        taken = [getattr(driver, what) for driver in spread]
+    for what, taken in (
+        ("port", [driver.port for driver in spread]),
+        ("device", [device for driver in spread for device in driver.devices]),
+    ):
         if len(set(taken)) < len(taken):
             raise SettingsError(f"setting cable-driver: of {', '.join(names)}, two use the same {what}")
     return DriverSet(spread)

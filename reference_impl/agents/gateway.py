@@ -33,6 +33,7 @@ from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
 from reference_impl.planner.exchange import Side
 from reference_impl.planner.ipsec import lacking, questions
 from reference_impl.planner.isolation import plan_isolated
+from reference_impl.planner.lanes import sessions_of
 from reference_impl.planner.own_endpoint import known_addresses, own_endpoint
 from reference_impl.planner.ownership import CABLE_OWNERSHIP
 from reference_impl.planner.relays import Relays, relayed
@@ -207,6 +208,7 @@ class GatewayAgent:
             addresses=observed.addresses,
             relays=relays or Relays(),
             stands_by=stands_by,
+            sessions=sessions_of(observed),
             siblings=tuple(node.underlay for node in nodes if node.name in self._succession.siblings),
         )
 

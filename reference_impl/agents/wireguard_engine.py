@@ -1,5 +1,8 @@
 """Keeps wireguard-go running on a gateway node whose kernel has no WireGuard: the program of its own DaemonSet.
 
+There are two such devices, and a DaemonSet for each: an earlier release has only the first one, whose pod stays as it
+is when members go from one version to the other (``reference_impl.planner.lanes`` says what the second one is for).
+
 Decision: a process that carries packets must not be the child of an agent. An agent's container takes its children
 along when it ends, and its pod is replaced with every upgrade; the tunnel would break each time. So wireguard-go has
 a DaemonSet to itself, which has no rights, no settings, no key, and no reason ever to change. The gateway agent finds

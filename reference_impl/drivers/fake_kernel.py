@@ -59,6 +59,7 @@ class FakeKernel:
         """What flows were bound to, in order."""
         self.without: tuple[type, ...] = ()
         """Kinds of items that this kernel does not have."""
+        self.wireguard_devices: frozenset[str] = frozenset()
         self._items: dict[Hashable, Item] = {}
 
     def close(self) -> None:
@@ -87,6 +88,7 @@ class FakeKernel:
             addresses=self.addresses,
             guards=self.guards,
             roaming=frozenset(self.heard_from),
+            wireguard_devices=self.wireguard_devices,
             sub_tunnels=frozenset(self._sub_tunnels()) - self.sub_tunnels_down,
             meters_mark="" if meters is None else mark(meters),
             located=frozenset((key, *self.located[key]) for key in self.heard_from if key in self.located),

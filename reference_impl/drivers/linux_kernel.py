@@ -23,8 +23,8 @@ from reference_impl.drivers.kernel_routes import ROUTE_TYPES, UNREACHABLE, Kerne
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
 from reference_impl.drivers.meters import MeterTable
 from reference_impl.drivers.netlink import IPRoute, NetlinkError
-from reference_impl.drivers.wireguard_device import WireGuardDevice, WireGuardView
-from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY, WIREGUARD_DEVICE
+from reference_impl.drivers.wireguard_device import WireGuardDevices
+from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY
 from reference_impl.operations import Operation, Verb
 from reference_impl.state import (
     Direction,
@@ -85,7 +85,7 @@ class LinuxKernel:
         self._routes = KernelRoutes(ownership)
         self._changes = KernelChanges()
         self._seen: _Seen | None = None
-        self._wireguard = WireGuardDevice(key) if WIREGUARD_DEVICE in ownership.devices else None
+        self._wireguard = WireGuardDevices(key, ownership.devices)
         self._ipsec = IPsecDevice(key) if IPSEC_DEVICE in ownership.devices else None
 
     @functools.cached_property
@@ -103,12 +103,12 @@ class LinuxKernel:
         """Read links, addresses, routes, rules, neighbours and the ruleset's digest; not again what did not change."""
         try:
             seen = self._look()
-            tunnel = self._wireguard.observe(seen.view) if self._wireguard else WireGuardView()
+            tunnel = self._wireguard.observe(seen.view)
             ipsec = self._ipsec.observe(seen.view) if self._ipsec else IPsecView()
         except (NetlinkError, OSError) as error:
             raise KernelError(f"cannot read the kernel: {error}") from error
         state = seen.observed.state
-        if not (tunnel.links or tunnel.peers or ipsec.links or ipsec.peers):
+        if not (tunnel.available or ipsec.links or ipsec.peers):
             return seen.observed
         return replace(
             seen.observed,
@@ -119,6 +119,7 @@ class LinuxKernel:
                 ike_peers=ipsec.peers,
             ),
             roaming=tunnel.roaming,
+            wireguard_devices=tunnel.available,
             sub_tunnels=ipsec.sub_tunnels,
             located=tunnel.located | ipsec.located,
         )
@@ -218,7 +219,7 @@ class LinuxKernel:
 
     def _tunnel(self, verb: Verb, item: WireGuardLink | WireGuardPeer | IPsecLink | IPsecPeer) -> None:
         match item:
-            case WireGuardLink() | WireGuardPeer() if self._wireguard is not None:
+            case WireGuardLink() | WireGuardPeer() if self._wireguard:
                 self._wireguard.step(self._netlink, verb, item)
             case IPsecLink() | IPsecPeer() if self._ipsec is not None:
                 self._ipsec.step(self._netlink, verb, item)

@@ -1,4 +1,4 @@
-"""A node's WireGuard device as links and peers are seen and set: rtnetlink for the device, its control for the rest."""
+"""A node's WireGuard devices as links and peers are seen and set: rtnetlink for a device, its control for the rest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.key_file import Key, public_key
 from reference_impl.drivers.netlink import NetlinkError
 from reference_impl.drivers.wireguard import KernelControl, UserspaceControl
-from reference_impl.names import WIREGUARD_DEVICE
+from reference_impl.names import WIREGUARD_DEVICE, WIREGUARD_SECOND_DEVICE
 from reference_impl.operations import Verb
 from reference_impl.state import WireGuardLink, WireGuardPeer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from reference_impl.drivers.kernel_view import KernelView
     from reference_impl.drivers.wireguard import WireGuardControl
@@ -24,22 +24,59 @@ if TYPE_CHECKING:
 
 HEARD_FROM = 180.0
 """Seconds after the last handshake for which a session, and so a learnt address, is good (REJECT_AFTER_TIME)."""
-_CONTROLS: Mapping[str, type[KernelControl | UserspaceControl]] = {"wireguard": KernelControl, "tun": UserspaceControl}
+_KERNELS_KIND = "wireguard"
+_CONTROLS: Mapping[str, type[KernelControl | UserspaceControl]] = {
+    _KERNELS_KIND: KernelControl,
+    "tun": UserspaceControl,
+}
+_NAMES = frozenset({WIREGUARD_DEVICE, WIREGUARD_SECOND_DEVICE})
 _NOWHERE = "neither the kernel nor wireguard-go has a WireGuard device for this node: no packet leaves in the clear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireGuardView:
-    """The device as found."""
+    """Devices as found."""
 
     links: frozenset[WireGuardLink] = frozenset()
     peers: frozenset[WireGuardPeer] = frozenset()
     roaming: frozenset[str] = frozenset()
     located: frozenset[tuple[str, IPAddress, int]] = frozenset()
+    available: frozenset[str] = frozenset()
+    """Devices that are there, idle ones too, or that the kernel makes when they are wanted."""
+
+
+class WireGuardDevices:
+    """All WireGuard devices of a gateway node."""
+
+    def __init__(self, key: Key | None, devices: Iterable[str]) -> None:
+        self._devices = {device: WireGuardDevice(key, device) for device in devices if device in _NAMES}
+
+    def __bool__(self) -> bool:
+        """Say whether there is any that this process may have."""
+        return bool(self._devices)
+
+    def observe(self, view: KernelView) -> WireGuardView:
+        """Read the devices."""
+        seen = [device.observe(view) for device in self._devices.values()]
+        made_by_kernel = any(view.kind(device) == _KERNELS_KIND for device in self._devices)
+        return WireGuardView(
+            links=frozenset(link for each in seen for link in each.links),
+            peers=frozenset(peer for each in seen for peer in each.peers),
+            roaming=frozenset(key for each in seen for key in each.roaming),
+            located=frozenset(place for each in seen for place in each.located),
+            available=frozenset(self._devices) if made_by_kernel else frozenset().union(*(s.available for s in seen)),
+        )
+
+    def step(self, netlink: Any, verb: Verb, item: WireGuardLink | WireGuardPeer) -> None:  # noqa: ANN401 - untyped
+        """Carry out one step. ``KernelError`` or pyroute2's error if it is refused."""
+        name = item.name if isinstance(item, WireGuardLink) else item.device
+        if name not in self._devices:
+            raise KernelError(f"{verb.value} {item}: no such device belongs to this agent")
+        self._devices[name].step(netlink, verb, item)
 
 
 class WireGuardDevice:
-    """The one WireGuard device of a gateway node."""
+    """One WireGuard device of a gateway node."""
 
     def __init__(self, key: Key | None, device: str = WIREGUARD_DEVICE) -> None:
         self._key = key
@@ -53,9 +90,11 @@ class WireGuardDevice:
         control = _CONTROLS.get(view.kind(self._device))
         state = control(self._device).read() if control else None
         link = view.wireguard_link(self._device, state, public_key)
+        available = frozenset([self._device] if state is not None else [])
         if link is None or state is None:
-            return WireGuardView()
+            return WireGuardView(available=available)
         return WireGuardView(
+            available=available,
             links=frozenset([link]),
             peers=frozenset(self._peer(peer) for peer in state.peers),
             roaming=frozenset(peer.public_key for peer in state.peers if _is_heard_from(peer)),

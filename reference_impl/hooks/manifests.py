@@ -64,11 +64,12 @@ def settings(data: Mapping[str, str], broker: Mapping[str, str]) -> list[Object]
     return [config_map, secret]
 
 
-_ENGINES: Mapping[str, tuple[str, str]] = {
-    WIREGUARD_BACKEND: ("member/wireguard.yaml", "/run/wireguard"),
-    IPSEC_BACKEND: ("member/ipsec.yaml", "/run/charon"),
+_ENGINES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    WIREGUARD_BACKEND: (("member/wireguard.yaml", "member/wireguard-second.yaml"), "/run/wireguard"),
+    IPSEC_BACKEND: (("member/ipsec.yaml",), "/run/charon"),
 }
-"""By cable driver: the manifest of its engine, and where both engine and agent see the node's directory of ours."""
+"""By cable driver: the manifests of its engines, and where both engine and agent see the node's directory of ours.
+An earlier release may have fewer of them."""
 _KEY_DIRECTORY = "/run/wireguard"
 
 
@@ -95,7 +96,7 @@ def agents(drivers: str, *, manifests: Path = MANIFESTS) -> list[Object]:
     mounts = [{"mountPath": path, "subPathExpr": "$(NODE_NAME)"} for path in paths]
     gateway = with_node_directory(load("member/gateway.yaml", manifests=manifests), *mounts)
     return [
-        *load(*(manifest for manifest, _ in engines), manifests=manifests),
+        *load(*(one for each, _ in engines for one in each if (manifests / one).exists()), manifests=manifests),
         *gateway,
         *load("member/routeagent.yaml", manifests=manifests),
     ]

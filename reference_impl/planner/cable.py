@@ -16,7 +16,8 @@ from reference_impl.names import (
     TRAFFIC_TABLE,
 )
 from reference_impl.planner.addresses import address_within, contains, next_hop, underlay_mtu
-from reference_impl.planner.cable_rules import Carrier, cable_ruleset
+from reference_impl.planner.cable_rules import Carrier, Diversion, cable_ruleset
+from reference_impl.planner.lanes import Sessions
 from reference_impl.planner.node import DEFAULT_MTU
 from reference_impl.planner.relays import Relays
 from reference_impl.planner.ways import candidates
@@ -62,6 +63,7 @@ class Cables:
     ike_peers: frozenset[IPsecPeer] = frozenset()
     neighbours: frozenset[Neighbour] = frozenset()
     forwarding: frozenset[ForwardingEntry] = frozenset()
+    diversions: frozenset[Diversion] = frozenset()
 
 
 class CableDriver(Protocol):
@@ -76,8 +78,8 @@ class CableDriver(Protocol):
         """UDP port that cables arrive on."""
 
     @property
-    def device(self) -> str:
-        """Device that cables come out of; the one trusted with members' packets."""
+    def devices(self) -> tuple[str, ...]:
+        """Devices that cables come out of; those trusted with members' packets."""
 
     @property
     def overhead(self) -> Mapping[int, int]:
@@ -129,6 +131,8 @@ class GatewayFacts:
     """Whether another gateway is the active one: all is made ready, and no packet prefers it."""
     siblings: tuple[IPAddress, ...] = ()
     """Underlay addresses of the cluster's other gateway nodes."""
+    sessions: Sessions = field(default_factory=Sessions)
+    """What WireGuard devices here know of their peers."""
 
 
 def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
@@ -158,10 +162,11 @@ def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
             transit=tuple(_transit(facts)),
             siblings=facts.siblings,
             anchors={link.name: link.anchors for link in cables.links if isinstance(link, IPsecLink)},
+            diversions=cables.diversions,
         ),
         meters=Meters(
             table=TRAFFIC_TABLE,
-            devices=frozenset(hop.device for hop in cables.hops.values()),
+            devices=frozenset(device for carrier in carriers for device in carrier.devices),
             meters=frozenset(Meter(peer=peer.cluster_id, prefixes=frozenset(peer.subnets)) for peer in facts.peers),
             doors=frozenset(
                 Door(port=carrier.port, peers=frozenset(carrier.peers))
@@ -189,7 +194,7 @@ def carried(plan: KernelState, peers: Iterable[Endpoint], found: Iterable[AnyLin
 def _carrier(driver: CableDriver, peers: Iterable[Endpoint]) -> Carrier:
     listed = tuple(peers)
     return Carrier(
-        device=driver.device,
+        devices=driver.devices,
         port=driver.port,
         authenticates=driver.authenticates,
         prefixes=tuple(subnet for peer in listed for subnet in peer.subnets),

@@ -23,7 +23,7 @@ FIRST_SOURCE_NAT = "srcnat - 20"
 class Carrier:
     """One cable driver's side of the active gateway's filters."""
 
-    device: str
+    devices: tuple[str, ...]
     port: int
     authenticates: bool
     """If it does, packets may come from any address: a peer behind NAT has none of its own."""
@@ -31,6 +31,16 @@ class Carrier:
     """What its peers may send from."""
     peers: tuple[IPAddress, ...]
     """Their outer addresses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diversion:
+    """Packets between a port of ours and an address, which a socket at another port takes and sends."""
+
+    own: IPAddress
+    port: int
+    peer: IPAddress
+    to: int
 
 
 def cable_ruleset(
@@ -41,6 +51,7 @@ def cable_ruleset(
     transit: Sequence[tuple[Sequence[IPNetwork], Sequence[IPNetwork]]] = (),
     siblings: Sequence[IPAddress] = (),
     anchors: Mapping[str, frozenset[IPAddress]],
+    diversions: Iterable[Diversion] = (),
 ) -> Ruleset:
     """Plan the further rules of a gateway.
 
@@ -48,7 +59,8 @@ def cable_ruleset(
     one driver's device may only be from that driver's peers: a weaker cable is no way to pose as somebody behind a
     stronger one. ``anchors`` holds, by device, addresses of this node that keep their own when they send: each
     sub-tunnel is asked from one of them. ``transit`` holds the prefixes from and to which this gateway relays between
-    members, ``siblings`` the underlay addresses of this cluster's other gateway nodes.
+    members, ``siblings`` the underlay addresses of this cluster's other gateway nodes, ``diversions`` whose outer
+    packets go to another socket than the one whose port they name.
     """
     versions = versions_of(local, remote)
     named = {"remote": tuple(remote)}
@@ -69,10 +81,11 @@ def cable_ruleset(
         NODE_DEVICE: tuple(f"{FAMILY[version]} saddr @remote_v{version}{others} counter drop" for version in versions)
     }
     for owner, carrier in zip(owners, carriers, strict=True):
-        arriving[carrier.device] = (
+        from_peers = (
             *_transit(carrier, transit),
             *(rule for version in versions for rule in _from_peers(owner, version, carrier.prefixes)),
         )
+        arriving |= dict.fromkeys(carrier.devices, from_peers)
     doors = {f"from-{device}": device for device in arriving}
     return Ruleset(
         table=CABLE_TABLE,
@@ -91,6 +104,7 @@ def cable_ruleset(
             ),
             *_underlay(open_ones),
             *_keeping_sources(anchors),
+            *_diverted(tuple(diversions)),
         ),
     )
 
@@ -106,6 +120,23 @@ def _keeping_sources(anchors: Mapping[str, frozenset[IPAddress]]) -> Iterable[Ch
     )
     if rules:
         yield Chain(name="anchors", kind="nat", hook="postrouting", priority=FIRST_SOURCE_NAT, rules=rules)
+
+
+def _diverted(diversions: Sequence[Diversion]) -> Iterable[Chain]:
+    """Rename ports of outer packets before connection tracking sees what arrives, and after it saw what is sent.
+
+    So nothing depends on its entries: which socket a packet belongs to may change with every packet.
+    """
+    places = sorted({(each.own.version, str(each.own), each.port, each.to) for each in diversions})
+    arriving, sent = [], []
+    for version, own, port, to in places:
+        peers = ", ".join(sorted(str(each.peer) for each in diversions if each.peer.version == version))
+        ip = FAMILY[version]
+        arriving.append(f"udp dport {port} {ip} saddr {{ {peers} }} {ip} daddr {own} udp dport set {to}")
+        sent.append(f"udp sport {to} {ip} daddr {{ {peers} }} {ip} saddr {own} udp sport set {port}")
+    if places:
+        yield Chain(name="diverted-in", hook="prerouting", priority="raw", rules=tuple(arriving))
+        yield Chain(name="diverted-out", hook="output", rules=tuple(sent))
 
 
 def _underlay(carriers: Mapping[str, Carrier]) -> Iterable[Chain]:

@@ -42,7 +42,7 @@ class DriverSet:
     @property
     def devices(self) -> tuple[str, ...]:
         """Return the devices that cables come out of."""
-        return tuple(driver.device for driver in self.drivers)
+        return tuple(device for driver in self.drivers for device in driver.devices)
 
     @property
     def overhead(self) -> Mapping[int, int]:
@@ -173,4 +173,5 @@ def _merged(plans: Iterable[Cables]) -> Cables:
         ike_peers=frozenset(item for plan in plans for item in plan.ike_peers),
         neighbours=frozenset(item for plan in plans for item in plan.neighbours),
         forwarding=frozenset(item for plan in plans for item in plan.forwarding),
+        diversions=frozenset(item for plan in plans for item in plan.diversions),
     )

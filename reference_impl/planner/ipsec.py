@@ -43,6 +43,11 @@ class IPsecCables(KeyedCables):
     """Two gateways with the same traffic selectors would take each other's place at the peer's IKE daemon."""
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """Return the one device."""
+        return (self.device,)
+
+    @property
     def overhead(self) -> Mapping[int, int]:
         """Bytes that a cable adds to a packet."""
         return IPSEC_OVERHEAD

@@ -9,12 +9,13 @@ from reference_impl.names import (
     IPSEC_DEVICE,
     TRAFFIC_TABLE,
     WIREGUARD_DEVICE,
+    WIREGUARD_SECOND_DEVICE,
 )
 from reference_impl.state import Ownership
 
 CABLE_OWNERSHIP = Ownership(
     protocol=GATEWAY_PROTOCOL,
-    devices=(CABLE_DEVICE, WIREGUARD_DEVICE, IPSEC_DEVICE),
+    devices=(CABLE_DEVICE, WIREGUARD_DEVICE, WIREGUARD_SECOND_DEVICE, IPSEC_DEVICE),
     table=CABLE_TABLE,
     meters=TRAFFIC_TABLE,
 )

@@ -30,6 +30,11 @@ class VXLANCables:
     stands_by: bool = True
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """Return the one device."""
+        return (self.device,)
+
+    @property
     def overhead(self) -> Mapping[int, int]:
         """Bytes that a cable adds to a packet."""
         return VXLAN_OVERHEAD

@@ -1,8 +1,8 @@
 """WireGuard between gateways: encrypted, and each peer may send only from what it announced.
 
-One device, one peer a cluster, told apart by public key alone. Cryptokey routing does what is asked of a secure
-cable: a packet whose inner source is not among the sender's allowed prefixes is dropped (L3-B7), an outer source may
-change at any time, and without a session nothing leaves at all (L3-B13).
+One peer a gateway, told apart by public key alone, on one of two devices (``reference_impl.planner.lanes``). Cryptokey
+routing does what is asked of a secure cable: a packet whose inner source is not among the sender's allowed prefixes is
+dropped (L3-B7), an outer source may change at any time, and without a session nothing leaves at all (L3-B13).
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from reference_impl.names import (
     WIREGUARD_DEVICE,
     WIREGUARD_KEEPALIVE,
     WIREGUARD_OVERHEAD,
+    WIREGUARD_SECOND_DEVICE,
+    WIREGUARD_SECOND_PORT,
 )
 from reference_impl.planner.cable import Cables, NextHop
+from reference_impl.planner.cable_rules import Diversion
 from reference_impl.planner.keyed import KeyedCables
+from reference_impl.planner.lanes import outer, plan_lanes
 from reference_impl.state import WireGuardLink, WireGuardPeer
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from reference_impl.planner.cable import GatewayFacts
+    from reference_impl.planner.lanes import Lane
     from reference_impl.protocols.objects import Endpoint
 
 
@@ -50,43 +55,42 @@ class WireGuardCables(KeyedCables):
         """Return these cables on another port."""
         return replace(self, port=port)
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Return both devices."""
+        return self.device, WIREGUARD_SECOND_DEVICE
+
     def plan(self, facts: GatewayFacts, mtu: int) -> Cables:
-        """Plan the device and a peer per cluster."""
-        link = WireGuardLink(
-            name=self.device,
-            port=self.port,
-            mtu=mtu - self.overhead[facts.underlay.version],
-            public_key=self.own_identity,
-        )
+        """Plan a peer per gateway, and the devices that have peers."""
+        lanes = plan_lanes(facts.peers, (self.device, WIREGUARD_SECOND_DEVICE), facts.sessions, self.identity)
+        every = [lane for each in lanes.values() for lane in each]
+        used = {self.device, *(lane.device for lane in every)}
+        via = facts.relays.via
         return Cables(
-            links=frozenset([link]),
-            peers=frozenset(
-                [
-                    *(self._peer(peer, facts) for peer in facts.peers),
-                    *(self._standby(each) for peer in facts.peers for each in peer.standbys),
-                ]
+            links=frozenset(self._link(device, mtu - self.overhead[facts.underlay.version]) for device in used),
+            peers=frozenset(self._peer(cluster_id, lane, facts) for cluster_id, each in lanes.items() for lane in each),
+            hops={name: NextHop(device=lanes[via.get(name, name)][0].device) for name in lanes},
+            diversions=frozenset(
+                Diversion(own=facts.underlay, port=self.port, peer=address, to=WIREGUARD_SECOND_PORT)
+                for lane in every
+                if lane.device != self.device
+                for address in outer(lane.gateway)
+                if address.version == facts.underlay.version
             ),
-            hops={peer.cluster_id: NextHop(device=self.device) for peer in facts.peers},
         )
 
-    def _peer(self, peer: Endpoint, facts: GatewayFacts) -> WireGuardPeer:
+    def _link(self, device: str, mtu: int) -> WireGuardLink:
+        port = self.port if device == self.device else WIREGUARD_SECOND_PORT
+        return WireGuardLink(name=device, port=port, mtu=mtu, public_key=self.own_identity)
+
+    def _peer(self, cluster_id: str, lane: Lane, facts: GatewayFacts) -> WireGuardPeer:
         """Plan a peer. What is reached through it is its to send, and only its: one behind a relay may send nothing."""
         via = facts.relays.via
-        behind = (other for other in facts.peers if via.get(other.cluster_id, other.cluster_id) == peer.cluster_id)
+        behind = (other for other in facts.peers if via.get(other.cluster_id, other.cluster_id) == cluster_id)
         return WireGuardPeer(
-            device=self.device,
-            public_key=self.identity(peer),
-            allowed=frozenset(subnet for other in behind for subnet in other.subnets),
-            endpoint=(peer.tunnel_address, peer.tunnel_port),
-            keepalive=WIREGUARD_KEEPALIVE,
-        )
-
-    def _standby(self, gateway: Endpoint) -> WireGuardPeer:
-        """Plan a gateway that stands by: its session is up, and it may send and be sent nothing yet."""
-        return WireGuardPeer(
-            device=self.device,
-            public_key=self.identity(gateway),
-            allowed=frozenset(),
-            endpoint=(gateway.tunnel_address, gateway.tunnel_port),
+            device=lane.device,
+            public_key=self.identity(lane.gateway),
+            allowed=frozenset(subnet for other in behind if lane.trusted for subnet in other.subnets),
+            endpoint=(lane.gateway.tunnel_address, lane.gateway.tunnel_port),
             keepalive=WIREGUARD_KEEPALIVE,
         )

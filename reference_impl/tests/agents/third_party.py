@@ -35,6 +35,10 @@ class ThirdPartyCables:
         return cls()
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        return (self.device,)
+
+    @property
     def overhead(self) -> Mapping[int, int]:
         return {4: 50, 6: 70}
 

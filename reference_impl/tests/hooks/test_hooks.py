@@ -140,7 +140,7 @@ def test_daemon_sets_carry_a_mutants_name_only_if_there_is_one() -> None:
 def test_the_directory_of_keys_is_mounted_by_those_who_need_it_with_the_driver_that_needs_it() -> None:
     assert "hostPath" not in str(agents("vxlan") + cleanup("vxlan"))
     mounting = [obj["metadata"]["name"] for obj in agents("wireguard") + cleanup("wireguard") if "hostPath" in str(obj)]
-    assert mounting == ["submariner-wireguard", "submariner-gateway", "submariner-cleanup"]
+    assert mounting == ["submariner-wireguard", "submariner-wireguard-2", "submariner-gateway", "submariner-cleanup"]
 
 
 def test_the_process_that_carries_packets_is_not_replaced_with_the_agents_and_may_do_nothing_in_the_api() -> None:

@@ -187,7 +187,7 @@ def plan_of_node(
         reachable=other.cluster.prefixes,
         addresses=observed.addresses,
         guards=observed.guards,
-        cable_devices=(driver.device,),
+        cable_devices=driver.devices,
         cable_overhead=driver.overhead[4],
     )
     return plan_node(facts)

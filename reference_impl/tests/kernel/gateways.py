@@ -16,6 +16,7 @@ from reference_impl.names import PUBLIC_KEY
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
+from reference_impl.planner.lanes import sessions_of
 from reference_impl.tests.kernel.cluster_set import build, converge, endpoint_of, plan_of_node
 from reference_impl.tests.kernel.sandbox import _unshare, shell
 
@@ -61,19 +62,23 @@ class Technology:
         _unshare(_NEW_NS)
         shell(f"mount --bind /run/{node.name} {self.directory}")
 
-    def inside(self, site: Site, ask: Callable[[LinuxKernel], str], key: KeyPair | None = None) -> str:
-        """Return what is found out on a gateway, as an agent that has just started would."""
+    def inside(
+        self, site: Site, ask: Callable[[LinuxKernel], str], key: KeyPair | None = None, *, index: int = 0
+    ) -> str:
+        """Return what is found out on a gateway, as an agent that has just started would. ``index``: the node's."""
 
         def run() -> str:
-            self.enter(site.nodes[0])
+            self.enter(site.nodes[index])
             kernel = LinuxKernel(gateway.OWNERSHIP, key or KEYS[site.number])
             answer = ask(kernel)
             kernel.close()
             return answer
 
-        return site.nodes[0].run(run)
+        return site.nodes[index].run(run)
 
-    def program(self, site: Site, plan: Callable[[Observed], KernelState], key: KeyPair | None = None) -> str:
+    def program(
+        self, site: Site, plan: Callable[[Observed], KernelState], key: KeyPair | None = None, *, index: int = 0
+    ) -> str:
         """Bring a gateway to a plan; return steps, failures after them."""
 
         def converge_once(kernel: LinuxKernel) -> str:
@@ -82,18 +87,26 @@ class Technology:
             failures = kernel.apply(steps)
             return "\n".join([*map(str, steps), *(f"FAILED {failure}" for failure in failures)])
 
-        return self.inside(site, converge_once, key)
+        return self.inside(site, converge_once, key, index=index)
 
     def cables(
-        self, site: Site, other: Site, *, keys: Mapping[int, KeyPair] = KEYS, **changes: object
+        self, site: Site, other: Site, *, keys: Mapping[int, KeyPair] = KEYS, index: int = 0, **changes: object
     ) -> Callable[[Observed], KernelState]:
-        """Return the plan of a gateway; ``changes``: of the other's Endpoint."""
+        """Return the plan of a gateway, the node of that index; ``changes``: of the other's Endpoint."""
         driver = self.driver(keys[site.number].public)
         parameters = frozenset({(PUBLIC_KEY, keys[other.number].public)})
         peer = endpoint_of(other, parameters=parameters, backend=driver.backend, **changes)
-        own, underlay = site.cluster, site.endpoint.private_ip
+        underlays = [node.underlay for node in site.as_nodes()]
         return lambda observed: plan_cables(
-            GatewayFacts(own=own, underlay=underlay, peers=(peer,), addresses=observed.addresses), DriverSet((driver,))
+            GatewayFacts(
+                own=site.cluster,
+                underlay=underlays[index],
+                peers=(peer,),
+                addresses=observed.addresses,
+                siblings=(underlays[0],) if index else (),
+                sessions=sessions_of(observed),
+            ),
+            DriverSet((driver,)),
         )
 
     def plan_nodes(self, site: Site, other: Site) -> None:
@@ -128,9 +141,9 @@ def datagrams(pod: Host) -> int:
     return int(snmp[1][snmp[0].index("InDatagrams")])
 
 
-def listening(router: Host, device: str) -> Path:
+def listening(router: Host, device: str, path: str = "/run/seen") -> Path:
     """Have a device's packets written into a file from now on."""
-    seen = Path("/run/seen")
+    seen = Path(path)
     router.background(partial(_listen, device, str(seen)))
     wait_for(seen.exists)
     return seen

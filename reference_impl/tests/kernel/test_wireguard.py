@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reference_impl.agents import route_agent
-from reference_impl.drivers.key_file import load_or_make, public_key
+from reference_impl.drivers.key_file import KeyPair, load_or_make, public_key
 from reference_impl.drivers.wireguard import UserspaceControl, kernel_has_wireguard
-from reference_impl.names import WIREGUARD_DEVICE
+from reference_impl.names import PUBLIC_KEY, WIREGUARD_DEVICE, WIREGUARD_SECOND_DEVICE
 from reference_impl.planner.wireguard import WireGuardCables
 from reference_impl.state import KernelState, WireGuardLink
-from reference_impl.tests.kernel.cluster_set import build, configuration, converge
+from reference_impl.tests.kernel.cluster_set import build, configuration, converge, endpoint_of
 from reference_impl.tests.kernel.gateways import KEYS, MARKER, Technology, datagrams, listening, wait_for
 from reference_impl.tests.kernel.sandbox import ask_tcp, ask_udp, sandboxed, shell
 
@@ -204,3 +204,55 @@ def test_half_a_key_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(b"half")
     assert len(load_or_make(path).private) == 32
+
+
+def start_second(node: Host) -> None:
+    """Run a further wireguard-go for the second device, but where the kernel has WireGuard."""
+    if kernel_has_wireguard():
+        return
+    WIREGUARD.enter(node)
+    environ = {**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"}
+    os.execvpe("wireguard-go", ["wireguard-go", WIREGUARD_SECOND_DEVICE], environ)  # noqa: S606, S607
+
+
+@sandboxed
+def test_packets_of_a_gateway_that_stands_by_are_taken_beside_the_active_one_s() -> None:
+    east, west, router = WIREGUARD.started()
+    standing_by, far = east.nodes[1], west.nodes[0]
+    for host in (standing_by, far):  # answers take another way than questions (docs/adr/0031)
+        host.shell("sysctl -qw net.ipv4.conf.all.rp_filter=0")
+    shell(f"mkdir -p /run/{standing_by.name}")
+    standing_by.background(partial(start, standing_by))
+    far.background(partial(start_second, far))
+    wait_for(lambda: is_ready(standing_by) and (kernel_has_wireguard() or WIREGUARD_SECOND_DEVICE in far.shell("ip l")))
+    for site, other in ((east, west), (west, east)):
+        WIREGUARD.plan_nodes(site, other)
+    key = KeyPair(bytes([3]) * 32)
+    third = {**KEYS, 1: key}
+    first = partial(endpoint_of, east, backend=WIREGUARD.driver("").backend)
+    old = first(parameters=frozenset({(PUBLIC_KEY, KEYS[1].public)}))
+    new = first(parameters=frozenset({(PUBLIC_KEY, key.public)}), private_ip=east.as_nodes()[1].underlay)
+    for steps in (
+        WIREGUARD.program(east, WIREGUARD.cables(east, west)),
+        WIREGUARD.program(west, WIREGUARD.cables(west, east, standbys=(new,))),
+        WIREGUARD.program(east, WIREGUARD.cables(east, west, keys=third, index=1), key, index=1),
+    ):
+        assert "FAILED" not in steps
+
+    def reached() -> list[str]:
+        return [pod.run(partial(ask_udp, west.pod_address(1))) for pod in east.pods]
+
+    # Each node of east sends through its own cable, and what it sends comes from its own address.
+    seen = [listening(router, f"n1{index}", f"/run/seen{index}") for index in (0, 1)]
+    assert reached() == [east.pod_address(0), east.pod_address(1)]
+    assert all(path.stat().st_size for path in seen)
+    # Told that the other one is active now, west sends to it at once, by the session that it has.
+    moved = WIREGUARD.cables(west, east, keys=third, private_ip=new.private_ip, standbys=(old,))
+    steps = WIREGUARD.program(west, moved)
+    assert "FAILED" not in steps
+    assert "route" in steps
+    assert "peer" not in steps
+    # What the old one sends arrives all the same; answers to it go to a node that knows no way to its pod here.
+    before = datagrams(west.pods[1])
+    assert reached()[1] == east.pod_address(1)
+    assert datagrams(west.pods[1]) == before + 2
