@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from l3conf.testing import Lab, Protocol, Via, across_clusters, verifies
+from l3conf.testing import (
+    EVERYBODY,
+    Capability,
+    Lab,
+    Protocol,
+    Via,
+    across_clusters,
+    clusters,
+    connect,
+    every,
+    needs,
+    udp,
+    verifies,
+)
 
 
 @verifies("L3-D6")
@@ -29,3 +42,37 @@ def test_a_pair_without_a_common_driver_says_so(lab: Lab) -> None:
 def test_a_pair_without_a_common_driver_does_not_flap(lab: Lab) -> None:
     """Nothing about the pair has changed since the others are connected."""
     assert lab.mismatches_that_change() == []
+
+
+@verifies("L3-D6")
+@needs(Capability.WAN_CAPTURE, Capability.RAW_PACKETS)
+@pytest.mark.declared("partial")
+@pytest.mark.topology("named-drivers")
+def test_a_policy_names_the_driver_of_the_pairs_that_it_connects(fresh_lab: Lab) -> None:
+    """Their packets look so on the wire, both ways, for as long as it stands; those of others do not change."""
+    (preferred, named), (a, b, c) = fresh_lab.named_drivers(2), fresh_lab.pods.one_in_each("a", "b", "c")
+    pair, others = udp(a, b), every([udp(a, c), udp(c, b)])
+    with fresh_lab.wan.capturing() as wan:
+        wan.carries(every([pair, others]), over=preferred)
+        with fresh_lab.policies.in_force(
+            connect(EVERYBODY, EVERYBODY), connect(clusters("b"), clusters("a"), driver=named)
+        ):
+            wan.carries(pair, over=named, within="T_policy")
+            wan.carries(others, over=preferred)
+        wan.carries(pair, over=preferred, within="T_policy")
+
+
+@verifies("L3-D6")
+@pytest.mark.declared("partial")
+@pytest.mark.topology("named-drivers")
+def test_a_pair_that_lacks_the_driver_which_a_policy_names_says_so(fresh_lab: Lab) -> None:
+    """It has another one in common, which is not what was asked for; when the policy has gone, that one serves."""
+    policies, (_, named) = fresh_lab.policies, fresh_lab.named_drivers(2)
+    with policies.in_force(connect(EVERYBODY, EVERYBODY), connect(clusters("a"), clusters("c"), driver=named)):
+        policies.connect([("a", "b"), ("b", "c")])
+        fresh_lab.eventually_none(
+            "the mismatch is not named",
+            lambda: fresh_lab.not_refused("a", "c", reason="DriverMismatch"),
+            within="T_policy",
+        )
+    policies.connect([("a", "b"), ("a", "c"), ("b", "c")])

@@ -16,17 +16,18 @@ from __future__ import annotations
 import itertools
 import math
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from l3conf.capture.packets import Packet, packet_of
 from l3conf.capture.pcap import GrowingPcap, newest
 from l3conf.errors import L3confError, LabError
+from l3conf.expectations import carriage
+from l3conf.expectations.carriage import LARGE, sized
 from l3conf.expectations.filters import DISCARD, Filter
 from l3conf.expectations.nesting import nested
 from l3conf.expectations.places import Outsider, Service, Stranger
-from l3conf.expectations.traffic import Traffic
 from l3conf.model import addressing
 from l3conf.model.public_addresses import public_cluster
 from l3conf.model.topology import IPFamily
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Server
+    from l3conf.expectations.traffic import Traffic
     from l3conf.model.topology import IPAddress, IPNetwork
 
 _MARK_SIZE = 16
@@ -47,8 +49,6 @@ _KEPT = 1 << 20
 _MOST_LINES = 12
 UDP_HEADERS = {IPFamily.IPV4: 28, IPFamily.IPV6: 48}
 """Bytes of IP and UDP header without options."""
-_LARGE = 1000
-"""Bytes; neither health checks nor key exchanges send as much, and it fits every tunnel (IPv6: 1280)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,31 +160,37 @@ class WanCapture:
             lines = "\n".join(f"  {line}" for line in found[:_MOST_LINES])
             raise AssertionError(f"{len(found)} tunnel packets were sent into a tunnel:\n{lines}")
 
+    def carries(self, traffic: Traffic, *, over: str, within: str = "T_probe") -> None:
+        """Expect what passes for these flows, in both directions, to be tunnels of one cable driver alone."""
+        ends = {(_site(flow.client), _site(flow.server)) for flow in traffic.flows}
+        pairs = ends | {(there, here) for here, there in ends}
+        carriage.expect(self.harness, traffic, pairs, over=over, passed=self._large_between, within=within)
+
     def keeps_out_of_tunnels(self, traffic: Traffic, *, control: Traffic) -> None:
         """Expect that no packet of these flows passes between sites, in whatever wrapping.
 
-        Ciphers hide everything of a packet but its size. So the control, traffic across clusters of ``_LARGE``
+        Ciphers hide everything of a packet but its size. So the control, traffic across clusters of ``LARGE``
         bytes, must show as packets of at least that size between each two sites that it connects; then the same
         size goes to where it must not pass, and none of that size may follow. ``LabError`` if the capture does
         not show the control.
         """
         pairs = sorted({(_site(flow.client), _site(flow.server)) for flow in control.flows})
-        _sized(control).arrives()
-        before = {pair: self._large_between(*pair) for pair in pairs}
+        sized(control).arrives()
+        before = {pair: self._large_between(pair) for pair in pairs}
         unseen = [f"{source} -> {destination}" for (source, destination), seen in before.items() if not seen]
         if unseen:
             raise LabError(f"the capture does not show what crosses {', '.join(unseen)}", where="wan")
-        _sized(traffic).observe(within="W_silence")
+        sized(traffic).observe(within="W_silence")
         wrong = [
             f"  {len(packets) - len(before[pair])} packets {pair[0]} -> {pair[1]}, the last {packets[-1]}"
             for pair in pairs
-            if len(packets := self._large_between(*pair)) > len(before[pair])
+            if len(packets := self._large_between(pair)) > len(before[pair])
         ]
         if wrong:
             raise AssertionError("\n".join(["what no member owns was sent into a tunnel:", *wrong]))
 
-    def _large_between(self, source: str, destination: str) -> tuple[Packet, ...]:
-        return tuple(packet for packet in self.between(source, destination) if len(packet.data) >= _LARGE)
+    def _large_between(self, pair: tuple[str, str]) -> tuple[Packet, ...]:
+        return tuple(packet for packet in self.between(*pair) if len(packet.data) >= LARGE)
 
     def _up_to_now(self, filters: Sequence[Filter]) -> tuple[Packet, ...]:
         """Send a beacon and samples, wait until they are captured, and return all else that is."""
@@ -237,10 +243,6 @@ def _site(end: Client | Server) -> str:
     if isinstance(end, Outsider | Stranger):
         raise LabError(f"{end} is in no cluster, so nothing between clusters is controlled by it")
     return end.site.cluster
-
-
-def _sized(traffic: Traffic) -> Traffic:
-    return Traffic(tuple(replace(flow, size=_LARGE) for flow in traffic.flows))
 
 
 def _is_in(address: IPAddress, prefixes: Sequence[IPNetwork]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.expectations.technologies import RECOGNISED
 from l3conf.plugin import cables
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.knowledge import MutualKnowledge
@@ -37,6 +38,16 @@ class Carriers(MutualKnowledge):
             for spec in self._endpoints()
             if spec.get("backend") in MAY_OMIT_CHECKSUMS
         )
+
+    def named_drivers(self, count: int) -> list[str]:
+        """Return the first cable drivers of the implementation's list, whose packets the suite tells apart.
+
+        Skips the test if there are fewer: what carried a packet could not be seen.
+        """
+        known = [name for name in self.run.implementation.cable_drivers[:count] if name in RECOGNISED]
+        if len(known) < count:
+            pytest.skip(f"of {', '.join(self.run.implementation.cable_drivers)}, packets of {len(known)} can be told")
+        return known
 
     def _endpoints(self) -> list[Object]:
         """Return the specification of every Endpoint that any member has; there is one at least."""

@@ -40,17 +40,17 @@ _USE_OF_FIXTURE = {"fresh_lab": Use.DISTURBED, "quiet_lab": Use.QUIET, "earlier_
 
 
 def arrange(
-    items: list[pytest.Item], options: RunOptions, config: pytest.Config, features: frozenset[str] | None
+    items: list[pytest.Item], options: RunOptions, config: pytest.Config, declared: frozenset[str] | None
 ) -> dict[str, list[str]]:
     """Filter, order and group the scenarios among ``items`` in place; other tests stay as they are, in front.
 
     Returns the rows of every scenario that was collected, those left out too; but not of those that are no part of
-    a row for an implementation that declares just these ``features`` (None: not known which).
+    a row for an implementation that has just these features and profiles ``declared`` (None: not known which).
     """
-    strange = [item for item in items if not is_asked_of(item, features)]
+    strange = [item for item in items if not is_asked_of(item, declared)]
     if strange:
         config.hook.pytest_deselected(items=strange)
-        items[:] = [item for item in items if is_asked_of(item, features)]
+        items[:] = [item for item in items if is_asked_of(item, declared)]
     scenarios = [item for item in items if rows_of(item)]
     if not scenarios:
         return {}

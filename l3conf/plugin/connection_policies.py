@@ -48,9 +48,10 @@ EVERYBODY: Selector = {}
 """Selects every cluster."""
 
 
-def connect(left: Selector, right: Selector) -> Mapping[str, Any]:
-    """Return the specification of a policy that connects two sides."""
-    return {"left": left, "right": right, "action": "Connect"}
+def connect(left: Selector, right: Selector, *, driver: str = "") -> Mapping[str, Any]:
+    """Return the specification of a policy that connects two sides, with a cable driver if one is named."""
+    named = {"cableDriver": driver} if driver else {}
+    return {"left": left, "right": right, "action": "Connect", **named}
 
 
 def isolate(left: Selector, right: Selector) -> Mapping[str, Any]:

@@ -25,9 +25,10 @@ def detour(ground: Ground, node: Node, target: IPNetwork, via: IPAddress) -> Ite
     """Send a node's packets for ``target`` like those for ``via`` while the context is open."""
     family = f"-{target.version}"
     (found,) = json.loads(_ip(ground, node, "-json", family, "route", "get", str(via)))
-    way = ["via", found["gateway"]] if "gateway" in found else []
+    # A next hop may be on no prefix of its link. Links without neighbours have no next hop, and refuse the flag.
+    hop, flags = (["via", found["gateway"]], ["onlink"]) if "gateway" in found else ([], [])
     with ExitStack() as undo:
-        _ip(ground, node, family, "route", "add", str(target), *way, "dev", found["dev"], "onlink", "table", _TABLE)
+        _ip(ground, node, family, "route", "add", str(target), *hop, "dev", found["dev"], *flags, "table", _TABLE)
         undo.callback(_ip, ground, node, family, "route", "flush", "table", _TABLE)
         _ip(ground, node, family, "rule", "add", "to", str(target), "priority", _PRIORITY, "lookup", _TABLE)
         undo.callback(_ip, ground, node, family, "rule", "del", "priority", _PRIORITY)

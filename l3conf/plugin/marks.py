@@ -18,7 +18,7 @@ _MARKS = (
     "verifies(requirement): the row of the specification that this test proves (a value: `verifies('L3-F5')`)",
     "topology(*names): the cluster sets on which this test runs, each built once and shared",
     "needs(*capabilities): what the lab must be able to do beyond the Kubernetes API; else the row is untestable",
-    "declared(*features): asked only of implementations that declare all of these; no part of the row for others",
+    "declared(*names): asked only of implementations with all these features and profiles; else no part of the row",
     "patient(what): needs what takes long and no work: begun as soon as its lab is connected, asked for at the end",
     "dismantles: leaves its lab without the implementation; runs last on it",
 )
@@ -68,9 +68,9 @@ def topology_of(item: pytest.Item) -> str:
     return str(mark.args[0])
 
 
-def is_asked_of(item: pytest.Item, features: frozenset[str] | None) -> bool:
-    """Say whether a test is put to an implementation that declares these features (None: not known which)."""
-    return features is None or all({*mark.args} <= features for mark in item.iter_markers("declared"))
+def is_asked_of(item: pytest.Item, declared: frozenset[str] | None) -> bool:
+    """Say whether a test is put to an implementation with these features and profiles (None: not known which)."""
+    return declared is None or all({*mark.args} <= declared for mark in item.iter_markers("declared"))
 
 
 def _parameters(item: pytest.Item) -> Mapping[str, object]:

@@ -50,7 +50,8 @@ class Recorder:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
         known = self._run.options.implementation is not None
-        tests = arrange(items, self._run.options, config, self._run.claims.features if known else None)
+        declared = self._run.claims.features | self._run.claims.profiles if known else None
+        tests = arrange(items, self._run.options, config, declared)
         self._run.patient = patience(items)
         self._groups = self._portions(config, [item for item in items if rows_of(item)])
         self._waiting = Counter(map(self._needed, filter(rows_of, items)))

@@ -172,7 +172,8 @@ WRITES = (
     Write(Side.BROKER, WriteVerb.CREATE, {"kind": "Cluster", "spec": {"global_cidr": [str(POOL)]}}),
 )
 APART = Decision(connects=False, reason=CONFLICTED, message="p and q disagree")
-DECISIONS: tuple[dict[str, Decision], ...] = ({"a": APART, "c2": APART}, {"c2": APART}, {})
+NAMED = Decision(connects=True, cable_driver="vxlan")
+DECISIONS: tuple[dict[str, Decision], ...] = ({"a": APART, "c2": APART}, {"c2": APART}, {"c2": NAMED}, {})
 
 
 def _differs(mutant: Mutant) -> bool:
