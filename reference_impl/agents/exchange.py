@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
@@ -55,6 +56,7 @@ class Exchange:
         self._broker = {kind: at_broker(kind) for kind in KINDS}
         self._policies = at_broker(Resource.CONNECTION_POLICY)
         self._decisions: Last[object, Mapping[str, Decision]] = Last()
+        self._plans: Mapping[Resource, Last[ExchangeFacts, tuple[Write, ...]]] = {kind: Last() for kind in KINDS}
 
     @property
     def problem(self) -> str:
@@ -102,7 +104,8 @@ class Exchange:
                 broker=self._mutant.received(without(given_up, self._broker[kind].items)),
                 decisions=self._mutant.decisions(decisions),
             )
-            for write in self._mutant.writes(plan_exchange(facts)):
+            plan = self._plans[kind].answer(facts, partial(plan_exchange, facts))
+            for write in self._mutant.writes(plan):
                 if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now()):
                     await carry_out(self._apis, kind, write)
         if (seconds := self._pace.due(now())) is not None:

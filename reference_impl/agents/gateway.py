@@ -23,7 +23,7 @@ from reference_impl.agents.publication import Publication
 from reference_impl.agents.relaying import Relaying
 from reference_impl.agents.rotation import Rotation
 from reference_impl.agents.succession import Succession
-from reference_impl.agents.views import read_membership, read_nodes
+from reference_impl.agents.views import MembershipView, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.drivers.discovery_socket import UDPDiscoverySocket
 from reference_impl.drivers.key_file import KeyRing
@@ -87,7 +87,7 @@ class GatewayAgent:
         self._rotation = Rotation(key, broker, access.namespace) if isinstance(key, KeyRing) and rotates else None
         self._mutant = mutant
         self._hand = KernelHand(kernel, mutant)
-        self._members: Last[object, tuple[Membership, tuple[Endpoint, ...]]] = Last()
+        self._members = MembershipView(settings)
         self._plan: Last[object, tuple[KernelState, tuple[Refusal, ...]]] = Last()
         self._loop = Loop(self.reconcile, PERIOD)
         self._exchanging = Loop(self._share, PERIOD)
@@ -187,9 +187,8 @@ class GatewayAgent:
         await self._report(local, None, Findings(failure=failure, notices=self._notices(here)))
 
     def _membership(self, drivers: DriverSet, nodes: tuple[Node, ...]) -> Membership:
-        asked = (drivers, nodes, self._objects[Resource.CLUSTER].items, self._objects[Resource.ENDPOINT].items)
-        membership, _ = self._members.answer(asked, lambda: read_membership(self._settings, *asked))
-        return membership
+        clusters, endpoints = (self._objects[kind].items for kind in (Resource.CLUSTER, Resource.ENDPOINT))
+        return self._members.read(drivers, nodes, clusters, endpoints)[0]
 
     def _facts(
         self,

@@ -13,7 +13,7 @@ from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.last import Last
 from reference_impl.agents.loop import KernelHand, Loop
 from reference_impl.agents.reports import Reporter
-from reference_impl.agents.views import read_membership, read_nodes
+from reference_impl.agents.views import MembershipView, read_nodes
 from reference_impl.drivers.api import Resource
 from reference_impl.names import NODE_DEVICE, NODE_TABLE, ROUTE_AGENT_PROTOCOL
 from reference_impl.planner.departures import Departures
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from reference_impl.drivers.echo import Echo
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.mutants import Mutant
-    from reference_impl.planner.membership import Membership
     from reference_impl.planner.node import Node
     from reference_impl.protocols.objects import Endpoint
     from reference_impl.state import IPNetwork
@@ -54,7 +53,7 @@ class RouteAgent:
         self._lingering = Lingering()
         self._relieved: float | None = None
         self._let_gone = False
-        self._members: Last[object, tuple[Membership, tuple[Endpoint, ...]]] = Last()
+        self._members = MembershipView(settings)
         self._plan: Last[NodeFacts, KernelState] = Last()
         self._departures = Departures()
         self._loop = Loop(self.reconcile, PERIOD)
@@ -109,8 +108,7 @@ class RouteAgent:
         """Make one step: observe, plan, diff, apply, report."""
         nodes = read_nodes(self._nodes.items)
         own_id = self._settings.cluster.cluster_id
-        asked = (self._drivers, nodes, self._clusters.items, self._endpoints.items)
-        membership, endpoints = self._members.answer(asked, lambda: read_membership(self._settings, *asked))
+        membership, endpoints = self._members.read(self._drivers, nodes, self._clusters.items, self._endpoints.items)
         here = next((node for node in nodes if node.name == self._settings.node), None)
         if here is None:
             return

@@ -5,11 +5,13 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.last import Last
+from reference_impl.agents.readings import Readings
 from reference_impl.names import GATEWAY_LABEL
-from reference_impl.planner.membership import Membership, Refusal, plan_membership
+from reference_impl.planner.membership import Membership, plan_membership
 from reference_impl.planner.node import Node
 from reference_impl.protocols.gateway_settings import parse_gateway_settings
-from reference_impl.protocols.object_codec import MalformedObjectError, parse_cluster, parse_endpoint
+from reference_impl.protocols.object_codec import parse_cluster, parse_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from reference_impl.agents.settings import Settings
     from reference_impl.drivers.api import Object
     from reference_impl.planner.driver_set import DriverSet
-    from reference_impl.protocols.objects import Cluster, Endpoint
+    from reference_impl.planner.membership import Refusal
+    from reference_impl.protocols.objects import Endpoint
 
 
 def is_held_by(lease: Object | None, identity: str) -> bool:
@@ -47,14 +50,7 @@ def read_nodes(objects: Iterable[Object]) -> tuple[Node, ...]:
 
 def read_endpoints(objects: Iterable[Object]) -> tuple[tuple[Endpoint, ...], tuple[Refusal, ...]]:
     """Return the Endpoints that can be read, and a refusal for each that cannot."""
-    endpoints: list[Endpoint] = []
-    refusals: list[Refusal] = []
-    for obj in objects:
-        try:
-            endpoints.append(parse_endpoint(obj))
-        except Exception as error:  # noqa: BLE001 - what a peer wrote concerns that peer, whatever it does to a parser
-            refusals.append(_malformed(obj, error))
-    return tuple(endpoints), tuple(refusals)
+    return Readings(parse_endpoint).of(objects)
 
 
 def read_local_endpoints(gateways: Iterable[Object], nodes: Collection[str]) -> tuple[Endpoint, ...]:
@@ -67,40 +63,39 @@ def read_local_endpoints(gateways: Iterable[Object], nodes: Collection[str]) -> 
     return read_endpoints(local)[0]
 
 
-def read_clusters(objects: Iterable[Object]) -> tuple[tuple[Cluster, ...], tuple[Refusal, ...]]:
-    """Return the Clusters that can be read, and a refusal for each that cannot."""
-    clusters: list[Cluster] = []
-    refusals: list[Refusal] = []
-    for obj in objects:
-        try:
-            clusters.append(parse_cluster(obj))
-        except Exception as error:  # noqa: BLE001 - likewise
-            refusals.append(_malformed(obj, error))
-    return tuple(clusters), tuple(refusals)
+class MembershipView:
+    """The cluster set as one agent sees it, planned anew only when something is different."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clusters = Readings(parse_cluster)
+        self._endpoints = Readings(parse_endpoint)
+        self._last: Last[object, tuple[Membership, tuple[Endpoint, ...]]] = Last()
 
-def read_membership(
-    settings: Settings,
-    drivers: DriverSet,
-    nodes: Iterable[Node],
-    clusters: Iterable[Object],
-    endpoints: Iterable[Object],
-) -> tuple[Membership, tuple[Endpoint, ...]]:
-    """Return the cluster set as planned from all objects, and every readable Endpoint."""
-    members, bad_clusters = read_clusters(clusters)
-    readable, bad_endpoints = read_endpoints(endpoints)
-    guarded = [*settings.guarded, *(node.underlay for node in nodes)]
-    planned = plan_membership(settings.cluster, guarded, members, readable, drivers=drivers)
-    refusals = (*planned.refusals, *bad_clusters, *bad_endpoints)
-    return Membership(peers=planned.peers, refusals=refusals, known=planned.known), readable
+    def read(
+        self,
+        drivers: DriverSet,
+        nodes: tuple[Node, ...],
+        clusters: tuple[Object, ...],
+        endpoints: tuple[Object, ...],
+    ) -> tuple[Membership, tuple[Endpoint, ...]]:
+        """Return the cluster set as planned from all objects, and every readable Endpoint."""
+        asked = (drivers, nodes, clusters, endpoints)
+        return self._last.answer(asked, lambda: self._plan(*asked))
 
-
-def _malformed(obj: Object, error: Exception) -> Refusal:
-    spec = obj.get("spec")
-    cluster_id = spec.get("cluster_id") if isinstance(spec, dict) else None
-    name = f"{obj.get('kind', 'object')} {obj['metadata']['name']}"
-    text = str(error) if isinstance(error, MalformedObjectError) else f"{type(error).__name__}: {error}"
-    return Refusal(cluster_id=str(cluster_id or ""), reason="Malformed", message=f"{name}: {text}")
+    def _plan(
+        self,
+        drivers: DriverSet,
+        nodes: Iterable[Node],
+        clusters: Iterable[Object],
+        endpoints: Iterable[Object],
+    ) -> tuple[Membership, tuple[Endpoint, ...]]:
+        members, bad_clusters = self._clusters.of(clusters)
+        readable, bad_endpoints = self._endpoints.of(endpoints)
+        guarded = [*self._settings.guarded, *(node.underlay for node in nodes)]
+        planned = plan_membership(self._settings.cluster, guarded, members, readable, drivers=drivers)
+        refusals = (*planned.refusals, *bad_clusters, *bad_endpoints)
+        return Membership(peers=planned.peers, refusals=refusals, known=planned.known), readable
 
 
 def _internal_ip(obj: Object) -> str:

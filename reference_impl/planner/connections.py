@@ -12,7 +12,7 @@ from reference_impl.protocols.policy import (
     ISOLATED,
     Decision,
     Member,
-    decide,
+    decide_each,
     member_of,
     parse_policy,
     unreadable,
@@ -44,7 +44,7 @@ def decide_all(
     members = {name: member_of(cluster, name) for cluster in clusters if (name := _owner(cluster))}
     own = members.pop(own_id, Member(own_id, {CLUSTER_ID_LABEL: own_id}))
     unseen = {name for obj in others if (name := _owner(obj))} - {*members, own_id} if read else set()
-    decisions = dict.fromkeys(unseen, _UNSEEN) | {name: decide(read, own, each) for name, each in members.items()}
+    decisions = dict.fromkeys(unseen, _UNSEEN) | decide_each(read, own, members.values())
     return {name: decision for name, decision in decisions.items() if decision != CONNECTED}
 
 

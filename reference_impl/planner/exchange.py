@@ -174,7 +174,7 @@ def _labels(obj: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _owner(obj: Mapping[str, Any]) -> str:
-    return _labels(obj).get(CLUSTER_ID_LABEL, "")
+    return str((obj["metadata"].get("labels") or {}).get(CLUSTER_ID_LABEL, ""))
 
 
 def _name(obj: Mapping[str, Any]) -> str:

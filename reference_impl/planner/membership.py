@@ -125,8 +125,11 @@ def local_gateway(own_id: str, endpoints: Iterable[Endpoint]) -> Endpoint | None
 
 def _newest(endpoints: Iterable[Endpoint], own_id: str) -> dict[str, Endpoint]:
     """Return the Endpoint per foreign member that counts while two gateways overlap: the newest."""
-    ordered = sorted((endpoint for endpoint in endpoints if endpoint.cluster_id != own_id), key=_age)
-    return {endpoint.cluster_id: endpoint for endpoint in ordered}
+    listed: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        if endpoint.cluster_id != own_id:
+            listed.setdefault(endpoint.cluster_id, []).append(endpoint)
+    return {name: found[0] if len(found) == 1 else max(found, key=_age) for name, found in listed.items()}
 
 
 def _age(endpoint: Endpoint) -> tuple[str, str, str]:

@@ -123,7 +123,7 @@ class Endpoint:
 
     def parameter(self, name: str) -> str:
         """Return an entry of ``backend_config``; "" if there is none."""
-        return dict(self.parameters).get(name, "")
+        return next((text for key, text in self.parameters if key == name), "")
 
 
 def port_number(text: str) -> int | None:

@@ -17,7 +17,7 @@ from reference_impl.protocols.object_codec import MalformedObjectError
 from reference_impl.protocols.selectors import Operator, Requirement, Selector, one_of, parse_selector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from reference_impl.protocols.selectors import Labels
 
@@ -103,6 +103,17 @@ def decide(policies: Sequence[Policy], one: Member, other: Member) -> Decision:
     if action is Action.ISOLATE:
         return Decision(connects=False, reason=ISOLATED, message=f"connection policy {names} says so")
     return Decision(connects=True, cable_driver=driver)
+
+
+def decide_each(policies: Sequence[Policy], one: Member, others: Iterable[Member]) -> dict[str, Decision]:
+    """Decide about one cluster and each of the others, by their ids, as ``decide`` does pair by pair.
+
+    Most policies of a large set are about other pairs: whether one is about this cluster at all is asked once.
+    """
+    about = [policy for policy in policies if policy.left.matches(one.labels) or policy.right.matches(one.labels)]
+    # One that is about other pairs stands for all of these: where there is any policy, silence means no.
+    deciding = about or policies[:1]
+    return {other.cluster_id: decide(deciding, one, other) for other in others}
 
 
 def parse_policy(obj: Object) -> Policy:

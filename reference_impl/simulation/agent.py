@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from reference_impl.agents.views import read_membership
+from reference_impl.agents.last import Last
+from reference_impl.agents.views import MembershipView
 from reference_impl.names import BROKER_NAMESPACE, CLUSTER_ID_LABEL, MEMBER_NAMESPACE
 from reference_impl.planner.connections import decide_all
 from reference_impl.planner.exchange import ExchangeFacts, Side, WriteVerb, plan_exchange
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from reference_impl.agents.settings import Settings
     from reference_impl.planner.driver_set import DriverSet
+    from reference_impl.planner.exchange import Write
     from reference_impl.planner.membership import Membership
     from reference_impl.protocols.objects import Endpoint
     from reference_impl.protocols.policy import Decision
@@ -75,6 +78,11 @@ class Agent:
     _election: Election | None = None
     _readers: dict[tuple[Side, str], Reader] = field(default_factory=dict)
     _pace: Pace = field(default_factory=Pace)
+    _view: MembershipView = field(init=False)
+    _planned: Membership | None = None
+    """What the kernel was programmed with in this life."""
+    _plans: Mapping[str, Last[ExchangeFacts, tuple[Write, ...]]] = field(default_factory=dict)
+    _decisions: Last[object, Mapping[str, Decision]] = field(default_factory=Last)
     _woken: bool = False
     _done: object = None
 
@@ -97,7 +105,10 @@ class Agent:
         if self.alive or self.left:
             return
         self.alive, self._done, self._woken, self._pace = True, None, False, Pace()
+        self._planned = None
         self._life += 1
+        self._view, self._decisions = MembershipView(self.settings), Last()
+        self._plans = {kind: Last() for kind in KINDS}
         self._election = Election(self.settings.node, self.defects.timings)
         wanted = [(side, kind) for side in Side for kind in KINDS] + [(Side.BROKER, POLICY)]
         self._readers = {(side, kind): self._reader(side, kind) for side, kind in wanted}
@@ -173,6 +184,7 @@ class Agent:
         if asked == self._done:
             return
         if role is Role.PASSIVE:
+            self._planned = None
             self._program({})
             self._done = asked
             return
@@ -186,9 +198,11 @@ class Agent:
 
     def _lead(self, member: list[Reader]) -> None:
         clusters, endpoints = (reader.items for reader in member)
-        planned, readable = read_membership(self.settings, self.drivers, (), clusters, endpoints)
-        membership = self.defects.membership(planned, readable)
-        self._program({prefix: peer.cluster_id for peer in membership.peers for prefix in peer.subnets})
+        planned, readable = self._view.read(self.drivers, (), clusters, endpoints)
+        if planned is not self._planned:
+            membership = self.defects.membership(planned, readable)
+            self._program({prefix: peer.cluster_id for peer in membership.peers for prefix in peer.subnets})
+            self._planned = planned
         self._publish()
         self._share()
 
@@ -220,8 +234,8 @@ class Agent:
         if not all(reader.mirror.synced for reader in broker.values()):
             return
         own_id = self.settings.cluster.cluster_id
-        policies = broker[POLICY].items
-        decisions = decide_all(own_id, broker["Cluster"].items, policies, broker["Endpoint"].items)
+        asked = (own_id, broker["Cluster"].items, broker[POLICY].items, broker["Endpoint"].items)
+        decisions = self._decisions.answer(asked, lambda: decide_all(*asked))
         for kind in KINDS:
             facts = ExchangeFacts(
                 own_id=own_id,
@@ -231,7 +245,7 @@ class Agent:
                 broker=broker[kind].items,
                 decisions=self.defects.decisions(decisions),
             )
-            for write in plan_exchange(facts):
+            for write in self._plans[kind].answer(facts, partial(plan_exchange, facts)):
                 key = write.side, kind, write.obj["metadata"]["name"]
                 if write.verb is not WriteVerb.REPLACE or self._pace.may(key, self._now):
                     self._write(write.side, write.verb, write.obj)

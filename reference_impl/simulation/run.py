@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.views import read_membership
+from reference_impl.agents.views import MembershipView
 from reference_impl.names import BROKER_NAMESPACE, CLUSTER_ID_LABEL, MEMBER_NAMESPACE
 from reference_impl.planner.connections import decide_all
 from reference_impl.planner.exchange import ExchangeFacts, Side, plan_exchange
@@ -142,7 +142,8 @@ def planned(world: ClusterSet, member: Member, agent: Agent) -> Kernel:
             decisions=decisions,
         )
         told[kind] = [write.obj for write in plan_exchange(facts) if write.side is Side.MEMBER]
-    membership, _ = read_membership(agent.settings, agent.drivers, (), told["Cluster"], told["Endpoint"])
+    clusters, endpoints = (tuple(told[kind]) for kind in KINDS)
+    membership, _ = MembershipView(agent.settings).read(agent.drivers, (), clusters, endpoints)
     return {prefix: peer.cluster_id for peer in membership.peers for prefix in peer.subnets}
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 STORM = 60.0
 """Seconds from the begin in which things go wrong."""
-_SIZES = ((2, 4), (3, 8), (5, 12), (10, 30), (50, 100))
-_SHARES = (48, 32, 14, 5, 1)
+_SIZES = ((2, 4), (3, 8), (5, 12), (10, 30), (50, 100), (100, 100))
+_SHARES = (48, 32, 14, 4.5, 1, 0.5)
 """How often sets are of these sizes: most bugs need few members, and many members cost time."""
 _COPIES = 0.15
 """Share of members that have the ranges of somebody."""

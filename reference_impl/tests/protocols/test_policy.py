@@ -15,6 +15,7 @@ from reference_impl.protocols.policy import (
     Member,
     Policy,
     decide,
+    decide_each,
     member_of,
     parse_policy,
 )
@@ -195,3 +196,17 @@ def test_a_member_whose_cluster_was_not_seen_yet_connects_to_nobody_once_there_a
     assert decide_all("a", [], [policy], [endpoint])["c"].reason == ISOLATED
     cluster = {**endpoint, "kind": "Cluster", "spec": {"cluster_id": "c"}}
     assert decide_all("a", [cluster], [policy], [endpoint]) == {}
+
+
+@given(policies, members, st.lists(members, max_size=4, unique_by=lambda each: each.cluster_id))
+def test_one_cluster_and_each_of_the_others_are_decided_as_pairs(
+    given_policies: list[Policy], one: Member, others: list[Member]
+) -> None:
+    expected = {other.cluster_id: decide(given_policies, one, other) for other in others}
+    assert decide_each(given_policies, one, others) == expected
+
+
+def test_policies_about_other_pairs_connect_nobody() -> None:
+    others = policy("p", selecting(role="a"), selecting(role="a"))
+    decision = decide_each([others], member("east"), [member("west")])["west"]
+    assert (decision.connects, decision.reason) == (False, ISOLATED)

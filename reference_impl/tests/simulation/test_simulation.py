@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from reference_impl.bench import simulation
 from reference_impl.bench.simulation import explained, main
 from reference_impl.mutants.watches import Discouraged, Trusting
 from reference_impl.protocols.election import ElectionTimings
@@ -77,8 +79,39 @@ def test_a_failing_schedule_is_made_smaller_and_still_fails() -> None:
 
 
 def test_the_command_says_what_it_ran(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--schedules", "2", "--seed", "3", "--processes", "1"]) == 0
-    said = capsys.readouterr().out
-    assert '"schedules": 2' in said
-    assert '"holds": true' in said
+    assert main(["--schedules", "2", "--seed", "3", "--processes", "1", "--json"]) == 0
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert (answer["schedules"], answer["failed_seeds"], answer["holds"]) == (2, [], True)
+    assert "2 of 2 schedules" in said.err
     assert explained(3)["violations"] == []
+
+
+def test_processes_find_what_one_finds(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = []
+    for processes in ("1", "2"):
+        assert main(["--schedules", "6", "-n", processes, "--json"]) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    one, two = ({name: each[name] for name in ("schedules", "members", "steps", "writes")} for each in answers)
+    assert one == two
+
+
+def test_a_failing_seed_says_how_to_run_it_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defects = Defects(mirror=Discouraged)
+    failing = next(seed for seed in range(1, 200) if draw(seed).members <= 4 and run(draw(seed), defects).violations)
+    monkeypatch.setattr(simulation, "run", lambda schedule: run(schedule, defects))
+    assert main(["--seed", str(failing), "--schedules", "1"]) == 1
+    said = capsys.readouterr()
+    command = f"python -m reference_impl.bench.simulation --seed {failing} --schedules 1"
+    assert command in said.err
+    assert command in said.out
+    assert "holds: False" in said.out
+
+
+def test_a_thousand_seeds_have_sets_of_a_hundred() -> None:
+    sizes = [draw(seed).members for seed in range(1, 1001)]
+    assert max(sizes) == 100
+    assert sum(size == 100 for size in sizes) >= 3
+    assert sum(size >= 50 for size in sizes) >= 10
