@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver import errors
@@ -10,7 +11,7 @@ from l3conf.emulator.apiserver.defaults import fill
 from l3conf.emulator.apiserver.json_copy import copied
 from l3conf.emulator.apiserver.lifecycle import now
 from l3conf.emulator.apiserver.resources import CustomVersion, Resource
-from l3conf.emulator.apiserver.schemas.crd import check_crd
+from l3conf.emulator.apiserver.schemas.crd import check_crd, check_stored_versions
 from l3conf.emulator.apiserver.schemas.structural import StructuralSchema
 from l3conf.emulator.apiserver.store import Key
 
@@ -40,7 +41,12 @@ class Definitions(Passive):
             return
         crd = change.new
         _fill_definition(crd)
-        if problems := list(check_crd(crd)):
+        if change.old is None:
+            crd.pop("status", None)
+        problems = check_crd(crd)
+        if change.old is not None and not problems:
+            problems = check_stored_versions(crd, by_status=change.subresource == "status")
+        if problems:
             name = crd["metadata"].get("name") or ""
             raise errors.invalid(change.resource.kind, name, problems, change.resource.group)
         if change.old is None:
@@ -78,7 +84,9 @@ class Definitions(Passive):
         if resource is not None:
             for key, obj in self._verbs.store.items(resource.key):
                 if not obj["metadata"].get("deletionTimestamp"):
-                    self._verbs.delete(resource, key.namespace, key.name)
+                    # An object that cannot be converted cannot be deleted either, and holds its definition.
+                    with suppress(errors.StatusError):
+                        self._verbs.delete(resource, key.namespace, key.name)
         self._release(crd)
 
     def _release(self, crd: Object) -> None:
@@ -172,6 +180,7 @@ def _resource(crd: Object, version: Mapping[str, Any], storage: str) -> Resource
     custom = CustomVersion(
         definition=crd["metadata"]["name"],
         storage_version=storage,
+        defined=frozenset(each["name"] for each in spec["versions"]),
         schema=StructuralSchema(openapi) if openapi is not None else None,
         printer_columns=tuple(version.get("additionalPrinterColumns") or ()),
         scale=subresources.get("scale"),

@@ -88,7 +88,7 @@ def carried_over(new: Object, old: Object, resource: Resource) -> Iterator[Field
 
 def desired(obj: Object, resource: Resource) -> Mapping[str, Any]:
     """Return the part of an object whose changes ``metadata.generation`` counts."""
-    observed = {"metadata"}
+    observed = {"apiVersion", "kind", "metadata"}
     if resource.custom is None or "status" in resource.subresources:
         observed.add("status")
     return {key: value for key, value in obj.items() if key not in observed}

@@ -27,6 +27,8 @@ class CustomVersion:
     definition: str
     """The CRD's name."""
     storage_version: str
+    defined: frozenset[str]
+    """All versions of the definition, served or not: objects may be stored in each of them."""
     schema: StructuralSchema | None
     printer_columns: tuple[Mapping[str, Any], ...] = ()
     scale: Mapping[str, str] | None = None

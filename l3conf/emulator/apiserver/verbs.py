@@ -22,7 +22,7 @@ from l3conf.emulator.apiserver.store import Key
 from l3conf.emulator.apiserver.subresources import merged
 from l3conf.emulator.apiserver.update_rules import check_update
 from l3conf.emulator.apiserver.validation import RULES
-from l3conf.emulator.apiserver.versions import in_version, to_storage
+from l3conf.emulator.apiserver.versions import check_convertible, in_version, to_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +50,8 @@ class Verbs:
     def select(self, resource: Resource, namespace: str | None, query: ListQuery) -> Page:
         """Return the objects that match, of all namespaces if ``namespace`` is None."""
         page = list_objects(self.store, resource, namespace, query)
+        for obj in page.items:
+            check_convertible(obj, resource)
         return page._replace(items=[in_version(obj, resource) for obj in page.items])
 
     def create(self, resource: Resource, namespace: str, obj: Object, options: WriteOptions = INTERNAL) -> Object:
@@ -121,6 +123,7 @@ class Verbs:
         obj = self.store.get(resource.key, key)
         if obj is None:
             raise errors.not_found(resource.plural, key.name, resource.group)
+        check_convertible(obj, resource)
         return obj
 
     def _check_version(self, asked: Object, old: Object, resource: Resource) -> None:

@@ -1,8 +1,13 @@
-"""One stored object, seen through the versions of its API (CRDs with conversion ``None``, the two Event groups)."""
+"""One stored object, seen through the versions of its API (CRDs with conversion ``None``, the two Event groups).
+
+Conversion ``None`` changes ``apiVersion`` and prunes what the other version's schema does not know, nothing else.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from l3conf.emulator.apiserver import errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +34,19 @@ def in_version(obj: Object, resource: Resource) -> Object:
         return obj
     shown = _renamed(obj, _EVENT_NAMES_BACK) if resource.stored_as == "events" else dict(obj)
     shown["apiVersion"] = resource.api_version
+    if resource.custom is not None and resource.custom.schema is not None:
+        return resource.custom.schema.prune(shown)[0]
     return shown
+
+
+def check_convertible(obj: Object, resource: Resource) -> None:
+    """Raise 500 for an object that is stored in a version which its definition has no more.
+
+    It was left behind by whoever took the version away before all objects were written again.
+    """
+    group, _, version = obj["apiVersion"].rpartition("/")
+    if resource.custom is not None and version not in resource.custom.defined:
+        raise errors.internal(f"request to convert CR from an invalid group/version: {group}/{version}")
 
 
 def to_storage(obj: Object, resource: Resource) -> Object:

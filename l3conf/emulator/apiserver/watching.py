@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from l3conf.emulator.apiserver.listing import matcher
-from l3conf.emulator.apiserver.versions import in_version
+from l3conf.emulator.apiserver.versions import check_convertible, in_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,9 @@ class Watch:
         self.closed = False
         self.overflowed = False
         if after is None:
-            existing = (obj for _, obj in store.items(resource.key) if self._matches(obj))
+            existing = [obj for _, obj in store.items(resource.key) if self._matches(obj)]
+            for obj in existing:
+                check_convertible(obj, resource)
             self._waiting.extend(Seen("ADDED", in_version(obj, resource)) for obj in existing)
         else:
             for event in store.since(resource.key, after):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from l3conf.emulator.apiserver.schemas.field_error import duplicate, invalid, not_supported, required
+from l3conf.emulator.apiserver.schemas.field_error import duplicate, forbidden, invalid, not_supported, required
 from l3conf.emulator.apiserver.schemas.schema_rules import schema_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from l3conf.emulator.apiserver.schemas.field_error import FieldError
 
@@ -40,8 +40,27 @@ def check_crd(crd: Mapping[str, Any]) -> list[FieldError]:
         *_identity(crd, spec),
         *_names(spec.get("names") or {}, "spec.names"),
         *_versions(spec.get("versions") or []),
-        *_conversion(spec.get("conversion") or {}),
+        *_conversion(spec.get("conversion") or {}, spec.get("versions") or []),
     ]
+
+
+def check_stored_versions(crd: Mapping[str, Any], *, by_status: bool) -> list[FieldError]:
+    """Return why an update of a definition is refused: it would leave stored objects without a version.
+
+    ``by_status``: the update says itself what is stored; else the storage version is added after this.
+    """
+    path, stored = "status.storedVersions", (crd.get("status") or {}).get("storedVersions") or []
+    if not stored:
+        return [invalid(path, stored, "must have at least one stored version")]
+    versions = crd["spec"]["versions"]
+    storage = next(version["name"] for version in versions if version.get("storage"))
+    problems = []
+    if by_status and storage not in stored:
+        problems.append(invalid(path, stored, f"must have the storage version {storage}"))
+    names = {version["name"] for version in versions}
+    lost = [(position, name) for position, name in enumerate(stored) if name not in names]
+    problems += [invalid(f"{path}[{position}]", name, "must appear in spec.versions") for position, name in lost]
+    return problems
 
 
 def _identity(crd: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -152,7 +171,11 @@ def _scale(scale: Mapping[str, Any], path: str) -> Iterator[FieldError]:
             yield invalid(f"{path}.{field}", value, f"should be a json path under {prefix.rstrip('.')}")
 
 
-def _conversion(conversion: Mapping[str, Any]) -> Iterator[FieldError]:
+def _conversion(conversion: Mapping[str, Any], versions: Collection[object]) -> Iterator[FieldError]:
+    """Yield what is wrong with a conversion. Webhooks are never called here, and are not needed for one version."""
     strategy = conversion.get("strategy", "None")
     if strategy not in {"None", "Webhook"}:
         yield not_supported("spec.conversion.strategy", strategy, ("None", "Webhook"))
+    elif strategy == "Webhook" and len(versions) > 1:
+        detail = "this API server calls no conversion webhooks; it converts with strategy None"
+        yield forbidden("spec.conversion.strategy", detail)
