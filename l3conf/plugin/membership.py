@@ -103,11 +103,18 @@ class Membership:
         self.joined.clear()
         return time.monotonic()
 
+    def begin_to_deploy(self, seconds: float) -> bool:
+        """Have the installation over what is there killed after so many seconds; say whether it had ended by then."""
+        return self._begin(Verb.DEPLOY, seconds)
+
     def begin_to_remove(self, seconds: float) -> bool:
         """Have the removal killed after so many seconds; say whether it had ended by then."""
         self.joined.clear()
+        return self._begin(Verb.REMOVE, seconds)
+
+    def _begin(self, verb: Verb, seconds: float) -> bool:
         try:
-            self.hooks.run(Verb.REMOVE, self._request(), timeout=seconds)
+            self.hooks.run(verb, self._request(), timeout=seconds)
         except HookTimeoutError:
             return False
         return True

@@ -37,6 +37,12 @@ _CLUSTER = {
     "cluster_cidr": ["203.0.113.0/24"],
     "global_cidr": ["198.51.100.128/25"],
 }
+_POLICY = {
+    "left": {"matchLabels": {"submariner-io/clusterID": SAMPLE_ID}},
+    "right": {"matchExpressions": [{"key": "l3conf.io/sample", "operator": "In", "values": ["one", "other"]}]},
+    "action": "Connect",
+    "cableDriver": "vxlan",
+}
 _RTT = {"last": "1.2ms", "min": "1ms", "average": "1.1ms", "max": "2ms", "stdDev": "100µs"}
 _GATEWAY = {
     "version": "v0",
@@ -103,6 +109,7 @@ def sample(kind: str, **spec: object) -> Object:
     """Return an object of a kind with every field set; ``spec`` replaces fields of its specification."""
     bodies: dict[str, dict[str, Any]] = {
         "Cluster": {"spec": _CLUSTER},
+        "ClusterConnectionPolicy": {"spec": _POLICY},
         "Endpoint": {"spec": _ENDPOINT},
         "Gateway": {"status": _GATEWAY},
         "RouteAgent": {"status": _ROUTE_AGENT},

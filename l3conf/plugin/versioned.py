@@ -15,6 +15,7 @@ from l3conf.plugin.patient import PatientLab
 from l3conf.plugin.recorder import UNSUPPORTED
 from l3conf.plugin.resources import Resources
 from l3conf.plugin.skew import UNHEARD_OF, not_said, posing_as_unheard_of
+from l3conf.plugin.stored_objects import StoredObjects
 from l3conf.plugin.versions import REPORTING, at_other_versions, still_rolling
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class VersionedLab(PatientLab):
                 *self._reporting_others(self.apis[cluster], version),
             )
         ]
+
+    @property
+    def stored_objects(self) -> StoredObjects:
+        """Samples of every kind that is served in several versions; ``AssertionError`` if there is none."""
+        return StoredObjects(self)
 
     @contextmanager
     def posing_as_unheard_of(self, member: str) -> Iterator[None]:

@@ -64,6 +64,16 @@ class Resource(enum.Enum):
         return f"{group}/{version}" if group else version
 
     @property
+    def group(self) -> str:
+        """Return the API group; "" for the core group."""
+        return self.value[0]
+
+    @property
+    def plural(self) -> str:
+        """Return the name as URLs have it."""
+        return self.value[3]
+
+    @property
     def kind(self) -> str:
         """Return ``kind`` as objects have it."""
         return self.value[2]

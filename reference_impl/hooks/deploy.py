@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.manifests import IDENTITY, POLICIES, load
 from reference_impl.hooks.properties import install_kind
+from reference_impl.hooks.stored_versions import migrate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,8 @@ async def deploy(request: HookRequest) -> Object:
 
 async def _install(name: str, kubeconfig: Path, manifests: tuple[str, ...]) -> None:
     async with connect(name, kubeconfig) as cluster:
-        await cluster.apply(load(*manifests))
+        objects = load(*manifests)
+        await cluster.apply(objects)
+        await migrate(cluster.api, objects)
         if "member/namespace.yaml" in manifests:
             await install_kind(cluster)

@@ -24,6 +24,7 @@ from reference_impl.hooks.manifests import (
     settings,
 )
 from reference_impl.hooks.request import HookError
+from reference_impl.hooks.stored_versions import migrate
 from reference_impl.mutants import load_mutant
 from reference_impl.names import MANAGED_BY, MEMBER_NAMESPACE
 from reference_impl.version import VERSION
@@ -69,7 +70,9 @@ async def upgrade(request: HookRequest) -> Object:
 async def _broker(request: HookRequest, manifests: Path) -> None:
     async with connect("broker", request.broker.kubeconfig) as broker:
         if manifests == MANIFESTS:
-            await broker.apply(load("crds", POLICIES))
+            kinds = load("crds", POLICIES)
+            await broker.apply(kinds)
+            await migrate(broker.api, kinds)
         await broker.apply(load("broker/namespace.yaml", IDENTITY, manifests=manifests))
 
 

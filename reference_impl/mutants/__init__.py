@@ -80,6 +80,8 @@ class Mutant:
     """Who is to have which global addresses, before that is written down."""
     manifests: Callable[[list[Object]], list[Object]] = _same
     """Objects about to be applied by a hook."""
+    stored: Callable[[list[Object]], list[Object]] = _same
+    """Objects about to be written again in the version that is stored now."""
     way_back: Callable[[list[Object], list[Object]], list[Object]] = _same_workloads
     """Workloads of an earlier version, about to take the place of this one's; the second are what cleans nodes."""
     deletions: Callable[[list[Object]], list[Object]] = _same

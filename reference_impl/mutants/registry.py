@@ -42,6 +42,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "incumbent-replaced": Mutant(manifests=rights.forget_holders),
     "upgrade-half-done": Mutant(manifests=upgrades.leave_route_agents),
     "way-back-through-removal": Mutant(way_back=upgrades.remove_first),
+    "left-in-old-version": Mutant(stored=upgrades.leave_stored),
+    "conversion-loses-driver": Mutant(manifests=upgrades.forget_driver_in_stored_version),
     "unknown-fields-erased": Mutant(writes=upgrades.erase_unknown_fields),
     "skew-cuts": Mutant(received=upgrades.part_with_strangers),
     "skew-unsaid": refusals.silent_about("VersionSkewUnsupported"),

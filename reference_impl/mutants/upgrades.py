@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -59,3 +60,21 @@ def _version_of(obj: Object) -> str:
 def remove_first(objects: list[Object], cleanup: list[Object]) -> list[Object]:
     """Go back as somebody would who removes everything before he installs again: nodes are cleaned meanwhile."""
     return [*cleanup, *objects]
+
+
+def leave_stored(objects: list[Object]) -> list[Object]:
+    """Write nothing again in the version that is stored now, and say that this was done."""
+    return objects[:0]
+
+
+def forget_driver_in_stored_version(objects: list[Object]) -> list[Object]:
+    """Have the version that is stored know no ``cableDriver``: what is converted to it loses it."""
+    changed = copy.deepcopy(objects)
+    for obj in changed:
+        if obj["kind"] == "CustomResourceDefinition" and len(obj["spec"]["versions"]) > 1:
+            for version in obj["spec"]["versions"]:
+                # A copy of its own: versions of a manifest may share one by a YAML anchor.
+                version["schema"] = copy.deepcopy(version["schema"])
+                if version["storage"]:
+                    version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"].pop("cableDriver", None)
+    return changed

@@ -35,7 +35,7 @@ def in_version(obj: Object, resource: Resource) -> Object:
     shown = _renamed(obj, _EVENT_NAMES_BACK) if resource.stored_as == "events" else dict(obj)
     shown["apiVersion"] = resource.api_version
     if resource.custom is not None and resource.custom.schema is not None:
-        return resource.custom.schema.prune(shown)[0]
+        shown, _ = resource.custom.schema.prune(shown)
     return shown
 
 

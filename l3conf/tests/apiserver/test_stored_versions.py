@@ -43,7 +43,11 @@ def test_what_was_ever_stored_is_remembered_until_it_is_said_to_be_gone(api: Clu
 
 @pytest.mark.parametrize(
     ("said", "why"),
-    [((), "at least one stored version"), (("v1beta1",), "must have the storage version v1"), (("v1", "v7"), "must app")],
+    [
+        ((), "at least one stored version"),
+        (("v1beta1",), "must have the storage version v1"),
+        (("v1", "v7"), "must app"),
+    ],
 )
 def test_a_status_that_cannot_be_true_is_refused(api: ClusterAPI, said: tuple[str, ...], why: str) -> None:
     api.create(CRDS, stored_in("v1"))
@@ -78,7 +82,7 @@ def test_an_object_that_was_forgotten_cannot_be_read_any_more(api: ClusterAPI) -
     say_stored(api, "v1")
     redefine(api, stored_in("v1", without="v1beta1"))
     for read in (lambda: api.get(GADGETS, "g", "default"), lambda: api.list(GADGETS)):
-        with pytest.raises(StatusError, match="invalid group/version: example.org/v1beta1") as refused:
+        with pytest.raises(StatusError, match=r"invalid group/version: example\.org/v1beta1") as refused:
             read()
         assert refused.value.code == 500
     redefine(api, stored_in("v1"))

@@ -201,6 +201,7 @@ def _differs(mutant: Mutant) -> bool:
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
         or mutant.manifests(ACCESS) != ACCESS
         or mutant.deletions(ACCESS) != ACCESS
+        or mutant.stored(ACCESS) != ACCESS
         or mutant.manifests(settings(ENCRYPTED, {})) != settings(ENCRYPTED, {})
         or mutant.expiry(frozenset({"c2"})) != {"c2"}
         or mutant.kernel(plan_node(node_facts(1, departed=DEPARTED))) != plan_node(node_facts(1, departed=DEPARTED))
