@@ -44,6 +44,8 @@ PROGRAMMED: Final = "submariner.io/programmed"
 """Annotation of the ClusterRole ``submariner-nodes``: nodes may hold kernel state of ours, and of which cable drivers
 (its value). Set before the first agent
 starts, taken away when all nodes are clean; being cluster-scoped it outlives a namespace deleted by hand."""
+CARRIER_REVISION: Final = "submariner.io/carrier-revision"
+"""Annotation of a DaemonSet whose pods carry packets: they are replaced only where this changes. "1" where it lacks."""
 NODES_ROLE: Final = "submariner-nodes"
 IMPLEMENTATION: Final = "reference-impl"
 """What this implementation calls itself towards peers, before its version."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from reference_impl.drivers.api import NotFoundError, Resource
+from reference_impl.hooks.carriers import with_carriers_kept
 from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.global_ranges import global_ranges
 from reference_impl.hooks.identity import check_free
@@ -68,7 +69,7 @@ async def join(request: HookRequest) -> Object:
         }
         await cluster.apply(settings(told, access))
         await mark(cluster, drivers)
-        await cluster.apply([*agents(drivers), *(global_agent() if ranges else ())])
+        await cluster.apply(await with_carriers_kept(cluster, [*agents(drivers), *(global_agent() if ranges else ())]))
         # What carries packets starts before what gives them names.
         await asyncio.gather(announce(cluster, member.name, request.cluster_set), cluster.apply(service_discovery()))
     answer: Object = {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}

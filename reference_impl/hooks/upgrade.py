@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import NotFoundError, Resource
+from reference_impl.hooks.carriers import with_carriers_kept
 from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.earlier import directory_of
 from reference_impl.hooks.join import join
@@ -62,7 +63,7 @@ async def upgrade(request: HookRequest) -> Object:
             await join(request)
         else:
             wanted = load_mutant().way_back(wanted, cleanup(drivers))
-            await cluster.apply(wanted, switches=False)
+            await cluster.apply(await with_carriers_kept(cluster, wanted), switches=False)
         await _prune(cluster, wanted)
     return {}
 

@@ -41,6 +41,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "any-inner-source": Mutant(kernel=data_plane.believe_peers),
     "incumbent-replaced": Mutant(manifests=rights.forget_holders),
     "upgrade-half-done": Mutant(manifests=upgrades.leave_route_agents),
+    "carriers-rolled-out": Mutant(manifests=upgrades.roll_out_carriers),
     "way-back-through-removal": Mutant(way_back=upgrades.remove_first),
     "left-in-old-version": Mutant(stored=upgrades.leave_stored),
     "conversion-loses-driver": Mutant(manifests=upgrades.forget_driver_in_stored_version),

@@ -37,6 +37,16 @@ def leave_route_agents(objects: list[Object]) -> list[Object]:
     return objects
 
 
+def roll_out_carriers(objects: list[Object]) -> list[Object]:
+    """Replace the processes that carry packets like any other pod, with every version."""
+    for obj in objects:
+        if obj["kind"] == "DaemonSet" and obj["spec"]["updateStrategy"]["type"] == "OnDelete":
+            obj["spec"]["updateStrategy"] = {"type": "RollingUpdate"}
+            for container in obj["spec"]["template"]["spec"]["containers"]:
+                container["image"] = f"l3conf/reference-impl:{VERSION}"
+    return objects
+
+
 def erase_unknown_fields(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     """Write objects of the exchange with the fields that this version knows, and no others."""
     return tuple(replace(write, obj=_known(write.obj)) for write in writes)

@@ -67,6 +67,7 @@ DEPENDENT = {
     "stops-at-gone",
     "unknown-fields-erased",
     "unreadable-is-empty",
+    "carriers-rolled-out",
     "upgrade-half-done",
     "watch-trusted",
     "way-back-through-removal",
@@ -322,6 +323,16 @@ def test_an_upgrade_can_be_half_done() -> None:
     assert not route_agent["image"].endswith(f":{VERSION}")
     assert VARIABLE in {one["name"] for one in gateway["env"]}
     assert VARIABLE not in {one["name"] for one in route_agent["env"]}
+
+
+def test_carriers_can_be_rolled_out_like_agents() -> None:
+    kept = agents("wireguard")
+    kept[1]["spec"]["template"]["spec"]["containers"][0]["image"] = "l3conf/reference-impl:0.1.0"
+    rolled = load_mutant({VARIABLE: "carriers-rolled-out"}).manifests(kept)
+    workloads = [obj for obj in rolled if obj["kind"] == "DaemonSet"]
+    assert {obj["spec"]["updateStrategy"]["type"] for obj in workloads} == {"RollingUpdate"}
+    images = {obj["spec"]["template"]["spec"]["containers"][0]["image"] for obj in workloads}
+    assert images == {f"l3conf/reference-impl:{VERSION}"}
 
 
 def test_a_way_back_can_begin_with_a_removal() -> None:
