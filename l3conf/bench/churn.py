@@ -3,6 +3,10 @@
 Each of the ten sends a numbered flow of 100 Hz to the next all the while. How soon nothing of the cluster is left is
 told by the begin of the first look at all APIs and nodes that found nothing, from the end of the hook or from the first
 moment of silence; rules and routes that reject packets do not count.
+
+Before that, one of the ten gets a second node, which its flows go over from then on, and a third one comes and goes.
+What is measured is how soon after it is Ready a pod on it and one of each other cluster reach each other, and how soon
+after it has gone the other nodes of its cluster name it no more.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from l3conf.bench.members import MemberSet, flow
+from l3conf.bench.node_trial import NodeTrial
 from l3conf.bench.topology import TWELVE_CLUSTERS
 from l3conf.continuity import continuity
 from l3conf.errors import LabError
@@ -39,6 +44,8 @@ CONTROL = 1.0
 """Seconds of flow before and after a change."""
 GONE = 10.0
 """Seconds in which nothing must be left of a cluster that left."""
+READY = 2.0
+"""Seconds after a new node is Ready in which its pods must have reached all others, and they these."""
 HEARTBEAT = 6.0
 """Seconds after which a member that is silent counts as such, for the bar of one that vanishes."""
 PATIENCE = 120.0
@@ -49,17 +56,16 @@ GROUP = "/apis/submariner.io/v1"
 @click.option("--impl", type=click.Path(path_type=Path), default=Path("reference_impl/impl.yaml"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def churn(impl: Path, *, as_json: bool) -> None:
-    """Measure a cluster that joins a set of ten, leaves it, and vanishes from it."""
+    """Measure a cluster that joins a set of ten, leaves it, and vanishes from it, and a node that comes and goes."""
     answer = _measure(load_implementation(impl))
     if as_json:
         click.echo(json.dumps(answer))
         return
-    for change in ("added", "left", "vanished"):
+    for change in ("added", "left", "vanished", "node_added", "node_removed"):
         one = answer[change]
-        click.echo(
-            f"{change}: {one['seconds']} s (bar {one['bar'] or 'none'}), others lost {one['others_lost']}"
-            f" of {one['others_sent']}"
-        )
+        what, bar = change.replace("_", " "), one["bar"] or "none"
+        lost = f"others lost {one['others_lost']} of {one['others_sent']}"
+        click.echo(f"{what}: {one['seconds']} s (bar {bar}), {lost}")
 
 
 def _measure(implementation: Implementation) -> dict[str, Any]:
@@ -73,6 +79,7 @@ def _measure(implementation: Implementation) -> dict[str, Any]:
         for spec in ten:
             members.join(spec.name)
         members.await_packets(permutations(trial.pods.values(), 2))
+        nodes = trial.nodes()
         added = trial.change(trial.add, 0.0)
         left = trial.change(lambda: trial.until_gone(before, trial.leave, broker=True), GONE)
         trial.add()
@@ -83,6 +90,7 @@ def _measure(implementation: Implementation) -> dict[str, Any]:
         "added": added,
         "left": left,
         "vanished": vanished,
+        **nodes,
     }
 
 
@@ -119,6 +127,21 @@ class _Trial:
             "others_lost": lost,
             "holds": lost == 0 and (not bar or seconds <= bar),
         }
+
+    def nodes(self) -> dict[str, dict[str, Any]]:
+        """Give the first of the ten a second node for the flows, and have a third one come and go."""
+        first, *others = self.ten
+        trial = NodeTrial(self.members, first.name)
+        gateway = self.pods[first.name]
+        remote = [self.pods[spec.name] for spec in others]
+        try:
+            self.pods[first.name] = trial.add(remote)[1]
+            added = self.change(lambda: trial.add(remote)[0], READY)
+            removed = self.change(trial.remove, 0.0)
+        finally:
+            self.pods[first.name] = gateway
+            trial.close()
+        return {"node_added": added, "node_removed": removed}
 
     def add(self) -> float:
         """Let the other join; return the seconds until packets cross between it and each of the ten."""

@@ -43,9 +43,14 @@ class Traffic:
 
     flows: tuple[Flow, ...]
 
-    def arrives(self, *, seen_as: Sources | None = None, within: str = "T_probe") -> list[Observation]:
-        """Expect every flow to be answered intact, by its server, with the source that ``seen_as`` asks for."""
-        return self._meets("arrives", lambda flow, seen: arrived(flow, seen, seen_as), within)
+    def arrives(
+        self, *, seen_as: Sources | None = None, within: str = "T_probe", since: float | None = None
+    ) -> list[Observation]:
+        """Expect every flow to be answered intact, by its server, with the source that ``seen_as`` asks for.
+
+        Within a budget that counts from ``since`` (``time.monotonic``), or from now.
+        """
+        return self._meets("arrives", lambda flow, seen: arrived(flow, seen, seen_as), within, since=since)
 
     def arrives_with_ecn(self, *, within: str = "T_probe") -> list[Observation]:
         """Expect every flow to be answered, and its packets to arrive with the ECN field that they were sent with."""
@@ -128,7 +133,7 @@ class Traffic:
         seconds = self._harness.budgets.get(within)
         return [flow.probe(min(_LONGEST, max(_SHORTEST, seconds / ATTEMPTS))) for flow in flows]
 
-    def _meets(self, what: str, judge: Judge, within: str) -> list[Observation]:
+    def _meets(self, what: str, judge: Judge, within: str, *, since: float | None = None) -> list[Observation]:
         """Send until the judge is content with every flow; what once was right need not be shown again."""
         done: dict[int, Observation] = {}
         wrong: list[tuple[Flow, str]] = []
@@ -143,14 +148,20 @@ class Traffic:
                 return Pending(f"{len(wrong)} of {len(self.flows)} flows differ:\n{failures(wrong)}")
             return what
 
-        self._wait(f"{self}: {what}", look, within, blamed=lambda: [flow for flow, _ in wrong])
+        self._wait(f"{self}: {what}", look, within, blamed=lambda: [flow for flow, _ in wrong], since=since)
         return [done[index] for index in range(len(self.flows))]
 
     def _wait(
-        self, condition: str, look: Callable[[], str | Pending], within: str, *, blamed: Callable[[], list[Flow]]
+        self,
+        condition: str,
+        look: Callable[[], str | Pending],
+        within: str,
+        *,
+        blamed: Callable[[], list[Flow]],
+        since: float | None = None,
     ) -> None:
         try:
-            self._harness.wait(condition, look, within)
+            self._harness.wait(condition, look, within, started=since)
         except DeadlineMissedError as missed:
             if missed.last is None:
                 raise

@@ -25,6 +25,7 @@ from l3conf.plugin.global_objects import SERVICES, service_over_probes
 from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 from l3conf.plugin.network_policies import granted, only_from
+from l3conf.plugin.node_changes import Leavers, Newcomers
 from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.phantoms import Phantoms
@@ -251,6 +252,14 @@ class Lab(VersionedLab):
     def joined_under(self, cluster: str, name: str) -> Intrusion:
         """Let a cluster that is no member join under the name of one that is, and watch for ``W_steady``."""
         return watch_intrusion(self, cluster, name)
+
+    def newcomers(self, *clusters: str) -> Newcomers:
+        """Return a context in which each of these clusters, or all, gets a node more when asked for."""
+        return Newcomers(self, clusters or self.members.joined)
+
+    def leavers(self, *clusters: str) -> Leavers:
+        """Return a context in which each of these clusters, or all, loses a node when asked for."""
+        return Leavers(self, clusters or self.members.joined)
 
     @property
     def reports(self) -> Observability:

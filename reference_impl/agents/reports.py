@@ -72,7 +72,8 @@ class Reporter:
             node = await self._api.get(Resource.NODE, self._name)
         except NotFoundError:
             return []
-        return [{"apiVersion": "v1", "kind": "Node", "name": self._name, "uid": node["metadata"]["uid"]}]
+        owner = {"apiVersion": "v1", "kind": "Node", "name": self._name, "uid": node["metadata"]["uid"]}
+        return self._mutant.owners([owner])
 
     async def _stamped(self, status: Object) -> Object:
         """Give conditions the times at which they changed, across restarts of the agent."""

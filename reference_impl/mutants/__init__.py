@@ -64,6 +64,8 @@ class Mutant:
     """The page of metrics."""
     report_time: Callable[[int], int] = _same
     """Unix seconds that a report says it was made at."""
+    owners: Callable[[list[Object]], list[Object]] = _same
+    """References to what owns a report."""
     conditions: Callable[[list[Object]], list[Object]] = _same
     """The conditions of a member about to be written."""
     mirror: Callable[[], Mirror] = Mirror

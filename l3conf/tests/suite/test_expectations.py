@@ -123,6 +123,14 @@ def test_a_failing_expectation_ends_within_two_seconds_of_its_budget(stage: Stag
     assert stage.motion.now() - began <= stage.harness.budgets.get("T_recover") + 2
 
 
+def test_a_budget_can_count_from_an_earlier_moment(stage: Stage) -> None:
+    client, server = pair(stage)
+    allowed = stage.harness.budgets.get("T_node")
+    udp(client, server).arrives(within="T_node", since=stage.motion.now() - allowed + 1)
+    with pytest.raises(AssertionError, match="after the deadline"):
+        udp(client, server).arrives(within="T_node", since=stage.motion.now() - allowed - 1)
+
+
 @pytest.mark.parametrize("wrong", [Wrong.HARNESS, Wrong.LOST, Wrong.REFUSED])
 def test_a_fault_of_the_harness_is_never_a_failure(stage: Stage, wrong: Wrong) -> None:
     client, server = pair(stage)

@@ -12,7 +12,15 @@ import pytest
 import yaml
 
 from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings, with_variables
-from reference_impl.mutants import VARIABLE, Mutant, UnknownMutantError, data_plane, global_addresses, load_mutant
+from reference_impl.mutants import (
+    VARIABLE,
+    Mutant,
+    UnknownMutantError,
+    data_plane,
+    global_addresses,
+    load_mutant,
+    nodes,
+)
 from reference_impl.mutants.registry import MUTANTS
 from reference_impl.names import CREATED, IMPLEMENTATION, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
@@ -60,6 +68,8 @@ DEPENDENT = {
     "crash-on-malformed",
     "endpoint-published-once",
     "first-key-kept",
+    "nodes-disturb-routes",
+    "nodes-known-at-first",
     "noisy-served-first",
     "silence-believed",
     "skew-cuts",
@@ -118,7 +128,9 @@ def _relaying() -> KernelState:
 def _removals() -> tuple[Operation, ...]:
     plan = plan_node(node_facts(1))
     return tuple(
-        Operation(Verb.REMOVE, item) for item in (*plan.links, *plan.routes, *plan.rules, plan.ruleset) if item
+        Operation(Verb.REMOVE, item)
+        for item in (*plan.links, *plan.routes, *plan.rules, *plan.forwarding, plan.ruleset)
+        if item
     )
 
 
@@ -203,6 +215,7 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.manifests(ACCESS) != ACCESS
         or mutant.deletions(ACCESS) != ACCESS
         or mutant.stored(ACCESS) != ACCESS
+        or mutant.owners([{"kind": "Node"}]) != [{"kind": "Node"}]
         or mutant.manifests(settings(ENCRYPTED, {})) != settings(ENCRYPTED, {})
         or mutant.expiry(frozenset({"c2"})) != {"c2"}
         or mutant.kernel(plan_node(node_facts(1, departed=DEPARTED))) != plan_node(node_facts(1, departed=DEPARTED))
@@ -243,6 +256,20 @@ def test_an_agent_that_pods_disturb_lets_go_for_one_look(monkeypatch: pytest.Mon
     for links in (["eth0"], ["eth0"], ["eth0", "veth2"], ["eth0", "veth2"], ["eth0"]):
         monkeypatch.setattr(socket, "if_nameindex", lambda links=links: list(enumerate(links, 1)))
         seen.append(bool(mutant(plan).routes))
+    assert seen == [True, True, False, True, False]
+
+
+def test_a_gateway_that_knows_the_first_nodes_sends_to_no_other() -> None:
+    few, all_of_them = (plan_node(node_facts(0, others=NODES[1:last])) for last in (2, 3))
+    mutate = nodes.know_the_first_ones()
+    assert mutate(few) == few
+    assert {entry.destination for entry in mutate(all_of_them).forwarding} == {NODES[1].underlay}
+
+
+def test_a_gateway_that_nodes_disturb_lets_go_for_one_look() -> None:
+    few, all_of_them = (plan_node(node_facts(0, others=NODES[1:last])) for last in (2, 3))
+    mutate = nodes.let_go_when_they_change()
+    seen = [bool(mutate(plan).routes) for plan in (few, few, all_of_them, all_of_them, few)]
     assert seen == [True, True, False, True, False]
 
 
