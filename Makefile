@@ -63,7 +63,10 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench certify --json
 	@$(BIN)/python -m reference_impl.bench.reconcile
 
-soak: setup  ## Agents killed a hundred times under traffic, as JSON
+SOAK_SECONDS := 3600
+soak: setup  ## An hour of random changes under traffic, and agents killed a hundred times, as JSON
+	@mkdir -p out
+	@$(BIN)/l3conf bench soak --seconds $(SOAK_SECONDS) --journal out/soak.jsonl --json
 	@$(BIN)/l3conf bench kills --json
 	@$(BIN)/l3conf bench kills --impl reference_impl/impl-wireguard.yaml --json
 

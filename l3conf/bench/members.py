@@ -153,10 +153,13 @@ class MemberSet:
             if waiting:
                 time.sleep(PERIOD)
 
+    def containers(self) -> list[int]:
+        """Return the processes that containers of the implementation began with."""
+        return [container for child in _children(self.lab.emulator_pid) for container in _children(child)]
+
     def agents(self) -> list[AgentUse]:
         """Return what every container of the implementation has used: the grandchildren of the lab's first process."""
-        containers = (container for child in _children(self.lab.emulator_pid) for container in _children(child))
-        used = [use for use in map(_use, containers) if use is not None]
+        used = [use for use in map(_use, self.containers()) if use is not None]
         if not used:
             raise LabError("the implementation runs no container")
         return used

@@ -18,6 +18,7 @@ from l3conf.bench.mesh import mesh
 from l3conf.bench.outages import outages
 from l3conf.bench.policies import policies
 from l3conf.bench.probes import probes
+from l3conf.bench.soak import soak
 from l3conf.bench.translated import translated
 
 
@@ -26,7 +27,7 @@ def bench() -> None:
     """Measure labs and probes."""
 
 
-_SETS = (connect, detection, calm, outages, mesh, churn, policies, translated, crowd, kills, failover)
+_SETS = (connect, detection, calm, outages, mesh, churn, policies, translated, crowd, kills, failover, soak)
 """What is measured on whole cluster sets."""
 for command in (lab, probes, cables, *_SETS, certify):
     bench.add_command(command)
