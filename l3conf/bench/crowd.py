@@ -3,6 +3,8 @@
 Each has one pod that asks for a global address. Who got the same range or address as somebody else, and after how long
 does everybody reach everybody? The seed of a run decides who joins when, within a second.
 
+What all processes used until then is told by kind: on a machine that is shared, that is what can be compared.
+
 ``--allocation`` asks the first question alone, of many more runs: the hooks of a run are as many processes as ever and
 allocate at the same API server, but nothing else of the implementation runs, and what hooks answer is compared.
 """
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from l3conf.bench.members import PATIENCE, MemberSet
+from l3conf.bench.processor import CPUMeter
 from l3conf.bench.topology import TWELVE_CLUSTERS
 from l3conf.cli.printing import print_json
 from l3conf.errors import LabError
@@ -79,7 +82,8 @@ def _holds(one: Mapping[str, Any]) -> bool:
 
 def _line(one: Mapping[str, Any]) -> str:
     reached = f"all reach all after {one['all_reach_all_seconds']} s, " if "all_reach_all_seconds" in one else ""
-    return f"seed {one['seed']}: {reached}hooks {one['of_which_hooks']} s, {len(one['duplicates'])} duplicates"
+    used = f", {one['cpu_seconds']} CPU seconds" if "cpu_seconds" in one else ""
+    return f"seed {one['seed']}: {reached}hooks {one['of_which_hooks']} s, {len(one['duplicates'])} duplicates{used}"
 
 
 def crowded(count: int) -> Topology:
@@ -109,14 +113,17 @@ def _measure(implementation: Implementation, topology: Topology, seed: int) -> d
         pods = {name: members.pods(name)[0] for name in names}
         for pod in pods.values():
             members.apis[pod.cluster].request("POST", _path(), body=_asking(pod))
-        began = time.monotonic()
+        meter, began = CPUMeter(members.lab.emulator_pid), time.monotonic()
         _joined(members, names, seed)
         joined = time.monotonic() - began
         known = {name: _awaited(members, pods[name]) for name in names}
         members.await_packets(permutations([known[name] for name in names], 2))
+        reached, used = time.monotonic() - began, meter.used()
         return {
             "seed": seed,
-            "all_reach_all_seconds": round(time.monotonic() - began, 2),
+            "all_reach_all_seconds": round(reached, 2),
+            "cpu_seconds": round(sum(used.values()), 1),
+            "cpu_seconds_by_process": used,
             "of_which_hooks": round(joined, 2),
             "duplicates": _duplicates(members),
         }

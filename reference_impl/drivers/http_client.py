@@ -1,4 +1,4 @@
-"""The seam to HTTP over httpx2: connections that are kept, answers that are read as they come."""
+"""The seam to HTTP for hooks and commands, over httpx2, which runs the credentials of kubeconfigs."""
 
 from __future__ import annotations
 

@@ -51,10 +51,10 @@ class KubeAPI:
     @classmethod
     def from_parts(cls, server: str, certificate_authority: Path, token: Path) -> KubeAPI:
         """Reach a server with files as a mounted Secret has them; the token is read again when it is refused."""
-        from reference_impl.drivers.token_file import agent_client  # noqa: PLC0415 - each imports what it needs
+        from reference_impl.drivers.token_file import AgentHTTP  # noqa: PLC0415 - each imports what it needs
 
         try:
-            return cls(agent_client(server, certificate_authority, token, patience=_PATIENCE))
+            return cls(AgentHTTP(server, certificate_authority, token, _PATIENCE))
         except (OSError, ValueError) as error:
             raise APIError(f"API server {server}: {error}") from None
 
