@@ -19,7 +19,7 @@ from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
 from l3conf.emulator.ground.state import read_facts
 from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
 from l3conf.labs.base import Capability, ClusterAccess
-from l3conf.model.faults import NodeAdded, NodeRemoved, fault_to_json
+from l3conf.model.faults import NodeAdded, NodeCrash, NodeRemoved, fault_to_json
 from l3conf.model.roster import with_nodes_of
 from l3conf.probes.flow_messages import flow_to_json, record_from_json
 from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
@@ -38,6 +38,8 @@ _REQUIRED_COMMANDS = MappingProxyType({"ip": "iproute2", "nft": "nftables"})
 """Programs that the lab's nodes need, and the Debian packages they are in."""
 _NODE_STATE = 20.0
 """Seconds for reading all of a node's network configuration."""
+_NODE_CHANGE = 30.0
+"""Seconds for making or ending a node, in the middle of everything else that a large lab on a busy machine does."""
 _CALL_MARGIN = 10.0
 """Seconds that an answer may take beyond what the call itself waits for."""
 
@@ -208,12 +210,13 @@ class EmulatedLab:
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:
         """Let a fault be in force; a crash of this process ends it too."""
-        started = self._call("fault.start", {"fault": fault_to_json(fault)})
+        wait = _NODE_CHANGE * self._patience if isinstance(fault, NodeAdded | NodeRemoved | NodeCrash) else 0.0
+        started = self._call("fault.start", {"fault": fault_to_json(fault)}, wait=wait)
         try:
             self._follow(fault)
             yield
         finally:
-            self._call("fault.stop", {"id": started["id"]})
+            self._call("fault.stop", {"id": started["id"]}, wait=wait)
             self._follow(fault)
 
     def _follow(self, fault: Fault) -> None:

@@ -22,6 +22,8 @@ class ControlClient:
         self._lock = threading.Lock()
         self._decoder = Decoder()
         self._last_id = 0
+        self._silence = ""
+        """Why nothing can be asked any more: the call that was not answered."""
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._channel.connect(str(state / CONTROL_SOCKET))
@@ -42,6 +44,8 @@ class ControlClient:
         Raises what the lab raised, and ``LabGoneError`` if it is gone or silent for ``timeout`` seconds.
         """
         with self._lock:
+            if self._silence:
+                raise LabGoneError(self._silence)
             self._last_id += 1
             frame = encode({"id": self._last_id, "method": method, "params": params or {}})
             try:
@@ -51,7 +55,8 @@ class ControlClient:
                 answer = self._receive()
             except TimeoutError:
                 self._channel.close()  # a late answer would be taken for the next call's
-                raise LabGoneError(f"the lab did not answer {method!r} within {timeout:.0f} s") from None
+                self._silence = f"the lab did not answer {method!r} within {timeout:g} s"
+                raise LabGoneError(self._silence) from None
             except OSError as error:
                 raise LabGoneError(f"the lab is gone: {error}", where=f"call {method}") from None
         if "error" in answer:

@@ -119,3 +119,18 @@ def test_hanging_up_undoes_what_the_connection_started(tmp_path: Path) -> None:
 def test_a_lab_that_is_not_there_is_gone(tmp_path: Path) -> None:
     with pytest.raises(LabGoneError, match="cannot reach the lab"):
         ControlClient(tmp_path)
+
+
+def test_after_a_call_without_answer_every_other_names_that_one(tmp_path: Path) -> None:
+    """What a caller undoes on its way out must not hide why it left."""
+
+    async def hang(_connection: Connection, _params: dict[str, Any], _descriptors: list[int]) -> object:
+        await asyncio.sleep(5)
+        return None
+
+    def work(client: ControlClient) -> None:
+        for method in ("hang", "echo"):
+            with pytest.raises(LabGoneError, match=r"did not answer 'hang' within 0\.1 s"):
+                client.call(method, timeout=0.1)
+
+    asyncio.run(_with_client(tmp_path, {"hang": hang, "echo": _echo}, work))
