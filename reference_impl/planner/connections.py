@@ -57,4 +57,4 @@ def _read(obj: Object) -> Policy:
         return parse_policy(obj)
     except MalformedObjectError as error:
         _LOG.error("ClusterConnectionPolicy %s: %s", obj["metadata"]["name"], error)
-        return unreadable(str(obj["metadata"]["name"]))
+        return unreadable(str(obj["metadata"]["name"]), str(error))

@@ -43,6 +43,8 @@ class Policy:
     action: Action
     cable_driver: str = ""
     """"" leaves it to the pair."""
+    problem: str = ""
+    """Why it cannot be read; "" if it can."""
 
     @property
     def specificity(self) -> int:
@@ -90,7 +92,9 @@ def decide(policies: Sequence[Policy], one: Member, other: Member) -> Decision:
         return CONNECTED
     matching = [policy for policy in policies if policy.matches(one.labels, other.labels)]
     if not matching:
-        return Decision(connects=False, reason=ISOLATED, message="no connection policy matches this pair")
+        unread = sorted(f"; {policy.name} cannot be read: {policy.problem}" for policy in policies if policy.problem)
+        message = f"no connection policy matches this pair{''.join(unread)}"
+        return Decision(connects=False, reason=ISOLATED, message=message)
     narrowest = max(policy.specificity for policy in matching)
     deciding = sorted(
         (policy for policy in matching if policy.specificity == narrowest), key=lambda policy: policy.name
@@ -133,10 +137,10 @@ def parse_policy(obj: Object) -> Policy:
     )
 
 
-def unreadable(name: str) -> Policy:
+def unreadable(name: str, problem: str) -> Policy:
     """Return what stands for a policy that cannot be read: it connects nobody, and is there."""
     nobody = Selector((Requirement("", Operator.EXISTS),))
-    return Policy(name=name, left=nobody, right=nobody, action=Action.ISOLATE)
+    return Policy(name=name, left=nobody, right=nobody, action=Action.ISOLATE, problem=problem)
 
 
 def member_of(obj: Object, cluster_id: str) -> Member:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Labels: TypeAlias = Mapping[str, str]
+_NAME = r"(?=.{1,63}$)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+_DOMAIN = r"(?=[^/]{1,253}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/"
+_KEY = re.compile(rf"({_DOMAIN})?{_NAME}")
+_VALUE = re.compile(rf"({_NAME})?")
 
 
 class Operator(enum.Enum):
@@ -65,10 +70,25 @@ def parse_selector(found: object, where: str) -> Selector:
         raise MalformedObjectError(f"{where}: not a label selector")
     return Selector(
         (
-            *(Requirement(str(key), Operator.IN, frozenset({str(value)})) for key, value in sorted(labels.items())),
+            *_labels(labels, f"{where}.matchLabels"),
             *_requirements(expressions, f"{where}.matchExpressions"),
         )
     )
+
+
+def _labels(labels: Mapping[object, object], where: str) -> Iterable[Requirement]:
+    for key, value in sorted((str(key), value) for key, value in labels.items()):
+        yield Requirement(
+            _checked(key, _KEY, where), Operator.IN, frozenset({_checked(value, _VALUE, f"{where}[{key[:64]!r}]")})
+        )
+
+
+def _checked(text: object, pattern: re.Pattern[str], where: str) -> str:
+    """Return what may be a label's key or value; what cannot be one selects nothing, which nobody has meant."""
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        what = "key" if pattern is _KEY else "value"
+        raise MalformedObjectError(f"{where}: {str(text)[:64]!r} can be no label's {what}")
+    return text
 
 
 def _requirements(expressions: Iterable[object], where: str) -> Iterable[Requirement]:
@@ -82,7 +102,8 @@ def _requirements(expressions: Iterable[object], where: str) -> Iterable[Require
             raise MalformedObjectError(f"{here}.values: not a list")
         if bool(values) is (operator in {Operator.EXISTS, Operator.DOES_NOT_EXIST}):
             raise MalformedObjectError(f"{here}.values: {'must be empty' if values else 'missing'}")
-        yield Requirement(found["key"], operator, frozenset(map(str, values)))
+        key = _checked(found["key"], _KEY, f"{here}.key")
+        yield Requirement(key, operator, frozenset(_checked(value, _VALUE, f"{here}.values") for value in values))
 
 
 def one_of(kind: type[enum.Enum], found: object, where: str) -> Any:  # noqa: ANN401 - a member of ``kind``

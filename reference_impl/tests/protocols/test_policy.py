@@ -148,7 +148,16 @@ def test_selectors_read_as_in_kubernetes() -> None:
                 {"key": "k", "operator": "In"},
                 {"key": "k", "operator": "In", "values": "a"},
                 {"key": "k", "operator": "Exists", "values": ["a"]},
+                {"key": "no key", "operator": "Exists"},
+                {"key": "/k", "operator": "Exists"},
+                {"key": f"{'d' * 254}/k", "operator": "Exists"},
+                {"key": "k", "operator": "In", "values": ["a", "no value"]},
+                {"key": "k", "operator": "In", "values": ["v" * 64]},
             )
+        ),
+        *(
+            ({"left": {}, "right": {"matchLabels": bad}, "action": "Connect"}, "spec.right.matchLabels")
+            for bad in ({"no key": "a"}, {"k": "no value"}, {"k": 1}, {"k" * 64: "a"}, {"k": "-"}, {"Domain/k": "a"})
         ),
     ],
 )
@@ -158,13 +167,26 @@ def test_what_is_wrong_in_a_policy_is_named(spec: object, field: str) -> None:
     assert str(raised.value).startswith(field)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("k", ""), ("k" * 63, "v" * 63), ("a.example/K_k.k", "V-v_v.v"), ("1", "2")]
+)
+def test_whatever_may_be_a_label_may_be_selected(key: str, value: str) -> None:
+    left = {"matchLabels": {key: value}}
+    read = parse_policy({"metadata": {"name": "p"}, "spec": {"left": left, "right": {}, "action": "Connect"}})
+    assert read.left.matches({key: value})
+
+
 def test_a_policy_that_cannot_be_read_connects_nobody_and_forbids_what_it_did() -> None:
     clusters = [_cluster("east"), _cluster("west")]
     good = {"metadata": {"name": "good"}, "spec": {"left": {}, "right": {}, "action": "Connect"}}
     bad = {"metadata": {"name": "bad"}, "spec": {"left": {}, "right": {}, "action": "?"}}
     assert decide_all("east", clusters, []) == {}
     assert decide_all("east", clusters, [good, bad]) == {}
-    assert decide_all("east", clusters, [bad])["west"].reason == ISOLATED
+    alone = decide_all("east", clusters, [bad])["west"]
+    assert alone.reason == ISOLATED
+    assert alone.message.startswith(
+        "no connection policy matches this pair; bad cannot be read: spec.action: '?' is none of"
+    )
 
 
 def test_a_member_is_who_the_broker_says_whatever_it_says_itself() -> None:
