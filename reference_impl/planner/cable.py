@@ -156,6 +156,7 @@ def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
         forwarding=cables.forwarding,
         routes=frozenset([*_routes(facts, cables.hops), *_exemptions(facts, remote)]),
         ruleset=cable_ruleset(
+            underlay=facts.underlay,
             local=facts.own.prefixes,
             remote=remote,
             carriers=carriers,

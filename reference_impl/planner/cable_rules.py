@@ -45,6 +45,7 @@ class Diversion:
 
 def cable_ruleset(
     *,
+    underlay: IPAddress,
     local: Sequence[IPNetwork],
     remote: Sequence[IPNetwork],
     carriers: Sequence[Carrier],
@@ -55,12 +56,12 @@ def cable_ruleset(
 ) -> Ruleset:
     """Plan the further rules of a gateway.
 
-    ``local`` holds every own prefix a peer may address (services too), ``remote`` those of all peers. What comes out of
-    one driver's device may only be from that driver's peers: a weaker cable is no way to pose as somebody behind a
-    stronger one. ``anchors`` holds, by device, addresses of this node that keep their own when they send: each
-    sub-tunnel is asked from one of them. ``transit`` holds the prefixes from and to which this gateway relays between
-    members, ``siblings`` the underlay addresses of this cluster's other gateway nodes, ``diversions`` whose outer
-    packets go to another socket than the one whose port they name.
+    ``underlay`` is where cables arrive, ``local`` holds every own prefix a peer may address (services too), ``remote``
+    those of all peers. What comes out of one driver's device may only be from that driver's peers: a weaker cable is no
+    way to pose as somebody behind a stronger one. ``anchors`` holds, by device, addresses of this node that keep their
+    own when they send: each sub-tunnel is asked from one of them. ``transit`` holds the prefixes from and to which this
+    gateway relays between members, ``siblings`` the underlay addresses of this cluster's other gateway nodes,
+    ``diversions`` whose outer packets go to another socket than the one whose port they name.
     """
     versions = versions_of(local, remote)
     named = {"remote": tuple(remote)}
@@ -100,9 +101,14 @@ def cable_ruleset(
                 name="arriving",
                 hook="prerouting",
                 priority="raw",
-                rules=(_vmap("iifname", {f'"{device}"': name for name, device in doors.items()}),),
+                # What came out of a tunnel ends here: port numbers in it are no cable's.
+                rules=(
+                    _vmap("iifname", {f'"{device}"': name for name, device in doors.items()}),
+                    *_untracked(open_ones, underlay, "saddr", "daddr"),
+                ),
             ),
             *_underlay(open_ones),
+            *_leaving(open_ones, underlay),
             *_keeping_sources(anchors),
             *_diverted(tuple(diversions)),
         ),
@@ -141,12 +147,36 @@ def _diverted(diversions: Sequence[Diversion]) -> Iterable[Chain]:
 
 def _underlay(carriers: Mapping[str, Carrier]) -> Iterable[Chain]:
     """Take outer packets from peers only, where the cable itself does not tell who sent them."""
-    ports = {str(carrier.port): f"to-{carrier.port}" for carrier in carriers.values()}
+    ports = {carrier.port: f"to-{carrier.port}" for carrier in carriers.values()}
     if not ports:
         return
     for name, carrier in carriers.items():
-        yield Chain(name=ports[str(carrier.port)], rules=only_from(name, carrier.peers))
-    yield Chain(name="underlay", hook="input", rules=(_vmap("udp dport", ports),))
+        yield Chain(name=ports[carrier.port], rules=only_from(name, carrier.peers))
+    # One comparison is cheaper than a look into a map, and few gateways have more than one such port.
+    yield Chain(
+        name="underlay", hook="input", rules=tuple(f"udp dport {port} goto {door}" for port, door in ports.items())
+    )
+
+
+def _leaving(carriers: Mapping[str, Carrier], underlay: IPAddress) -> Iterable[Chain]:
+    rules = tuple(_untracked(carriers, underlay, "daddr", "saddr"))
+    if rules:
+        yield Chain(name="leaving", hook="output", priority="raw", rules=rules)
+
+
+def _untracked(carriers: Mapping[str, Carrier], underlay: IPAddress, theirs: str, ours: str) -> Iterable[str]:
+    """Keep outer packets between gateways out of connection tracking, which sees each of them without any use (ADR 53).
+
+    They come from a port that is not the one they go to, so that no entry is ever answered; a cable whose packets have
+    the same port at both ends is left alone: firewalls may let its answers in by state.
+    """
+    ip = FAMILY[underlay.version]
+    for name, carrier in carriers.items():
+        if any(peer.version == underlay.version for peer in carrier.peers):
+            yield (
+                f"udp dport {carrier.port} udp sport != {carrier.port} "
+                f"{ip} {ours} {underlay} {ip} {theirs} @{name}_v{underlay.version} notrack"
+            )
 
 
 def _vmap(key: str, chains: Mapping[str, str]) -> str:

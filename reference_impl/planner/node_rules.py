@@ -60,11 +60,14 @@ def node_ruleset(
                 name="arriving",
                 hook="prerouting",
                 priority="raw",
-                rules=(
-                    f"udp dport {NODE_PORT} jump underlay",
-                    "tcp flags & (syn | rst) == syn jump clamp",
-                    *_spoofed(versions, tunnels),
-                ),
+                rules=(f"udp dport {NODE_PORT} jump underlay", *_spoofed(versions, tunnels)),
+            ),
+            # Only what is forwarded: outer packets of cables, many for one that they carry, never come by.
+            Chain(
+                name="passing",
+                hook="forward",
+                priority="mangle",
+                rules=("tcp flags & (syn | rst) == syn jump clamp",),
             ),
             Chain(
                 name="source",
@@ -96,7 +99,7 @@ def _spoofed(versions: Iterable[int], tunnels: str) -> tuple[str, ...]:
 def _clamp(versions: Iterable[int], mtu: int) -> tuple[str, ...]:
     """Clamp both directions: each end learns from the other's SYN what fits. The kernel never raises the option.
 
-    What this node sends itself knows the MTU from its route.
+    What this node sends itself, answers included, knows the MTU from its route.
     """
     return tuple(
         f"{FAMILY[version]} {end} @remote_v{version} tcp option maxseg size set {mtu - _IP_AND_TCP_HEADERS[version]}"

@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reference_impl.agents import gateway, route_agent
+from reference_impl.drivers.conntrack_table import ConntrackTable
 from reference_impl.drivers.fake_kernel import FakeKernel
 from reference_impl.mutants.registry import MUTANTS
+from reference_impl.names import CABLE_PORT
 from reference_impl.planner.diff import diff
 from reference_impl.tests.kernel.cluster_set import (
     build,
@@ -19,7 +21,7 @@ from reference_impl.tests.kernel.cluster_set import (
     observe,
     plan_of_node,
 )
-from reference_impl.tests.kernel.sandbox import ask_tcp, ask_udp, sandboxed
+from reference_impl.tests.kernel.sandbox import Host, ask_tcp, ask_udp, sandboxed
 
 if TYPE_CHECKING:
     from reference_impl.state import KernelState, Observed
@@ -125,6 +127,24 @@ def test_local_traffic_is_as_before() -> None:
 
 
 @sandboxed
+def test_connection_tracking_sees_what_cables_carry_and_not_their_own_packets() -> None:
+    east, west, _ = build()
+    connect(east, west)
+    connect(west, east)
+    here, there = east.node_address(0), west.node_address(0)
+    for client, server in ((east, west), (west, east)):
+        assert client.pods[0].run(lambda: ask_udp(server.pod_address(0))) == client.pod_address(0)  # noqa: B023
+    for gateway_node in (east.nodes[0], west.nodes[0]):
+        flows = _flows(gateway_node)
+        assert {(east.pod_address(0), west.pod_address(0)), (west.pod_address(0), east.pod_address(0))} <= flows
+        assert not {(here, there), (there, here)} & flows
+    # The port alone is no cable: what pods send there, and what a node sends to another host's, is tracked as before.
+    for sender in (east.pods[0], east.nodes[0]):
+        sender.run(lambda: ask_udp("192.0.2.1", CABLE_PORT, seconds=0.1))
+    assert {(east.pod_address(0), "192.0.2.1"), (here, "192.0.2.1")} <= _flows(east.nodes[0])
+
+
+@sandboxed
 def test_converging_twice_changes_nothing_and_cleaning_leaves_nothing() -> None:
     east, west, _ = build()
     before = [configuration(node) for node in east.nodes]
@@ -212,3 +232,14 @@ def test_mutants_do_in_a_kernel_what_the_catalogue_says() -> None:
     with_mutant("gateway-nodes-only")
     assert "No route to host" in pod.run(lambda: ask_tcp(target))
     assert east.pods[0].run(lambda: ask_udp(west.pod_address(0))) == east.pod_address(0)
+
+
+def _flows(node: Host) -> set[tuple[str, str]]:
+    """Return who began flows to whom, as a node tracks them."""
+
+    def inside() -> str:
+        with ConntrackTable(4) as table:
+            return " ".join(f"{each.flow.source},{each.flow.destination}" for each in table.entries())
+
+    pairs = (each.split(",") for each in node.run(inside).split())
+    return {(source, destination) for source, destination in pairs}

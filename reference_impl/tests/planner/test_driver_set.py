@@ -132,10 +132,22 @@ def test_only_the_cable_that_does_not_authenticate_is_filtered_by_address() -> N
     state = plan(load_drivers(NAMES, key(1)), speaking(2, "vxlan"), speaking(4, *NAMES))
     assert state.ruleset is not None
     (underlay,) = (chain for chain in state.ruleset.chains if chain.name == "underlay")
-    assert underlay.rules == ("udp dport vmap { 4502 : goto to-4502 }",)
+    assert underlay.rules == ("udp dport 4502 goto to-4502",)
     (door,) = (chain for chain in state.ruleset.chains if chain.name == "to-4502")
     assert door.rules
     assert all(rule.endswith("drop") for rule in door.rules)
+
+
+def test_only_packets_of_a_cable_that_nobody_answers_are_left_untracked() -> None:
+    """Answers to WireGuard's and IKE's packets go to the port they came from: firewalls may let them in by state."""
+    state = plan(load_drivers(NAMES, key(1)), speaking(2, "vxlan"), speaking(4, *NAMES))
+    assert state.ruleset is not None
+    ours, both = NODES[0].underlay, "udp dport 4502 udp sport != 4502 ip"
+    (peers,) = (item.name for item in state.ruleset.sets if item.name.startswith("peers"))
+    assert [(chain.name, rule) for chain in state.ruleset.chains for rule in chain.rules if "notrack" in rule] == [
+        ("arriving", f"{both} daddr {ours} ip saddr @{peers} notrack"),
+        ("leaving", f"{both} saddr {ours} ip daddr @{peers} notrack"),
+    ]
 
 
 def test_an_offer_that_cannot_be_read_leaves_what_everybody_reads() -> None:
