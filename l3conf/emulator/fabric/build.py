@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric import faults
 from l3conf.emulator.fabric.creation import Creation
-from l3conf.emulator.fabric.encode import changes, configuration, links, plug
+from l3conf.emulator.fabric.encode import additions, configuration, links, plug, removals
 from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric, router_key
 from l3conf.emulator.fabric.pod_wiring import PodRequest, PodWiring
-from l3conf.emulator.fabric.refusals import explained
+from l3conf.emulator.fabric.refusals import explained, gone_already
 from l3conf.emulator.fabric.sites import cloud_filter
 from l3conf.emulator.fabric.sysctls import SysctlWriter
 from l3conf.emulator.kernel import nftables
@@ -130,10 +130,13 @@ class Fabric:
     def _follow(self, before: FabricPlan) -> None:
         """Bring everybody who stays from one plan to this one; who has no power boots with it."""
         for key, plan in self.plan.namespaces.items():
-            requests = changes(before.namespaces[key], plan) if key in before.namespaces else []
-            if requests and key not in self._unplugged:
+            old = before.namespaces.get(key, plan)
+            if old != plan and key not in self._unplugged:
                 with RouteSocket(self._namespaces[key]) as route:
-                    route.execute(requests)
+                    route.execute(additions(old, plan))
+                    for request in removals(old, plan):
+                        with gone_already():
+                            route.execute([request])
         for cluster in self.topology.clusters:
             if text := cloud_filter(self.topology, cluster):
                 self.load_ruleset(router_key(cluster.name), text)

@@ -73,16 +73,20 @@ def configuration(plan: NamespacePlan) -> list[Request]:
     return requests + [route_request(route) for route in plan.routes]
 
 
-def changes(before: NamespacePlan, after: NamespacePlan) -> list[Request]:
-    """Return the requests that bring a namespace from one plan to another that differs in routes and tunnel peers.
+def additions(before: NamespacePlan, after: NamespacePlan) -> list[Request]:
+    """Return the requests for what a plan has in routes and tunnel peers, and the one before had not.
 
-    Cables are not among them: their other ends have to be made or gone first.
+    Cables are not among them: their other ends have to be made first.
     """
     requests: list[Request] = []
     for old, new in zip(before.tunnels, after.tunnels, strict=True):
         requests += _peers(new, [peer for peer in new.peers if peer not in old.peers])
-    requests += [delete_route(route.destination) for route in before.routes if route not in after.routes]
-    requests += [route_request(route) for route in after.routes if route not in before.routes]
+    return requests + [route_request(route) for route in after.routes if route not in before.routes]
+
+
+def removals(before: NamespacePlan, after: NamespacePlan) -> list[Request]:
+    """Return the requests that take away what a plan had in routes and tunnel peers, and the one after has not."""
+    requests = [delete_route(route.destination) for route in before.routes if route not in after.routes]
     for old, new in zip(before.tunnels, after.tunnels, strict=True):
         requests += _without_peers(new, [peer for peer in old.peers if peer not in new.peers])
     return requests

@@ -27,3 +27,13 @@ def explained() -> Iterator[None]:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise MissingPrerequisiteError(what, remedy="raise the limit of open files (ulimit -n)") from error
         raise LabError(what) from error
+
+
+@contextmanager
+def gone_already() -> Iterator[None]:
+    """Let pass that what was to be removed is not there: others on a node remove routes and neighbours, too."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ESRCH, errno.ENOENT, errno.ENODEV):
+            raise

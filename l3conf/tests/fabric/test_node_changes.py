@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ GROUNDS = [
     *(pytest.param(six_only(plugin), id=f"{plugin.value}-v6") for plugin in NetworkPlugin),
     *(pytest.param(one_inside_the_other(lan_family=family), id=f"inside-{family.value}") for family in IPFamily),
 ]
-NFT = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nft"
+NFT, IP = (shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") or name for name in ("nft", "ip"))
 
 
 def grown(topology: Topology) -> Topology:
@@ -93,6 +94,22 @@ def test_a_node_that_comes_back_is_wired_as_it_was(topology: Topology) -> None:
             [PodRequest("east", "east-1", "a"), PodRequest("east", "east-2", "b")]
         )
         assert [seen_as(one, two, address) for address in beside] == list(map(str, own))
+
+
+@pytest.mark.parametrize("plugin", [NetworkPlugin.ROUTED, NetworkPlugin.OVERLAY], ids=lambda plugin: plugin.value)
+@sandboxed
+def test_what_somebody_took_away_before_keeps_nothing_else_from_going(plugin: NetworkPlugin) -> None:
+    topology = pair(nodes=3, plugin=plugin)
+    with Fabric.build(topology) as fabric:
+        with fabric.namespace("east@east-1").entered():
+            subprocess.run([IP, "route", "del", "10.1.2.0/24"], check=True)
+        fabric.unplug_node("east", "east-3")
+        fabric.change_nodes(without_node(topology, "east", "east-3"))
+        for key in ("east@east-1", "east@east-2", "router:east"):
+            with fabric.namespace(key).entered():
+                said = json.dumps(node_state())
+            assert "10.1.2." not in said
+            assert "172.16.1.12" not in said
 
 
 @sandboxed
