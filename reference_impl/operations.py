@@ -76,7 +76,8 @@ def _describe(item: Item) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each
         case IPsecPeer():
             pairs = ",".join(sorted(f"{own}={other}" for own, other in item.pairs))
             where = "{}:{}".format(*item.remote)
-            return f"ike {item.name} from {item.local} to {where} key {item.public_key} pairs {pairs}"
+            role = " standby" if item.stands_by else ""
+            return f"ike {item.name} from {item.local} to {where} key {item.public_key} pairs {pairs}{role}"
         case Neighbour():
             return f"neigh {item.address} lladdr {item.mac} dev {item.device}"
         case ForwardingEntry():

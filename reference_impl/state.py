@@ -77,7 +77,7 @@ class IPsecPeer:
 
     device: str
     name: str
-    """Of the connection: the peer's cluster id."""
+    """Of the connection (``protocols.connection_names``)."""
     own_key: str
     public_key: str
     """Base64 of X25519, ours and the peer's: both ends' IKE identities, and what the secret of the pair is made of."""
@@ -86,6 +86,8 @@ class IPsecPeer:
     """Where it is called. Where it calls from does not matter."""
     pairs: frozenset[Pair]
     """One sub-tunnel (child SA) each."""
+    stands_by: bool = False
+    """Whether one end stands by: the peer may call, and is not called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ class SubTunnel:
     """A pair of prefixes that packets can pass between now."""
 
     peer: str
-    """``IPsecPeer.name``."""
+    """Cluster id."""
     pair: Pair
 
 

@@ -47,6 +47,7 @@ class Candidate:
         self._shown = Role.UNKNOWN
         self._held: Object | None = None
         """The Lease as we last wrote it: while nobody else writes it, it need not be read to be renewed."""
+        self._relieved_at: float | None = None
 
     @property
     def role(self) -> Role:
@@ -57,6 +58,14 @@ class Candidate:
     def holder(self) -> str:
         """Return who was last seen to hold the Lease; "" if nobody did."""
         return self._election.holder
+
+    @property
+    def relieving_for(self) -> float | None:
+        """Return for how many seconds we have had the Lease of a gateway that was relieved and goes on forwarding.
+
+        None if we came by it otherwise.
+        """
+        return None if self._relieved_at is None else asyncio.get_running_loop().time() - self._relieved_at
 
     def hurry(self) -> None:
         """Look at the Lease at once, if it is not ours and there is a ground to take it."""
@@ -112,6 +121,8 @@ class Candidate:
         else:
             written = await self._api.replace(Resource.LEASE, obj)
         self._election.written(_record(written), time())
+        if action is not Action.RENEW:
+            self._relieved_at = time() if ground is Ground.LEFT else None
         self._held = written
 
     async def _read(self) -> Object | None:

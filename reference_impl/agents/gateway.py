@@ -59,6 +59,11 @@ SOON = 0.2
 """Seconds until the next look while a cable works in part: its other parts are being called for."""
 PERIOD = 2.0
 """Seconds between two looks without a cause."""
+AT_ONCE = 0.05
+"""Seconds until the next look while packets wait for cables to come up."""
+PATIENCE = 2.0
+"""Seconds for which a gateway that relieves another one waits for its cables: less than that one goes on forwarding
+(``__main__``)."""
 
 
 class GatewayAgent:
@@ -208,6 +213,7 @@ class GatewayAgent:
             relays=relays or Relays(),
             stands_by=stands_by,
             sessions=sessions_of(observed),
+            connections=frozenset((each.name, each.public_key) for each in observed.state.ike_peers),
             siblings=tuple(node.underlay for node in nodes if node.name in self._succession.siblings),
         )
 
@@ -228,7 +234,12 @@ class GatewayAgent:
         membership = self._membership(drivers, nodes)
         peers, shown = self._find(local, membership.peers, observed)
         local, relays = self._relays(local, peers, observed)
-        plan, unplanned = self._planned(self._facts(local, peers, nodes, observed, relays=relays), drivers)
+        facts = self._facts(local, peers, nodes, observed, relays=relays)
+        plan, unplanned = self._planned(facts, drivers)
+        waits = self._waits(plan, observed)
+        if waits:
+            plan, _ = self._planned(replace(facts, waits=True), drivers)
+            self._loop.wake_in(AT_ONCE)
         membership = replace(membership, refusals=(*membership.refusals, *unplanned))
         failure = await self._hand.converge(plan, observed)
         carrying = tuple(drivers.chosen(peer) for peer in relayed(shown, relays))
@@ -236,7 +247,8 @@ class GatewayAgent:
         here = next(node for node in nodes if node.name == local.hostname)
         own = host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges)
         self._health.ask(questions(plan.ike_peers, peers, own), peers)
-        await self._publication.publish(local)
+        if not waits:
+            await self._publication.publish(local)
         await self._succession.correct()
         found = Findings(
             failure=failure,
@@ -249,6 +261,11 @@ class GatewayAgent:
             lives=self._heartbeat.lives,
         )
         await self._report(local, membership, found)
+
+    def _waits(self, plan: KernelState, observed: Observed) -> bool:
+        """Say whether to wait with what moves packets: the gateway before us still forwards, and we cannot yet."""
+        since = self._candidate.relieving_for
+        return since is not None and since < PATIENCE and bool(lacking(plan.ike_peers, observed.sub_tunnels))
 
     async def _report(self, local: Endpoint, membership: Membership | None, found: Findings) -> None:
         peers = found.about(self._health.reports())

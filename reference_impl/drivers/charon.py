@@ -60,6 +60,9 @@ class IKEControl(Protocol):
     def call(self, name: str, pair: Pair) -> None:
         """Begin to make a child SA; returns at once."""
 
+    def begin(self, name: str) -> None:
+        """Begin to make an IKE SA without child SAs (RFC 6023); returns at once."""
+
     def end(self, unique: str) -> None:
         """End an IKE SA with all its child SAs; no error if it is gone."""
 
@@ -102,6 +105,11 @@ class Charon:
         with self._session() as session:
             request = {"ike": name, "child": child_name(pair), "timeout": _NO_WAITING, "init-limits": "yes"}
             list(session.initiate(request))
+
+    def begin(self, name: str) -> None:
+        """Begin to make an IKE SA."""
+        with self._session() as session:
+            list(session.initiate({"ike": name, "timeout": _NO_WAITING, "init-limits": "yes"}))
 
     def end(self, unique: str) -> None:
         """End an IKE SA."""

@@ -9,6 +9,7 @@ from reference_impl.drivers.kernel import KernelError
 from reference_impl.meter_script import mark
 from reference_impl.nft_script import digest
 from reference_impl.operations import Operation, Verb
+from reference_impl.protocols.connection_names import cluster_of
 from reference_impl.state import (
     ForwardingEntry,
     Guard,
@@ -119,8 +120,8 @@ class FakeKernel:
 
     def _sub_tunnels(self) -> Iterable[SubTunnel]:
         for item in self._items.values():
-            if isinstance(item, IPsecPeer):
-                yield from (SubTunnel(peer=item.name, pair=pair) for pair in item.pairs)
+            if isinstance(item, IPsecPeer) and not item.stands_by:
+                yield from (SubTunnel(peer=cluster_of(item.name), pair=pair) for pair in item.pairs)
 
     def forget_everything(self) -> None:
         """Lose all state, as after a foreign hand."""

@@ -81,6 +81,9 @@ class IPsecDevice:
             raise KernelError(_NOWHERE)
         secret = pair_secret(self.key, peer.public_key)
         self.control.load(peer, secret, None if state.libipsec else IPSEC_INTERFACE_ID)
+        known = next((each.peer for each in state.connections if each.peer.name == peer.name), None)
+        if known is not None and known.stands_by and not peer.stands_by:
+            self.control.begin(peer.name)
 
     def _set(self, netlink: Any, link: IPsecLink) -> None:  # noqa: ANN401 - pyroute2 is untyped
         state = self.control.read()

@@ -133,6 +133,11 @@ class GatewayFacts:
     """Underlay addresses of the cluster's other gateway nodes."""
     sessions: Sessions = field(default_factory=Sessions)
     """What WireGuard devices here know of their peers."""
+    connections: frozenset[tuple[str, str]] = frozenset()
+    """What the IKE daemon here has loaded: names of connections and the peers' public keys."""
+    waits: bool = False
+    """Whether this gateway takes over from one that still forwards, and its cables are not all up: no packet prefers
+    them yet."""
 
 
 def plan_cables(facts: GatewayFacts, drivers: DriverSet) -> KernelState:
@@ -218,7 +223,7 @@ def _routes(facts: GatewayFacts, hops: Mapping[str, NextHop]) -> Iterable[Route]
         for subnet in peer.subnets:
             source = address_within(facts.addresses, facts.own.pod_cidrs, subnet.version)
             via = next_hop(hop.via, subnet.version) if hop.via is not None else None
-            metric = STANDBY_METRIC if facts.stands_by else CABLE_METRIC
+            metric = STANDBY_METRIC if facts.stands_by or facts.waits else CABLE_METRIC
             yield Route(destination=subnet, metric=metric, device=hop.device, via=via, source=source)
 
 

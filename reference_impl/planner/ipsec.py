@@ -21,6 +21,7 @@ from reference_impl.names import (
 )
 from reference_impl.planner.cable import Cables, NextHop
 from reference_impl.planner.keyed import KeyedCables
+from reference_impl.protocols.connection_names import cluster_of, plan_names
 from reference_impl.state import IPsecLink, IPsecPeer, SubTunnel
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ class IPsecCables(KeyedCables):
     backend: str = IPSEC_BACKEND
     port: int = CABLE_PORT
     device: str = IPSEC_DEVICE
-    stands_by: bool = False
-    """Two gateways with the same traffic selectors would take each other's place at the peer's IKE daemon."""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -74,14 +73,23 @@ class IPsecCables(KeyedCables):
         )
         return Cables(
             links=frozenset([link]),
-            ike_peers=frozenset(self._peer(peer, facts) for peer in facts.peers),
+            ike_peers=frozenset(each for peer in facts.peers for each in self._gateways(peer, facts)),
             hops={peer.cluster_id: NextHop(device=self.device) for peer in facts.peers},
         )
 
-    def _peer(self, peer: Endpoint, facts: GatewayFacts) -> IPsecPeer:
+    def _gateways(self, peer: Endpoint, facts: GatewayFacts) -> Iterable[IPsecPeer]:
+        """Plan a member's active gateway, and those that may follow it: these call when they do, and no sooner."""
+        gateways = (peer, *peer.standbys)
+        names = plan_names(peer.cluster_id, [self.identity(each) for each in gateways], facts.connections)
+        for each in gateways:
+            stands_by = facts.stands_by or each is not peer
+            yield self._peer(each, names[self.identity(each)], facts, stands_by=stands_by)
+
+    def _peer(self, peer: Endpoint, name: str, facts: GatewayFacts, *, stands_by: bool) -> IPsecPeer:
         return IPsecPeer(
             device=self.device,
-            name=peer.cluster_id,
+            name=name,
+            stands_by=stands_by,
             own_key=self.own_identity,
             public_key=self.identity(peer),
             local=facts.underlay,
@@ -113,12 +121,13 @@ def questions(
     offered = {endpoint.cluster_id: endpoint for endpoint in endpoints}
     found = set()
     for peer in ike_peers:
-        for mine, theirs in peer.pairs:
-            here, there = own.get(mine.version), offered[peer.name].health_check(mine.version)
+        cluster_id = cluster_of(peer.name)
+        for mine, theirs in () if peer.stands_by else peer.pairs:
+            here, there = own.get(mine.version), offered[cluster_id].health_check(mine.version)
             source = here if here is not None and here in mine else mine.network_address
             destination = there if there is not None and there in theirs else theirs.network_address
             if (source, destination) != (here, there):
-                sub_tunnel = SubTunnel(peer=peer.name, pair=(mine, theirs))
+                sub_tunnel = SubTunnel(peer=cluster_id, pair=(mine, theirs))
                 found.add(Question(sub_tunnel=sub_tunnel, source=source, destination=destination))
     return frozenset(found)
 
@@ -136,7 +145,8 @@ def lacking(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[tup
 def sub_tunnels_down(peers: Iterable[IPsecPeer], up: frozenset[SubTunnel]) -> Mapping[str, tuple[Pair, ...]]:
     """Return the sub-tunnels that should be up and are not, by cluster id: the worst one counts for the cable."""
     return {
-        peer.name: tuple(sorted(missing, key=str))
+        cluster_of(peer.name): tuple(sorted(missing, key=str))
         for peer in peers
-        if (missing := {pair for pair in peer.pairs if SubTunnel(peer=peer.name, pair=pair) not in up})
+        if not peer.stands_by
+        and (missing := {pair for pair in peer.pairs if SubTunnel(peer=cluster_of(peer.name), pair=pair) not in up})
     }

@@ -1,18 +1,20 @@
 """What is said to strongSwan's IKE daemon over vici, and what it answers, as values. No socket.
 
 Charon does not tell everything it was told (no remote port, no secrets). What a restarted agent must know to adopt a
-connection stands in the name of the pair's secret: ``<peer> <own key> <peer's key> <remote port>``.
+connection stands in the name of the pair's secret: ``<connection> <own key> <peer's key> <remote port>``, and a fifth
+word where one of the two stands by. Engines of earlier releases do not know such a name, and do not call.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.names import CABLE_PORT, IPSEC_DEVICE
+from reference_impl.protocols.connection_names import cluster_of
 from reference_impl.state import IPsecPeer, SubTunnel
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _UP = frozenset({"INSTALLED", "REKEYING", "REKEYED"})
 _UNDER_WAY = frozenset({"CREATED", "CONNECTING", "INSTALLING"})
 _STANDING = frozenset({"ESTABLISHED", "REKEYING", "REKEYED"})
 _UNKNOWN = "%any"
+_STANDS_BY = "standby"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,9 @@ class Connection:
     peer: IPsecPeer
     under_way: bool = False
     """Whether an IKE SA is being negotiated."""
+    made: bool = False
+    called: bool = False
+    """Whether an IKE SA stands that we made, and one that the peer made."""
     up: frozenset[Pair] = frozenset()
     held: frozenset[Pair] = frozenset()
     """Pairs that SAs of keys or addresses before these still carry."""
@@ -57,7 +63,7 @@ class Connection:
 
 def secret_name(peer: IPsecPeer) -> str:
     """Return the name under which the daemon keeps a pair's secret."""
-    return f"{peer.name} {peer.own_key} {peer.public_key} {peer.remote[1]}"
+    return f"{peer.name} {peer.own_key} {peer.public_key} {peer.remote[1]}{f' {_STANDS_BY}' if peer.stands_by else ''}"
 
 
 def child_name(pair: Pair) -> str:
@@ -123,13 +129,15 @@ def connection_message(peer: IPsecPeer, interface_id: int | None) -> Message:
 
 def parse_peers(connections: Iterable[Message], secrets: Iterable[str]) -> Mapping[str, IPsecPeer]:
     """Return the loaded connections of ours by name. One that we did not load, or whose secret is gone, is not ours."""
-    known = {words[0]: words[1:] for name in secrets if len(words := name.split(" ")) == 4}  # noqa: PLR2004
+    split = [name.split(" ") for name in secrets]
+    known = {words[0]: words[1:] for words in split if len(words) == 4 or words[4:] == [_STANDS_BY]}  # noqa: PLR2004
     peers: dict[str, IPsecPeer] = {}
     for listed in connections:
         for name, connection in listed.items():
             if name in known:
-                own_key, public_key, port = known[name]
-                peers[name] = _peer(name, connection, own_key, public_key, int(port))
+                own_key, public_key, port, *role = known[name]
+                peer = _peer(name, connection, own_key, public_key, int(port))
+                peers[name] = replace(peer, stands_by=bool(role))
     return peers
 
 
@@ -150,12 +158,15 @@ def _connection(peer: IPsecPeer, associations: Iterable[Message]) -> Connection:
     older = [each for each in listed if each not in current]
     # One that goes elsewhere ends when its successor is whole, and no sooner: where we were sent may be no way for it.
     ended = [each for each in older if each not in of_these_keys or up >= peer.pairs]
+    standing = [_text(each.get("initiator")) == "yes" for each in current if _text(each.get("state")) in _STANDING]
     places = [
         place for each in current or of_these_keys if _text(each.get("state")) in _STANDING and (place := _place(each))
     ]
     return Connection(
         peer=peer,
         under_way=any(_text(each.get("state")) in _UNDER_WAY for each in current),
+        made=True in standing,
+        called=False in standing,
         up=up,
         held=frozenset(pair for each in older for pair in _carried(each)),
         predecessors=tuple(sorted(_text(each.get("uniqueid")) for each in ended)),
@@ -185,7 +196,7 @@ def stale_associations(associations: Iterable[Message], peers: Mapping[str, IPse
 def sub_tunnels(connections: Iterable[Connection]) -> frozenset[SubTunnel]:
     """Return the wanted sub-tunnels that are up."""
     return frozenset(
-        SubTunnel(peer=connection.peer.name, pair=pair)
+        SubTunnel(peer=cluster_of(connection.peer.name), pair=pair)
         for connection in connections
         for pair in (connection.up | connection.held) & connection.peer.pairs
     )

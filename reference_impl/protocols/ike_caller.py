@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEFERENCE = 2.0
 """Seconds that the end that is not to call first leaves the other."""
+HANDING_OVER = 1.0
+"""Seconds that the end that made an IKE SA leaves the other to make its sub-tunnels."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 2.0
 """Seconds between two calls; each failure doubles the pause."""
@@ -40,17 +42,19 @@ class _Absent:
 class Caller:
     """Remembers since when sub-tunnels have been missing. Times are seconds of any monotonic clock."""
 
-    _absent: dict[tuple[str, str, Pair], _Absent] = field(default_factory=dict)
+    _absent: dict[tuple[str, str, Pair, bool], _Absent] = field(default_factory=dict)
 
     def due(self, connections: Iterable[Connection], now: float) -> tuple[tuple[str, Pair], ...]:
         """Return the calls to make now: connection and pair."""
-        seen: dict[tuple[str, str, Pair], _Absent] = {}
+        seen: dict[tuple[str, str, Pair, bool], _Absent] = {}
         calls: list[tuple[str, Pair]] = []
         for connection in connections:
             peer = connection.peer
-            grace = 0.0 if is_first_caller(peer) else DEFERENCE
+            if peer.stands_by and not connection.called:
+                continue
+            grace = _deference(connection)
             for pair in connection.down:
-                key = (peer.name, peer.public_key, pair)
+                key = (peer.name, peer.public_key, pair, connection.made and not connection.up)
                 absent = seen[key] = self._absent.get(key) or _Absent(now + grace)
                 if now >= absent.next and not connection.under_way:
                     absent.next = now + absent.pause
@@ -58,6 +62,19 @@ class Caller:
                     calls.append((peer.name, pair))
         self._absent = seen
         return tuple(calls)
+
+
+def _deference(connection: Connection) -> float:
+    """Return how long the other end is left alone to make the sub-tunnels.
+
+    A gateway that takes over makes an IKE SA without any: the peer makes them, since it sends through a new SA at once
+    and the one that answers has it already. The other way round packets come by SAs that are not there yet.
+    """
+    if connection.called and not connection.up:
+        return 0.0
+    if connection.made and not connection.up:
+        return HANDING_OVER
+    return 0.0 if is_first_caller(connection.peer) else DEFERENCE
 
 
 @dataclass(slots=True)

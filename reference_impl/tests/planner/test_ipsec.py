@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.drivers.fake_kernel import FakeKernel
-from reference_impl.names import IPSEC_DEVICE, IPSEC_LARGEST, PUBLIC_KEY
+from reference_impl.names import IPSEC_DEVICE, IPSEC_LARGEST, PUBLIC_KEY, STANDBY_METRIC
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
@@ -33,13 +33,13 @@ def peer(number: int, **changes: object) -> Endpoint:
     return endpoint(number, **{"backend": "libreswan", "parameters": parameters, **changes})
 
 
-def plan(*peers: Endpoint, mtu: int = 1500) -> KernelState:
+def plan(*peers: Endpoint, mtu: int = 1500, **changes: object) -> KernelState:
     addresses = tuple(
         InterfaceAddress(device=one.device, address=one.address, mtu=mtu if one.device == "eth0" else one.mtu)
         for one in addresses_of(0)
     )
     facts = GatewayFacts(own=OWN, underlay=NODES[0].underlay, peers=peers, addresses=addresses)
-    return plan_cables(facts, DriverSet((IPsecCables(key(1)),)))
+    return plan_cables(replace(facts, **changes), DriverSet((IPsecCables(key(1)),)))  # type: ignore[arg-type]
 
 
 def converge(kernel: FakeKernel, wish: KernelState) -> tuple[Operation, ...]:
@@ -170,3 +170,36 @@ def test_what_asks_from_an_anchor_keeps_its_source() -> None:
     anchors = [chain for chain in (plan(peer(2)).ruleset or Ruleset(table="")).chains if chain.name == "anchors"]
     assert [chain.kind for chain in anchors] == ["nat"]
     assert all(str(prefix.network_address) in anchors[0].rules[0] for prefix in OWN.prefixes)
+
+
+def _names(planned: KernelState) -> dict[str, tuple[str, bool]]:
+    """Return name and role by key."""
+    return {each.public_key: (each.name, each.stands_by) for each in planned.ike_peers}
+
+
+def test_a_gateway_keeps_its_connection_when_it_takes_over() -> None:
+    old, new = peer(2), replace(peer(2, private_ip=ip_address("172.16.2.11")), parameters=peer(7).parameters)
+    before = _names(plan(replace(old, standbys=(new,))))
+    assert before == {key(2): ("c2", False), key(7): ("c2+1", True)}
+    known = frozenset((name, public) for public, (name, _) in before.items())
+    assert _names(plan(replace(new, standbys=(old,)), connections=known)) == {
+        key(2): ("c2", True),
+        key(7): ("c2+1", False),
+    }
+    assert _names(plan(new, connections=known)) == {key(7): ("c2+1", False)}
+
+
+def test_sub_tunnels_are_asked_for_and_missed_at_the_active_gateway_alone() -> None:
+    new = replace(peer(2, private_ip=ip_address("172.16.2.11")), parameters=peer(7).parameters)
+    both = replace(peer(2), standbys=(new,))
+    planned, alone = plan(both), plan(peer(2))
+    own = {4: ip_address("10.1.0.1")}
+    assert questions(planned.ike_peers, [both], own) == questions(alone.ike_peers, [peer(2)], own) != frozenset()
+    assert sub_tunnels_down(planned.ike_peers, frozenset()) == sub_tunnels_down(alone.ike_peers, frozenset())
+    assert set(sub_tunnels_down(planned.ike_peers, frozenset())) == {"c2"}
+
+
+def test_while_a_gateway_waits_no_packet_prefers_its_cables() -> None:
+    waiting, ready = plan(peer(2), waits=True), plan(peer(2))
+    assert {route.metric for route in waiting.routes} == {STANDBY_METRIC}
+    assert waiting.ike_peers == ready.ike_peers

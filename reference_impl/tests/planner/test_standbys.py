@@ -147,11 +147,14 @@ def test_a_gateway_that_stands_by_differs_from_the_active_one_in_the_metric_of_i
     assert replace(standby, routes=frozenset(preferred)) == active
 
 
-def test_ipsec_has_no_standby_cables() -> None:
+def test_an_ipsec_gateway_that_stands_by_is_ready_and_calls_nobody() -> None:
     peer = replace(_keyed(endpoint(2), 2), backend="libreswan")
     drivers = DriverSet((IPsecCables(key(1)),))
-    assert _plan(peer, drivers=drivers, stands_by=True) == _plan()
-    assert _plan(peer, drivers=drivers) != _plan()
+    active, standby = _plan(peer, drivers=drivers), _plan(peer, drivers=drivers, stands_by=True)
+    assert {each.stands_by for each in active.ike_peers} == {False}
+    assert standby.ike_peers == {replace(each, stands_by=True) for each in active.ike_peers}
+    assert standby.links == active.links
+    assert {route.metric for route in standby.routes} == {STANDBY_METRIC}
 
 
 def test_members_packets_come_from_other_gateway_nodes_of_our_own_and_from_no_worker() -> None:

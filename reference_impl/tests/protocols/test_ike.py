@@ -21,6 +21,7 @@ from reference_impl.protocols.ike import (
 from reference_impl.protocols.ike_caller import (
     DEFERENCE,
     FIRST_PAUSE,
+    HANDING_OVER,
     LONGEST_PAUSE,
     LONGEST_REPLACEMENT,
     SETTLE,
@@ -209,3 +210,41 @@ def test_failures_make_the_pause_longer_up_to_a_bound_and_success_forgets_them()
     assert FIRST_PAUSE <= pauses[0] < pauses[-1] <= LONGEST_PAUSE + 0.06
     assert caller.due([replace(DOWN, up=frozenset(PAIRS))], now) == ()
     assert len(caller.due([DOWN], now)) == len(PAIRS)
+
+
+STANDBY = replace(PEER, stands_by=True)
+
+
+def test_who_stands_by_is_read_back_and_is_unknown_to_engines_that_would_call_it() -> None:
+    assert parse_peers([told(STANDBY)], [secret_name(STANDBY)]) == {"west": STANDBY}
+    assert len(secret_name(PEER).split(" ")) == 4
+    assert len(secret_name(STANDBY).split(" ")) == 5
+    assert parse_peers([told()], [f"{secret_name(PEER)} tomorrow"]) == {}
+
+
+def test_sub_tunnels_of_any_gateway_are_the_member_s() -> None:
+    second = replace(STANDBY, name="west+1")
+    found = parse_connections({"west": PEER, "west+1": second}, [association(PAIRS[0], peer=second)])
+    assert sub_tunnels(found) == {SubTunnel(peer="west", pair=PAIRS[0])}
+
+
+def test_whose_ike_sa_stands_is_told() -> None:
+    for initiator, made in ((b"yes", True), (b"no", False)):
+        (found,) = parse_connections({"west": PEER}, [{"west": {**association()["west"], "initiator": initiator}}])
+        assert (found.made, found.called, found.up) == (made, not made, frozenset())
+
+
+def test_who_stands_by_is_called_back_at_once_and_not_before() -> None:
+    quiet = Connection(peer=STANDBY)
+    caller = Caller()
+    assert caller.due([quiet], 100.0) == caller.due([quiet], 100.0 + 10 * DEFERENCE) == ()
+    assert len(caller.due([replace(quiet, called=True)], 130.0)) == len(PAIRS)
+    other = replace(quiet, peer=replace(ANSWERING.peer, stands_by=True), called=True)
+    assert len(Caller().due([other], 100.0)) == len(PAIRS)
+
+
+def test_who_takes_over_leaves_sub_tunnels_to_the_other_end_for_a_while() -> None:
+    caller, made = Caller(), replace(DOWN, made=True)
+    assert caller.due([replace(made, under_way=True)], 100.0) == ()
+    assert caller.due([made], 100.0 + HANDING_OVER - 0.1) == ()
+    assert len(caller.due([made], 100.0 + HANDING_OVER)) == len(PAIRS)
