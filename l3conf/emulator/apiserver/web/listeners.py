@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Awaitable, Callable, Sequence
 
@@ -17,6 +17,11 @@ _KEPT = 3600.0
 can be busy for a second, and would then close a connection on which a request has just come in."""
 _GRACE = 0.05
 """Seconds that open requests get to finish when the server stops."""
+_SILENT = 15
+"""Seconds without a packet after which a client is asked whether it still lives, and between such questions."""
+_QUESTIONS = 3
+"""Unanswered ones after which its connection is closed. A node without power takes no leave, and a watch of which
+nothing comes would else be kept for the two hours of tcp(7)."""
 
 
 class Listeners:
@@ -31,6 +36,7 @@ class Listeners:
         loop = asyncio.get_running_loop()
         for listener in sockets:
             listener.setblocking(False)  # noqa: FBT003 - socket's signature
+            _ask_the_silent(listener)
             self._listening.append(
                 await loop.create_server(self._server, sock=listener, ssl=context, ssl_shutdown_timeout=_GRACE / 2)
             )
@@ -47,3 +53,16 @@ class Listeners:
         for transport in transports:
             if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
+
+
+def _ask_the_silent(listener: socket.socket) -> None:
+    """Have connections that come in be given up where the other end has gone; they inherit a listener's options."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, _SILENT),
+        (socket.TCP_KEEPINTVL, _SILENT),
+        (socket.TCP_KEEPCNT, _QUESTIONS),
+        # Packets on the way put keepalives off (tcp(7)): what nobody acknowledges ends a connection just as soon.
+        (socket.TCP_USER_TIMEOUT, _SILENT * (_QUESTIONS + 1) * 1000),
+    ):
+        listener.setsockopt(socket.IPPROTO_TCP, option, value)
