@@ -74,7 +74,7 @@ class GlobalAgent:
         self._lease = Cache(api, Resource.LEASE, settings.namespace, wake)
         self._nodes = Cache(api, Resource.NODE, "", wake)
         self._endpoints = Cache(api, Resource.ENDPOINT, settings.namespace, wake)
-        self._caches = {kind: Cache(api, kind, "", wake) for kind in _KINDS}
+        self._caches = {kind: Cache(api, kind, "", wake, mutant.mirror) for kind in _KINDS}
         # Addresses of IPv4 are given out; prefixes of IPv6 are translated as they are.
         pool = next((each for each in settings.cluster.global_cidrs if each.version == FOUR), None)
         self._book = LedgerBook(api, settings.namespace, pool) if pool is not None else None

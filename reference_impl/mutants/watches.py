@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
+from reference_impl.names import ENDPOINT_ADDRESS
 from reference_impl.planner.exchange import WriteVerb
 from reference_impl.protocols.mirror import Mirror
 
@@ -58,6 +59,31 @@ class Forgetful(Mirror):
         return Mirror.failed(self, retry_after)
 
 
+@dataclass(slots=True)
+class Confusing(Mirror):
+    """All endpoints that were written down for a Service are taken for the first of them."""
+
+    _first: dict[str, str] = field(default_factory=dict)
+    """Address of the first endpoint by Service."""
+
+    def list_arrived(self, fresh: Mapping[str, Object], version: str) -> bool:
+        """Take a whole list."""
+        return Mirror.list_arrived(self, {key: self._confused(item) for key, item in sorted(fresh.items())}, version)
+
+    def event_arrived(self, kind: str, key: str, item: Object) -> bool:
+        """Take an event."""
+        return Mirror.event_arrived(self, kind, key, self._confused(item))
+
+    def _confused(self, item: Object) -> Object:
+        metadata = item["metadata"]
+        notes = metadata.get("annotations") or {}
+        if ENDPOINT_ADDRESS not in notes:
+            return item
+        service = f"{metadata.get('namespace')}/{item['spec']['serviceRef']['name']}"
+        first = self._first.setdefault(service, notes[ENDPOINT_ADDRESS])
+        return {**item, "metadata": {**metadata, "annotations": {**notes, ENDPOINT_ADDRESS: first}}}
+
+
 def serve_the_noisy_first(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     """Do nothing else while there is something to replace."""
     replaces = tuple(write for write in writes if write.verb is WriteVerb.REPLACE)
@@ -71,4 +97,5 @@ def by_name() -> Mapping[str, type[Mirror]]:
         "silence-believed": Patient,
         "stops-at-gone": Discouraged,
         "unreadable-is-empty": Forgetful,
+        "endpoints-confused": Confusing,
     }

@@ -22,7 +22,7 @@ from reference_impl.mutants import (
     nodes,
 )
 from reference_impl.mutants.registry import MUTANTS
-from reference_impl.names import CREATED, IMPLEMENTATION, PUBLIC_KEY
+from reference_impl.names import CREATED, ENDPOINT_ADDRESS, IMPLEMENTATION, PUBLIC_KEY
 from reference_impl.operations import Operation, Verb
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.driver_set import DriverSet
@@ -67,6 +67,7 @@ DEPENDENT = {
     "pods-disturb-routes",
     "crash-on-malformed",
     "endpoint-published-once",
+    "endpoints-confused",
     "first-key-kept",
     "nodes-disturb-routes",
     "nodes-known-at-first",
@@ -401,6 +402,18 @@ def test_apis_in_trouble_can_be_believed() -> None:
     forgetful = listed("unreadable-is-empty")
     forgetful.failed()
     assert forgetful.items == {}
+
+
+def test_endpoints_of_a_service_can_be_taken_for_the_first_of_them() -> None:
+    mirror = load_mutant({VARIABLE: "endpoints-confused"}).mirror()
+    addresses = ["10.0.0.7", "10.0.0.8"]
+    for address in addresses:
+        item = {
+            "metadata": {"name": address, "namespace": "ns", "annotations": {ENDPOINT_ADDRESS: address}},
+            "spec": {"serviceRef": {"name": "s"}},
+        }
+        mirror.event_arrived("ADDED", address, item)
+    assert [each["metadata"]["annotations"][ENDPOINT_ADDRESS] for each in mirror.items.values()] == addresses[:1] * 2
 
 
 def test_the_noisy_can_be_served_before_all_others() -> None:
