@@ -62,6 +62,7 @@ async def _gateway(resources: AsyncExitStack) -> None:
     from reference_impl.agents.gateway import OWNERSHIP, GatewayAgent  # noqa: PLC0415 - likewise
     from reference_impl.drivers.key_file import KeyRing  # noqa: PLC0415 - likewise
     from reference_impl.drivers.linux_kernel import LinuxKernel  # noqa: PLC0415 - likewise
+    from reference_impl.drivers.service_flows import KernelServiceFlows  # noqa: PLC0415 - likewise
 
     settings, access = load_settings(), load_broker()
     key = KeyRing() if set(settings.drivers) != {VXLAN_BACKEND} else None
@@ -78,6 +79,7 @@ async def _gateway(resources: AsyncExitStack) -> None:
         mutant=load_mutant(),
         key=key,
         sentry=_echo(resources),
+        service_flows=KernelServiceFlows,
     )
     await agent.run()
 

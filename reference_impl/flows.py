@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from reference_impl.state import IPAddress, IPNetwork
 
@@ -100,3 +100,31 @@ def _untranslated(flow: Flow, bindings: Bindings) -> bool:
     outwards = any(flow.destination in prefix for prefix in bindings.remote)
     inside = flow.source not in bindings.pool and not any(flow.source in prefix for prefix in bindings.remote)
     return outwards and inside and flow.known_as == flow.source
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFlow:
+    """A flow to a Service, and the backend that was chosen for it where it came in."""
+
+    protocol: int
+    """``IPPROTO_TCP`` or ``IPPROTO_UDP``."""
+    client: IPAddress
+    client_port: int
+    service: IPAddress
+    service_port: int
+    backend: IPAddress
+    backend_port: int
+
+
+def handed_over(
+    flows: Iterable[ServiceFlow], services: Collection[IPNetwork], inside: Collection[IPNetwork]
+) -> list[ServiceFlow]:
+    """Return the flows that another gateway must know of: from outside the cluster to its Services.
+
+    ``inside``: where the cluster's own pods and nodes are; what these call is translated on their own nodes.
+    """
+    return [
+        flow
+        for flow in flows
+        if any(flow.service in prefix for prefix in services) and not any(flow.client in prefix for prefix in inside)
+    ]

@@ -70,6 +70,8 @@ EXPORTED: Final = "submariner.io/exported-at"
 DESERTED: Final = "submariner.io/no-ready-endpoints"
 """Annotation ``true`` of such a Service behind whose addresses nobody is ready: others are to be preferred."""
 METRICS_PORT: Final = 32780
+HANDOVER_PORT: Final = 32781
+"""UDP, between the gateway nodes of one cluster (``protocols.handover``)."""
 """TCP port of a gateway node where the agent's metrics are, as established."""
 MANAGED_BY: Final = "submariner-reference"
 """Field manager of every write, and label ``app.kubernetes.io/managed-by`` of what the hooks create."""

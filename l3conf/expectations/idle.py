@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 class IdleConnections:
     """TCP connections that answer once, are then silent for a window, and must answer again."""
 
-    def __init__(self, harness: Harness, flows: Sequence[Flow], *, window: str = "W_idle") -> None:
-        """Open them at once; ``window`` is where ``Flow.idle`` is from. ``LabError`` if there is none to open."""
+    def __init__(
+        self, harness: Harness, flows: Sequence[Flow], *, window: str = "W_idle", within: str = "T_probe"
+    ) -> None:
+        """Open them at once; ``window`` is where ``Flow.idle`` is from, ``within`` bounds each of the two answers.
+
+        ``LabError`` if there is none to open.
+        """
         if not flows:
             raise LabError("no connection at all proves nothing", remedy="check how pairs are chosen")
         self._harness = harness
         self._flows = tuple(flows)
         self._idle = harness.budgets.get(window)
-        patience = self._idle + 2 * harness.budgets.get("T_probe")
+        patience = self._idle + 2 * harness.budgets.get(within)
         self._answers = harness.lab.probe_in_background([flow.probe(patience) for flow in flows])
 
     def still_work(self) -> None:

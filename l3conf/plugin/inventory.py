@@ -13,10 +13,10 @@ from l3conf.oracle import Site
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from l3conf.expectations.harness import Harness
-    from l3conf.model.topology import ClusterSpec, IPFamily, Topology
+    from l3conf.model.topology import ClusterSpec, IPAddress, IPFamily, Topology
     from l3conf.plugin.cluster_api import ClusterAPI
 
 SERVICE_NAME = "probe"
@@ -107,9 +107,14 @@ def find_pods(api: ClusterAPI, cluster: ClusterSpec, harness: Harness) -> tuple[
 
 def find_service(api: ClusterAPI, cluster: str, pods: Iterable[Pod]) -> Service:
     """Return the Service over the probe pods of a cluster."""
-    spec = api.get(f"/api/v1/namespaces/{NAMESPACE}/services/{SERVICE_NAME}")["spec"]
-    addresses = tuple(ip_address(text) for text in spec.get("clusterIPs") or [spec["clusterIP"]])
+    addresses = addresses_of_service(api.get(f"/api/v1/namespaces/{NAMESPACE}/services/{SERVICE_NAME}"))
     return Service(cluster=cluster, name=SERVICE_NAME, addresses=addresses, backends=tuple(pods))
+
+
+def addresses_of_service(obj: Mapping[str, Any]) -> tuple[IPAddress, ...]:
+    """Return the ClusterIPs of a Service object."""
+    spec = obj["spec"]
+    return tuple(ip_address(text) for text in spec.get("clusterIPs") or [spec["clusterIP"]])
 
 
 def find_nodes(topology: Topology, harness: Harness) -> tuple[Node, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
+from l3conf.expectations import every, tcp
 from l3conf.expectations.flow import Flow
 from l3conf.expectations.idle import IdleConnections
 from l3conf.expectations.places import NAMESPACE
@@ -16,17 +17,20 @@ from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.gateways import ACTIVE, reported_at
 from l3conf.plugin.inventory import Pods, find_pods, find_service
 from l3conf.plugin.node_labels import GATEWAY_LABEL, label_node
+from l3conf.plugin.own_services import service_over
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from l3conf.expectations import Pod
+    from l3conf.expectations import Pod, Service
     from l3conf.model.topology import IPFamily
     from l3conf.plugin.lab import Lab
 
 _PAIRS = 10
+_SESSIONS = 3
+"""With each pod: twelve connections do not by chance all go to the backends again that they had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,31 @@ class Succession:
         ]
         return sorted(found, key=lambda pair: sum(pod.on_gateway for pod in pair))[:_PAIRS]
 
-    def sessions(self, family: IPFamily) -> IdleConnections:
-        """Return TCP connections between pods on workers that answer now, and will be asked again after ``W_react``."""
-        seconds = self.lab.harness.budgets.get("W_react")
+    @contextmanager
+    def service(self) -> Iterator[Service]:
+        """Have a Service over all pods of the cluster but that on the active gateway node while the context is open."""
+        active = self.active
+        pods = [pod for pod in self.lab.pods.of(self.cluster) if pod.site.node != active]
+        with service_over(self.lab.apis[self.cluster], "not-on-the-gateway", pods) as service:
+            callers = [pod for pod in self.lab.pods.all if pod.site.cluster != self.cluster]
+            every(tcp(caller, service) for caller in callers).arrives(within="T_reconcile")
+            yield service
+
+    def sessions(self, family: IPFamily, service: Service) -> IdleConnections:
+        """Return TCP connections that answer now, and will be asked again after ``W_session``.
+
+        Between pods on workers, and from every pod of the other clusters to a Service: several a pod, so that chance
+        does not lead all of them to the backends that they had.
+        """
+        seconds = self.lab.harness.budgets.get("W_session")
+        to_service = [
+            (pod, service) for pod in self.lab.pods.having(family) if pod.site.cluster != self.cluster
+        ] * _SESSIONS
+        pairs: list[tuple[Pod, Pod | Service]] = [*self.lab.pods.workers_across(family), *to_service]
         flows = [
-            Flow(client=one, server=other, protocol=Protocol.TCP, family=family, idle=seconds)
-            for one, other in self.lab.pods.workers_across(family)
+            Flow(client=one, server=other, protocol=Protocol.TCP, family=family, idle=seconds) for one, other in pairs
         ]
-        return IdleConnections(self.lab.harness, flows, window="W_react")
+        return IdleConnections(self.lab.harness, flows, window="W_session", within="T_failover")
 
     @contextmanager
     def crashed(self) -> Iterator[str]:

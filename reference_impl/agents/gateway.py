@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
@@ -14,6 +15,7 @@ from reference_impl.agents.exchange import Exchange
 from reference_impl.agents.expiry import MemberExpiry
 from reference_impl.agents.findings import Findings
 from reference_impl.agents.gateway_words import GatewayWords
+from reference_impl.agents.handover import Handover
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.heartbeat import Heartbeat
 from reference_impl.agents.last import Last
@@ -42,12 +44,15 @@ from reference_impl.protocols.election import Role
 from reference_impl.protocols.objects import Endpoint, discovery_port
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reference_impl.agents.settings import BrokerAccess, Settings
     from reference_impl.drivers.api import API
     from reference_impl.drivers.discovery_socket import DiscoverySockets
     from reference_impl.drivers.echo import Echo
     from reference_impl.drivers.kernel import Kernel
     from reference_impl.drivers.key_file import Key
+    from reference_impl.drivers.service_flows import ServiceFlows
     from reference_impl.mutants import Mutant
     from reference_impl.planner.driver_set import DriverSet
     from reference_impl.planner.membership import Membership, Refusal
@@ -83,8 +88,12 @@ class GatewayAgent:
         key: Key | None = None,
         sockets: DiscoverySockets = UDPDiscoverySocket,
         sentry: Echo | None = None,
+        service_flows: Callable[[], ServiceFlows] | None = None,
     ) -> None:
-        """``sentry``: what asks the active gateway's node while this one stands by; without it, Leases alone decide."""
+        """``sentry``: what asks the active gateway's node while this one stands by; without it, Leases alone decide.
+
+        ``service_flows`` opens the kernel's table of flows to Services; without it, none is handed over.
+        """
         self._settings = settings
         self._drivers = drivers
         self._key = key
@@ -118,6 +127,9 @@ class GatewayAgent:
         self._nodes = Cache(member, Resource.NODE, "", wake_and_hurry, mutant.mirror)
         self._succession = Succession(member, settings, self._nodes, sentry, mutant, wake=wake, changed=wake_all)
         self._candidate = self._succession.candidate
+        self._handover = (
+            Handover(service_flows, settings.cluster.service_cidrs, access.token, mutant) if service_flows else None
+        )
         self._objects = {
             kind: Cache(member, kind, settings.namespace, wake_both, mutant.mirror)
             for kind in (Resource.CLUSTER, Resource.ENDPOINT)
@@ -153,6 +165,8 @@ class GatewayAgent:
                     await cache.synced.wait()
                 tasks.create_task(self._health.run())
                 tasks.create_task(self._public.run())
+                if self._handover is not None:
+                    tasks.create_task(self._handover.run())
                 if self._discovery is not None:
                     tasks.create_task(self._discovery.run())
                 tasks.create_task(self._loop.run())
@@ -180,6 +194,7 @@ class GatewayAgent:
         drivers = self._drivers if said is None else self._drivers.at_port(said)
         local = self._endpoint(here, drivers, observed)
         named = self._succession.look(nodes)
+        self._hand_over(local, nodes)
         if role is Role.ACTIVE:
             local = replace(local, parameters=local.parameters | named.items())
             await self._lead(local, drivers, nodes, observed)
@@ -190,6 +205,13 @@ class GatewayAgent:
         failure = await self._hand.converge(plan, observed)
         self._health.watch((), ())
         await self._report(local, None, Findings(failure=failure, notices=self._notices(here)))
+
+    def _hand_over(self, local: Endpoint, nodes: tuple[Node, ...]) -> None:
+        if self._handover is not None:
+            inside = (*self._settings.cluster.pod_cidrs, *(ip_network(node.underlay) for node in nodes))
+            others = [node.underlay for node in nodes if node.name in self._succession.siblings]
+            here = [each for node in nodes if node.name == self._settings.node for each in node.pod_ranges]
+            self._handover.look(local.private_ip, others, inside, here, leads=self._candidate.role is Role.ACTIVE)
 
     def _membership(self, drivers: DriverSet, nodes: tuple[Node, ...]) -> Membership:
         clusters, endpoints = (self._objects[kind].items for kind in (Resource.CLUSTER, Resource.ENDPOINT))

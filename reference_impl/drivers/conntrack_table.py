@@ -75,9 +75,9 @@ class ConntrackTable:
         self._netlink.ask(_DELETE, REQUEST_AND_ACKNOWLEDGE, self._head + entry.key)
 
     def _wanted(self, address: IPAddress, end: int, flag: int) -> bytes:
-        addresses = _nested(_ADDRESSES, _attribute(_ENDS[self._version][end], address.packed))
-        flags = _attribute(_ORIGINAL_FLAGS, struct.pack("=I", flag))
-        return _nested(_ORIGINAL, addresses) + _nested(_FILTER, flags)
+        addresses = nested(_ADDRESSES, attribute(_ENDS[self._version][end], address.packed))
+        flags = attribute(_ORIGINAL_FLAGS, struct.pack("=I", flag))
+        return nested(_ORIGINAL, addresses) + nested(_FILTER, flags)
 
     def _dump(self, wanted: bytes) -> Iterator[Entry]:
         for message in self._netlink.dump(_GET, self._head + wanted):
@@ -95,7 +95,7 @@ class ConntrackTable:
 def parse_entry(message: bytes) -> Entry | None:
     """Read one message of a dump, header included; None for one that lacks a tuple."""
     key, tuples = b"", {}
-    for kind, start, end in _attributes(message, _BODY, len(message)):
+    for kind, start, end in attributes(message, _BODY, len(message)):
         if kind in {_ORIGINAL, _REPLY}:
             tuples[kind] = _tuple(message, start, end)
         if kind in {_ORIGINAL, _ZONE}:
@@ -113,8 +113,8 @@ def _tuple(message: bytes, start: int, end: int) -> tuple[IPAddress, IPAddress, 
     """Return source, destination and protocol number of one direction."""
     ends: dict[int, IPv4Address | IPv6Address] = {}
     protocol = 0
-    for part, begin, stop in _attributes(message, start, end):
-        for kind, first, last in _attributes(message, begin, stop):
+    for part, begin, stop in attributes(message, start, end):
+        for kind, first, last in attributes(message, begin, stop):
             if part == _ADDRESSES:
                 value = message[first:last]
                 if len(value) in {4, 16}:
@@ -127,7 +127,7 @@ def _tuple(message: bytes, start: int, end: int) -> tuple[IPAddress, IPAddress, 
     return None
 
 
-def _attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield type, beginning and end of the value of every attribute between two offsets."""
     while start + _ATTRIBUTE.size <= end:
         length, kind = _ATTRIBUTE.unpack_from(message, start)
@@ -135,10 +135,12 @@ def _attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int
         start += max(_ATTRIBUTE.size, (length + 3) & ~3)
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
+def attribute(kind: int, value: bytes) -> bytes:
+    """Return an attribute of netlink, padded."""
     size = _ATTRIBUTE.size + len(value)
     return _ATTRIBUTE.pack(size, kind) + value + bytes(-size % 4)
 
 
-def _nested(kind: int, value: bytes) -> bytes:
-    return _attribute(kind | _NESTED, value)
+def nested(kind: int, value: bytes) -> bytes:
+    """Return an attribute that holds attributes."""
+    return attribute(kind | _NESTED, value)

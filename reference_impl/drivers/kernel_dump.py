@@ -91,6 +91,11 @@ class Dumps(RawNetlink):
         return self.dump(kind, _BODY.pack(family, 0, 0, 0, table, protocol, 0, 0, 0))
 
 
+def messages(data: bytes) -> list[bytes]:
+    """Return the messages of what was read at once, each with its header; no errors and no ends of dumps."""
+    return [message for kind, _, _, message in _split(data) if kind not in {_ERROR, _DONE}]
+
+
 def _split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """Yield kind, flags, sequence number and bytes of every message."""
     offset = 0

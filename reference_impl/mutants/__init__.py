@@ -16,6 +16,7 @@ from reference_impl.protocols.mirror import Mirror
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from reference_impl.flows import ServiceFlow
     from reference_impl.operations import Operation
     from reference_impl.planner.exchange import Write
     from reference_impl.planner.ledger import Settlement
@@ -82,6 +83,8 @@ class Mutant:
     """Who is to have which global addresses, before that is written down."""
     manifests: Callable[[list[Object]], list[Object]] = _same
     """Objects about to be applied by a hook."""
+    handed: Callable[[list[ServiceFlow]], list[ServiceFlow]] = _same
+    """Flows to Services that gateways which stand by are told of."""
     stored: Callable[[list[Object]], list[Object]] = _same
     """Objects about to be written again in the version that is stored now."""
     way_back: Callable[[list[Object], list[Object]], list[Object]] = _same_workloads

@@ -44,6 +44,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "upgrade-half-done": Mutant(manifests=upgrades.leave_route_agents),
     "carriers-rolled-out": Mutant(manifests=upgrades.roll_out_carriers),
     "way-back-through-removal": Mutant(way_back=upgrades.remove_first),
+    "flows-kept-to-oneself": Mutant(handed=succession.tell_of_no_flows),
     "left-in-old-version": Mutant(stored=upgrades.leave_stored),
     "conversion-loses-driver": Mutant(manifests=upgrades.forget_driver_in_stored_version),
     "unknown-fields-erased": Mutant(writes=upgrades.erase_unknown_fields),

@@ -12,6 +12,7 @@ from reference_impl.protocols.election import Ground
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reference_impl.flows import ServiceFlow
     from reference_impl.protocols.election import ElectionTimings
     from reference_impl.state import KernelState
 
@@ -27,6 +28,11 @@ def see_nothing(_ground: Ground) -> Ground:
 def hold_for_long(timings: ElectionTimings) -> ElectionTimings:
     """Run for a Lease that outlives its holder by a minute."""
     return replace(timings, lease=_LONG)
+
+
+def tell_of_no_flows(flows: list[ServiceFlow]) -> list[ServiceFlow]:
+    """Leave whoever follows in ignorance of which backends were chosen."""
+    return flows[:0]
 
 
 def keep_predecessors(_names: Sequence[str]) -> Sequence[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from reference_impl.flows import ServiceFlow
 from reference_impl.hooks.manifests import agents, cleanup, load, member_access, settings, with_variables
 from reference_impl.mutants import (
     VARIABLE,
@@ -145,6 +146,9 @@ CONDITIONS = [
     {"type": "Alive", "status": "Unknown", "reason": "HeartbeatStale", "lastTransitionTime": "2020-01-01T00:00:00Z"},
     {"type": "Other", "status": "False", "reason": "IdentityConflict", "lastTransitionTime": "2020-01-01T00:00:00Z"},
 ]
+FLOWS = [
+    ServiceFlow(6, ip_address("10.2.0.7"), 40000, ip_address("10.101.0.9"), 80, ip_address("10.1.0.3"), 8080),
+]
 ACCESS = member_access("east", held_by="uid")
 ENCRYPTED = {"cable-driver": "wireguard"}
 STATUS = {
@@ -217,6 +221,7 @@ def _differs(mutant: Mutant) -> bool:
         or mutant.deletions(ACCESS) != ACCESS
         or mutant.stored(ACCESS) != ACCESS
         or mutant.owners([{"kind": "Node"}]) != [{"kind": "Node"}]
+        or mutant.handed(FLOWS) != FLOWS
         or mutant.manifests(settings(ENCRYPTED, {})) != settings(ENCRYPTED, {})
         or mutant.expiry(frozenset({"c2"})) != {"c2"}
         or mutant.kernel(plan_node(node_facts(1, departed=DEPARTED))) != plan_node(node_facts(1, departed=DEPARTED))
