@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ INSIDE = Path("/run/l3conf")
 """The state directory as the lab's own processes see it."""
 CONTROL_SOCKET = "control.sock"
 FACTS = "lab.json"
+_START = 120.0
+"""Seconds after which a lab is not starting any more, whatever has its process id now; twice the default of T_lab."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -48,11 +51,19 @@ def named_labs() -> dict[str, Path]:
     labs = {}
     for link in sorted(registry().iterdir()):
         if link.is_symlink():
-            if read_facts(link) is None:
-                link.unlink(missing_ok=True)
-            else:
+            if read_facts(link) is not None:
                 labs[link.name] = link
+            elif not _may_be_starting(link):
+                link.unlink(missing_ok=True)
     return labs
+
+
+def _may_be_starting(link: Path) -> bool:
+    """Whether a lab that says nothing of itself has only just claimed its name: it does so before anything else."""
+    with suppress(OSError):
+        process = Path(*link.readlink().parts[:3])
+        return process.exists() and time.time() - link.lstat().st_mtime < _START
+    return False
 
 
 def find_lab(name: str | None) -> Path:

@@ -49,7 +49,8 @@ def test_it_ends_with_pytests_exit_code_and_prints_into_its_log(
 def test_it_is_interrupted_as_other_runs_are(start: Callable[[str], forked.ForkedRun], tmp_path: Path) -> None:
     said = tmp_path / "said"
     running = start(
-        f"import pathlib, signal\ndef test_it():\n  pathlib.Path({str(said)!r}).touch()\n  signal.pause()\n"
+        # signal.pause() would miss what arrives between its caller's last check and the system call.
+        f"import pathlib, time\ndef test_it():\n  pathlib.Path({str(said)!r}).touch()\n  while True: time.sleep(0.01)\n"
     )
     while not said.exists():
         assert running.poll() is None

@@ -87,7 +87,7 @@ rest = h4.test_an_address_that_was_released_is_not_given_to_the_next_who_ask
 exhaustion = h5.test_who_asks_for_more_than_is_left_is_told_and_nobody_loses_anything
 selection = h7.test_a_pods_own_address_comes_before_a_selectors_before_the_namespaces_before_the_clusters
 identity = partial(h8.test_servers_see_each_pod_as_its_own_address_and_reach_it_there, family=V4)
-killed = h9.test_killed_agents_neither_move_an_address_nor_lose_a_packet
+killed = partial(h9.test_killed_agents_neither_move_an_address_nor_lose_a_packet, budgets=Budgets.default())
 TWINS, MIXED, TINY_POOLS = "identical-ranges", "partly-overlapping", "tiny-pools"
 
 
