@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.settings import SettingsError, load_broker, load_place, load_settings
+from reference_impl.agents.settings import SettingsError, load_broker, load_namespace, load_place, load_settings
 from reference_impl.drivers.api import APIError
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.mutants import UnknownMutantError, load_mutant
@@ -130,6 +130,12 @@ async def _ipsec(_resources: AsyncExitStack) -> None:
     await go_on_for(_FAREWELL, ipsec_engine.run())
 
 
+async def _at_broker(resources: AsyncExitStack) -> None:
+    from reference_impl.agents.broker import BrokerAgent  # noqa: PLC0415 - likewise
+
+    await BrokerAgent(load_namespace(), _api(resources), load_mutant()).run()
+
+
 def _api(resources: AsyncExitStack) -> KubeAPI:
     from reference_impl.drivers.kube_api import KubeAPI  # noqa: PLC0415 - likewise
 
@@ -159,6 +165,7 @@ PROGRAMS: dict[str, Callable[[AsyncExitStack], Awaitable[None]]] = {
     "route-agent": _route_agent,
     "globalnet": _globalnet,
     "service-discovery": _service_discovery,
+    "broker": _at_broker,
     "cleanup": _cleanup,
     "wireguard": _wireguard,
     "second-wireguard": _second_wireguard,

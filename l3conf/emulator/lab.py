@@ -24,8 +24,12 @@ from l3conf.emulator.control.server import ControlServer
 from l3conf.emulator.controllers.kubernetes_service import ControlPlane
 from l3conf.emulator.controllers.manager import ControllerManager
 from l3conf.emulator.fabric.build import Fabric
+from l3conf.emulator.ground.node import EmulatedNode
 from l3conf.emulator.ground.spawn import Spawner
 from l3conf.emulator.ground.state import CONTROL_SOCKET, FACTS, INSIDE
+from l3conf.emulator.node.context import APIAccess
+from l3conf.emulator.node.kubelet import Kubelet
+from l3conf.emulator.node.pod_access import ClusterPods
 from l3conf.emulator.node_runtime import Image
 from l3conf.model.addressing import BROKER_OFFSET, broker_address, wan_addresses
 from l3conf.probes.manifests import probe_manifests
@@ -34,7 +38,7 @@ from l3conf.probes.workload import ProbeWorkload
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from l3conf.emulator.ground.launch import LaunchRequest
 
@@ -43,7 +47,7 @@ READY_TIMEOUT = 30.0
 OUTSIDER = "@outsider"
 BROKER = "broker"
 BROKER_SERVICE_CIDRS = (ip_network("10.96.0.0/16"),)
-"""The broker is a Kubernetes API without nodes: nothing ever routes these addresses."""
+"""Nothing ever routes these addresses: the broker's one node runs pods of the host's network, who need none."""
 
 
 def run_lab(
@@ -83,7 +87,7 @@ class _Lab:
                 )
                 for spec in self._topology.clusters
             }
-            broker = await self._start_broker(fabric)
+            broker = await self._start_broker(fabric, spawner, images)
             for name, cluster in clusters.items():
                 await cluster.start(self._host_sockets[name])
                 for manifest in self._probe_pods(cluster):
@@ -120,7 +124,7 @@ class _Lab:
         count = self._topology.pods_per_node
         return probe_manifests(cluster.spec, pods_per_node=count) if count else []
 
-    async def _start_broker(self, fabric: Fabric) -> APIServer:
+    async def _start_broker(self, fabric: Fabric, spawner: Spawner, images: Sequence[Image]) -> APIServer:
         addresses = wan_addresses(self._topology, BROKER_OFFSET)
         server = APIServer(BROKER, service_cidrs=BROKER_SERVICE_CIDRS, addresses=[LOOPBACK, *addresses])
         control_plane = ControlPlane(
@@ -129,6 +133,27 @@ class _Lab:
         ControllerManager(server.api, control_plane=control_plane).start()
         listeners = [fabric.listen(BROKER, address, API_PORT) for address in addresses]
         await server.start([self._host_sockets[BROKER], *listeners])
+        node = EmulatedNode(
+            cluster=BROKER,
+            name=f"{BROKER}-1",
+            addresses=tuple(addresses),
+            pod_ranges=(),
+            fabric=fabric,
+            spawner=spawner,
+            place=BROKER,
+        )
+        kubelet = Kubelet(
+            server.api,
+            cluster=BROKER,
+            ground=node,
+            images=images,
+            state_directory=INSIDE / "nodes" / BROKER / node.name,
+            api_access=APIAccess(host=str(addresses[0]), port=API_PORT, ca_pem=server.ca_pem),
+            issue_token=server.issue_token,
+        )
+        server.pod_access = ClusterPods()
+        server.pod_access.kubelets[kubelet.node] = kubelet
+        kubelet.start()
         return server
 
     async def _serve_probes_on_hosts(self, prober: Prober, fabric: Fabric) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from l3conf import oracle
 from l3conf.errors import LabError
 from l3conf.observation import ORDINARY
+from l3conf.plugin import broker_view
 from l3conf.plugin.cluster_api import GROUP, MERGE_PATCH
 from l3conf.plugin.gateways import CONNECTED, latest_connections
 
@@ -130,6 +131,17 @@ class ConnectionPolicies:
             f"{name} holds {text}" for name, obj in held.items() for text in secrets if f'"{text}"' in json.dumps(obj)
         ]
         return [f"{member}: {line}" for line in (*endpoints, *told)]
+
+    def shown(self, member: str, of: str) -> list[str]:
+        """Return what the broker shows a member of another cluster, with the member's own credential."""
+        account = self.lab.account(member)
+        objects = [line for lines in broker_view.seen(account, of).values() for line in lines]
+        told = account.reads(dict.fromkeys(self._particulars(of), f"an address or key of {of}"))
+        return [*(f"{member} sees {line}" for line in objects), *told]
+
+    def not_shown(self, member: str, of: str) -> list[str]:
+        """Return the ways, list, watch and get, by which the broker shows a member nothing of another cluster."""
+        return [way for way, lines in broker_view.seen(self.lab.account(member), of).items() if not lines]
 
     def _particulars(self, cluster: str) -> set[str]:
         """Return what only a peer of a cluster needs to know: addresses, names and what no other member says of itself.

@@ -30,15 +30,20 @@ class IdentityTrials(MemberedLab):
         Skips the test if it publishes no key.
         """
         with self.without_broker(member):
-            with impostors.other_keys_published(self.broker, member, self.run.random("keys")):
+            with impostors.other_keys_published(self.broker, member, self.run.random("keys"), home=self._home(member)):
                 self.run.note(f"wrong secret: {member}")
                 yield
             self.run.note(f"right secret: {member}")
 
+    def _home(self, member: str) -> str:
+        """Return the namespace of the broker where a member writes; "" if its hook named none."""
+        access = self.members.accesses.get(member)
+        return access.namespace if access is not None else ""
+
     @contextmanager
     def borrowed_name(self, writer: str, victim: str) -> Iterator[None]:
         """Have a member's gateway stand at the broker as another's, as if it wrote so, keep the member off."""
-        with self.without_broker(writer), impostors.name_borrowed(self.broker, writer, victim):
+        with self.without_broker(writer), impostors.name_borrowed(self.broker, writer, victim, home=self._home(writer)):
             self.run.note(f"borrowed name: {writer} as {victim}")
             yield
 

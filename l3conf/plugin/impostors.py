@@ -29,13 +29,16 @@ FORGED = "l3conf-forged"
 
 
 @contextmanager
-def other_keys_published(broker: ClusterAPI, member: str, generator: random.Random) -> Iterator[None]:
+def other_keys_published(
+    broker: ClusterAPI, member: str, generator: random.Random, *, home: str = ""
+) -> Iterator[None]:
     """Publish other keys for a member than it has, of the same length, while the context is open.
 
-    Skips the test if it publishes none: then nothing at the broker says what its secret is.
+    ``home``: the namespace of the broker where the member writes; all if it is not known. Skips the test if the member
+    publishes none: then nothing at the broker says what its secret is.
     """
     changed = []
-    for endpoint in _endpoints(broker, member):
+    for endpoint in _endpoints(broker, member, home):
         keys = published_keys(member, [endpoint])
         before = endpoint["spec"].get("backend_config") or {}
         after = {name: _another(value, generator) if value in keys else value for name, value in before.items()}
@@ -53,12 +56,12 @@ def other_keys_published(broker: ClusterAPI, member: str, generator: random.Rand
 
 
 @contextmanager
-def name_borrowed(broker: ClusterAPI, writer: str, victim: str) -> Iterator[None]:
+def name_borrowed(broker: ClusterAPI, writer: str, victim: str, *, home: str = "") -> Iterator[None]:
     """Let one member's gateway stand at the broker as another member's, as if it had written so itself.
 
-    Key and addresses are the writer's own; id and subnets are the victim's.
+    Key and addresses are the writer's own; id and subnets are the victim's. ``home`` is where the writer writes.
     """
-    (own, *_), (other, *_) = _endpoints(broker, writer), _endpoints(broker, victim)
+    (own, *_), (other, *_) = _endpoints(broker, writer, home), _endpoints(broker, victim)
     metadata = {"name": f"{FORGED}-{victim}", "namespace": own["metadata"]["namespace"]}
     labels = {**(own["metadata"].get("labels") or {}), CLUSTER_LABEL: writer}
     spec = {**own["spec"], "cluster_id": victim, "subnets": other["spec"]["subnets"]}
@@ -73,9 +76,10 @@ def name_borrowed(broker: ClusterAPI, writer: str, victim: str) -> Iterator[None
         broker.request("DELETE", f"{path}/{metadata['name']}")
 
 
-def _endpoints(broker: ClusterAPI, member: str) -> list[Object]:
-    """Return a member's Endpoints at the broker; there is at least one."""
-    found = [obj for obj in broker.items(f"{GROUP}/endpoints") if obj["spec"].get("cluster_id") == member]
+def _endpoints(broker: ClusterAPI, member: str, home: str = "") -> list[Object]:
+    """Return a member's Endpoints at the broker, in one namespace or in all; there is at least one."""
+    path = f"{GROUP}/namespaces/{home}/endpoints" if home else f"{GROUP}/endpoints"
+    found = [obj for obj in broker.items(path) if obj["spec"].get("cluster_id") == member]
     if not found:
         raise AssertionError(f"the broker has no Endpoint of {member}")
     return found

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from l3conf.model.topology import IPFamily, IPNetwork
+    from l3conf.plugin.cluster_api import Object
     from l3conf.plugin.gateways import Connection
 
 
@@ -95,9 +96,14 @@ class MutualKnowledge(IdentityTrials):
             for member in members or self.members.joined
             for kind in ("clusters", "endpoints")
             for line in exchange.differences(
-                member, kind, self.apis[member].items(f"{GROUP}/{kind}"), self.broker.items(f"{GROUP}/{kind}")
+                member, kind, self.apis[member].items(f"{GROUP}/{kind}"), self._kept_for(member, kind)
             )
         ]
+
+    def _kept_for(self, member: str, kind: str) -> list[Object]:
+        """Return the broker's objects in the namespace that a member uses there; in all if its hook named none."""
+        access = self.members.accesses.get(member)
+        return self.broker.items(f"{GROUP}/namespaces/{access.namespace}/{kind}" if access else f"{GROUP}/{kind}")
 
     def connection(self, member: str, peer: str) -> Connection:
         """Return what a member's active gateway says of its connection; ``AssertionError`` if it says nothing."""

@@ -72,12 +72,14 @@ class MemberAccount:
     admin: ClusterAPI
 
     def objects_of(self, owner: str) -> list[tuple[str, Object]]:
-        """Return what a cluster keeps at the broker, with the plural of its kind, as the administrator sees it."""
-        path = f"{GROUP}/namespaces/{self.namespace}"
+        """Return what the broker has of a cluster, with the plural of its kind, as the administrator sees it.
+
+        In all namespaces: where members have one each, others have copies.
+        """
         return [
             (kind, obj)
             for kind in KINDS
-            for obj in self.admin.items(f"{path}/{kind}")
+            for obj in self.admin.items(f"{GROUP}/{kind}")
             if obj["spec"].get("cluster_id") == owner
         ]
 
@@ -118,21 +120,27 @@ class MemberAccount:
 
     def _leases_of(self, owner: str) -> list[Object]:
         """Return a cluster's heartbeat at the broker, if it has one there."""
-        listed = self.admin.items(f"{COORDINATION}/namespaces/{self.namespace}/{LEASES}")
+        listed = self.admin.items(f"{COORDINATION}/{LEASES}")
+        places = {obj["metadata"]["namespace"] for _, obj in self.objects_of(owner)}
         head = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-        return [{**head, **lease} for lease in listed if lease["metadata"]["name"] == owner]
+        return [
+            {**head, **lease}
+            for lease in listed
+            if lease["metadata"]["name"] == owner and lease["metadata"]["namespace"] in places
+        ]
 
     def _attempts(self, group: str, kind: str, obj: Object) -> Iterator[Attempt]:
         yield from self._changes(group, kind, obj)
-        name, path = obj["metadata"]["name"], f"{group}/namespaces/{self.namespace}/{kind}"
+        name, where = obj["metadata"]["name"], obj["metadata"]["namespace"]
+        path = f"{group}/namespaces/{where}/{kind}"
         what, head = f"{self.member}: create one more like {kind}/{name}", {key: obj[key] for key in _HEAD}
         for other in (f"{name}-2", f"{self.member}-2"):
-            metadata = {"name": other, "namespace": self.namespace, "labels": obj["metadata"].get("labels") or {}}
+            metadata = {"name": other, "namespace": where, "labels": obj["metadata"].get("labels") or {}}
             forged = {**head, "metadata": metadata, "spec": obj["spec"]}
             yield Attempt(words=f"{what}, named {other}", method="POST", path=path, body=forged)
 
     def _changes(self, group: str, kind: str, obj: Object) -> Iterator[Attempt]:
-        name, path = obj["metadata"]["name"], f"{group}/namespaces/{self.namespace}/{kind}"
+        name, path = obj["metadata"]["name"], f"{group}/namespaces/{obj['metadata']['namespace']}/{kind}"
         what, one = f"{self.member}: %s {kind}/{name}", f"{path}/{name}"
         changed = copy.deepcopy(obj)
         changed["metadata"]["annotations"] = {**(obj["metadata"].get("annotations") or {}), **_MARK}
@@ -174,7 +182,7 @@ class MemberAccount:
     def reads(self, wanted: Mapping[str, str]) -> list[str]:
         """Return where this member, with its credential, reads a value; ``wanted``: value → whose it is.
 
-        Everything is read that the broker serves and the member may list, in its own namespace and in all, and every
+        Everything is read that the broker serves and the member may list, in each namespace and in all, and every
         Secret by its name. ``AssertionError`` if it reads nothing at all: then it proves nothing.
         """
         found: list[str] = []
@@ -193,16 +201,17 @@ class MemberAccount:
         return found
 
     def _readable_paths(self) -> Iterator[str]:
-        secrets = self.admin.items(f"/api/v1/namespaces/{self.namespace}/secrets")
-        for secret in secrets:
-            yield f"/api/v1/namespaces/{self.namespace}/secrets/{secret['metadata']['name']}"
+        for secret in self.admin.items("/api/v1/secrets"):
+            metadata = secret["metadata"]
+            yield f"/api/v1/namespaces/{metadata['namespace']}/secrets/{metadata['name']}"
+        namespaces = [obj["metadata"]["name"] for obj in self.admin.items("/api/v1/namespaces")] or [self.namespace]
         groups = self.admin.get("/apis")["groups"]
         for prefix in ("/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)):
             for resource in self.admin.get(prefix)["resources"]:
                 if "list" in resource["verbs"] and "/" not in resource["name"]:
                     yield f"{prefix}/{resource['name']}"
                     if resource["namespaced"]:
-                        yield f"{prefix}/namespaces/{self.namespace}/{resource['name']}"
+                        yield from (f"{prefix}/namespaces/{each}/{resource['name']}" for each in namespaces)
 
     def close(self) -> None:
         """Close connections."""

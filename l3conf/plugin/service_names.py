@@ -120,17 +120,23 @@ class ServiceNames:
         ]
 
     def offered(self, service: str) -> list[Object]:
-        """Return the ServiceImports at the broker by which members offer a Service."""
+        """Return the ServiceImports at the broker by which members offer a Service, where they wrote them."""
         head = {"apiVersion": "multicluster.x-k8s.io/v1alpha1", "kind": "ServiceImport"}
         found = self.lab.broker.items(IMPORTS)
-        return [{**head, **obj} for obj in found if _labels(obj).get(SERVICE_LABEL) == service]
+        return [
+            {**head, **obj} for obj in found if _labels(obj).get(SERVICE_LABEL) == service and self._is_at_home(obj)
+        ]
+
+    def _is_at_home(self, obj: Object) -> bool:
+        access = self.lab.members.accesses.get(_labels(obj).get(OWNER_LABEL, ""))
+        return access is None or obj["metadata"]["namespace"] == access.namespace
 
     def accepted(self, account: MemberAccount, offered: Object) -> list[str]:
         """Return the writes to an offered Service, and to one more of its owner, that a member is allowed."""
         metadata, group = offered["metadata"], IMPORTS.rpartition("/")[0]
-        path = f"{group}/namespaces/{account.namespace}/serviceimports"
+        path = f"{group}/namespaces/{metadata['namespace']}/serviceimports"
         one = f"{path}/{metadata['name']}"
-        fresh = {"name": f"x{metadata['name']}", "namespace": account.namespace}
+        fresh = {"name": f"x{metadata['name']}", "namespace": metadata["namespace"]}
         labels = {**_labels(offered), SERVICE_LABEL: f"x{_labels(offered)[SERVICE_LABEL]}"}
         like = {key: offered[key] for key in ("apiVersion", "kind", "spec")}
         attempts = [

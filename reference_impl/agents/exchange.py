@@ -12,7 +12,7 @@ from reference_impl.agents.last import Last
 from reference_impl.agents.writing import carry_out
 from reference_impl.drivers.api import API, Resource
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
-from reference_impl.planner.connections import decide_all
+from reference_impl.planner.connections import decide_all, told
 from reference_impl.planner.exchange import ExchangeFacts, Side, WriteVerb, forgeries, plan_exchange, without
 from reference_impl.planner.membership import Refusal
 from reference_impl.planner.pacing import Pace
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reference_impl.agents.settings import BrokerAccess, Settings
+    from reference_impl.drivers.api import Object
     from reference_impl.mutants import Mutant
     from reference_impl.planner.exchange import Write
     from reference_impl.protocols.policy import Decision
@@ -66,7 +67,8 @@ class Exchange:
     async def run(self) -> None:
         """Keep the broker's side in view until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for cache in (*self._broker.values(), self._policies):
+            # Who has a mailbox reads no policies: what they say of it stands there.
+            for cache in (*self._broker.values(), *(() if self._access.is_mailbox else (self._policies,))):
                 tasks.create_task(cache.run())
 
     @property
@@ -87,14 +89,15 @@ class Exchange:
         Policies too: what they forbid is never delivered, not for a moment either. A broker that knows no policies, or
         lets this member read none, has none.
         """
-        known = self._policies.synced.is_set() or self._policies.refused in _ABSENT
+        policies = self._policies
+        known = self._access.is_mailbox or policies.synced.is_set() or policies.refused in _ABSENT
         if not (known and all(cache.synced.is_set() for cache in self._broker.values())):
             return
         now = asyncio.get_running_loop().time
         own_id = self._settings.cluster.cluster_id
         clusters, endpoints = (self._broker[kind].items for kind in KINDS)
-        asked = (own_id, clusters, self._policies.items, endpoints)
-        decisions = self._decisions.answer(asked, lambda: decide_all(*asked))
+        asked = (own_id, clusters, policies.items, endpoints)
+        decisions = told(clusters) if self._access.is_mailbox else self._decide(asked)
         for kind in KINDS:
             facts = ExchangeFacts(
                 own_id=own_id,
@@ -103,6 +106,7 @@ class Exchange:
                 member=self._member[kind].items,
                 broker=self._mutant.received(without(given_up, self._broker[kind].items)),
                 decisions=self._mutant.decisions(decisions),
+                mailbox=self._access.is_mailbox,
             )
             plan = self._plans[kind].answer(facts, partial(plan_exchange, facts))
             for write in self._mutant.writes(plan):
@@ -110,6 +114,11 @@ class Exchange:
                     await carry_out(self._apis, kind, write)
         if (seconds := self._pace.due(now())) is not None:
             asyncio.get_running_loop().call_later(seconds, self._changed)
+
+    def _decide(
+        self, asked: tuple[str, tuple[Object, ...], tuple[Object, ...], tuple[Object, ...]]
+    ) -> Mapping[str, Decision]:
+        return self._decisions.answer(asked, lambda: decide_all(*asked))
 
 
 def _key(write: Write) -> tuple[Side, str, str]:

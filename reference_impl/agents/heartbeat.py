@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import logging
 import random
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from reference_impl.drivers.api import APIError, ConflictError, Resource
-from reference_impl.names import CONTESTED, GATEWAY_LEASE
+from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
+from reference_impl.names import BROKER_NAMESPACE, CONTESTED, GATEWAY_LEASE, HEARTBEATS
 from reference_impl.planner.conditions import IDENTITY_CONFLICT
 from reference_impl.planner.membership import Refusal
 from reference_impl.protocols.election import Role
@@ -114,14 +115,15 @@ class Heartbeat:
         leases, _ = await self._broker.list(Resource.LEASE, self._there)
         found = {str(lease["metadata"]["name"]): lease for lease in leases}
         now = asyncio.get_running_loop().time()
-        self._others.observe({name: _read(lease) for name, lease in found.items()}, now)
+        beats = await self._told() | {name: _read(lease) for name, lease in found.items()}
+        self._others.observe(beats, now)
         own = self._own or await self._introduce()
         lease = found.get(self._cluster_id)
         taken = lease is not None and own.standing is Standing.HOLDING and _read(lease).holder != own.holder
         # Who else beats for us: a clone, or the gateway that has just followed this one?
         if taken and not await self._confirms():
             return
-        duration = BEATS * interval(len(found))
+        duration = BEATS * interval(len(beats))
         wanted = own.next(_read(lease) if lease is not None else None, now, duration)
         obj = self._lease(lease, wanted, renewed=own.standing is Standing.HOLDING)
         if lease is None:
@@ -129,6 +131,16 @@ class Heartbeat:
         else:
             await self._broker.replace(Resource.LEASE, obj)
         self._own, self._unheard = own, False
+
+    async def _told(self) -> dict[str, Beat]:
+        """Return the beats of others that stand in this member's mailbox, if it has one."""
+        if self._there == BROKER_NAMESPACE:
+            return {}
+        try:
+            told = await self._broker.get(Resource.CONFIG_MAP, HEARTBEATS, self._there)
+        except NotFoundError:
+            return {}
+        return {name: _read(json.loads(text)) for name, text in (told.get("data") or {}).items()}
 
     async def _introduce(self) -> OwnHeartbeat:
         """Say who we are: the gateway Lease in our own API has a UID that no other cluster's has."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from reference_impl.names import VXLAN_BACKEND
+from reference_impl.names import BROKER_NAMESPACE, VXLAN_BACKEND
 from reference_impl.protocols.objects import Cluster
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ class BrokerAccess:
     namespace: str
     certificate_authority: Path
     token: Path
+
+    @property
+    def is_mailbox(self) -> bool:
+        """Say whether the namespace is this member's alone, filled by the broker's agent."""
+        return self.namespace != BROKER_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,11 @@ class Settings(Place):
 def load_place(environ: Mapping[str, str] = os.environ) -> Place:
     """Read where this pod runs; ``SettingsError`` names what is missing."""
     return Place(node=_variable(environ, "NODE_NAME"), namespace=_variable(environ, "POD_NAMESPACE"))
+
+
+def load_namespace(environ: Mapping[str, str] = os.environ) -> str:
+    """Read which namespace this pod runs in; ``SettingsError`` if it was not told."""
+    return _variable(environ, "POD_NAMESPACE")
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

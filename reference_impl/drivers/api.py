@@ -35,6 +35,7 @@ class Resource(enum.Enum):
     SECRET = ("", "v1", "Secret", "secrets", True)
     SERVICE_ACCOUNT = ("", "v1", "ServiceAccount", "serviceaccounts", True)
     DAEMON_SET = ("apps", "v1", "DaemonSet", "daemonsets", True)
+    DEPLOYMENT = ("apps", "v1", "Deployment", "deployments", True)
     ROLE = ("rbac.authorization.k8s.io", "v1", "Role", "roles", True)
     ROLE_BINDING = ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", True)
     CLUSTER_ROLE = ("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", False)

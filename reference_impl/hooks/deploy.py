@@ -1,12 +1,14 @@
-"""deploy: kinds, namespaces and rights everywhere. Nothing runs yet."""
+"""deploy: kinds, namespaces and rights everywhere. Nothing runs yet but the broker's agent."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
+from reference_impl.drivers.api import Resource
 from reference_impl.hooks.cluster import connect
-from reference_impl.hooks.manifests import IDENTITY, POLICIES, load
+from reference_impl.hooks.manifests import AGENT, IDENTITY, POLICIES, load
 from reference_impl.hooks.properties import install_kind
 from reference_impl.hooks.stored_versions import migrate
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_impl.drivers.api import Object
+    from reference_impl.hooks.cluster import HookCluster
     from reference_impl.hooks.request import HookRequest
 
 
@@ -23,9 +26,25 @@ async def deploy(request: HookRequest) -> Object:
         _install(member.name, member.kubeconfig, ("crds", "member/namespace.yaml", "member/rbac.yaml"))
         for member in request.members
     ]
-    broker = _install("broker", request.broker.kubeconfig, ("crds", POLICIES, "broker/namespace.yaml", IDENTITY))
-    await asyncio.gather(broker, *members)
+    await asyncio.gather(_install_broker(request.broker.kubeconfig), *members)
     return {}
+
+
+async def _install_broker(kubeconfig: Path) -> None:
+    await _install("broker", kubeconfig, ("crds", POLICIES, "broker/namespace.yaml", IDENTITY))
+    async with connect("broker", kubeconfig) as broker:
+        await install_agent(broker)
+
+
+async def install_agent(broker: HookCluster) -> None:
+    """Install the broker's agent, if there is a node that could run it."""
+    if await broker.find(Resource.NODE):
+        await broker.apply(load(AGENT))
+    else:
+        sys.stderr.write(
+            "broker: no node can run its agent, so members share one namespace: each can read what all others"
+            " publish there, whatever connection policies say. A node, and deploy again, mend that.\n"
+        )
 
 
 async def _install(name: str, kubeconfig: Path, manifests: tuple[str, ...]) -> None:

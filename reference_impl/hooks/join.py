@@ -19,13 +19,15 @@ from reference_impl.hooks.manifests import (
     account_name,
     agents,
     global_agent,
+    mailbox_name,
     member_access,
+    restarted_for,
     service_discovery,
     settings,
 )
 from reference_impl.hooks.properties import announce
 from reference_impl.hooks.request import HookError
-from reference_impl.names import BROKER_NAMESPACE, BROKER_SECRET, MEMBER_NAMESPACE, VXLAN_BACKEND
+from reference_impl.names import BROKER_AGENT, BROKER_NAMESPACE, BROKER_SECRET, MEMBER_NAMESPACE, VXLAN_BACKEND
 
 if TYPE_CHECKING:
     from reference_impl.drivers.api import Object
@@ -50,10 +52,12 @@ async def join(request: HookRequest) -> Object:
         if not await cluster.exists(Resource.NAMESPACE, MEMBER_NAMESPACE):
             raise HookError(f"{member.name}: namespace {MEMBER_NAMESPACE} is missing: run deploy first")
         uid = await check_free(broker, cluster)
-        token = await _credential(broker, member, uid)
+        mailbox = await broker.exists(Resource.DEPLOYMENT, BROKER_AGENT, BROKER_NAMESPACE)
+        namespace = mailbox_name(member.name) if mailbox else BROKER_NAMESPACE
+        token = await _credential(broker, member, uid, mailbox=mailbox)
         access = {
             "server": request.broker.server or _server(request.broker),
-            "namespace": BROKER_NAMESPACE,
+            "namespace": namespace,
             "ca.crt": _certificate_authority(request.broker),
             "token": token,
         }
@@ -69,16 +73,23 @@ async def join(request: HookRequest) -> Object:
         }
         await cluster.apply(settings(told, access))
         await mark(cluster, drivers)
-        await cluster.apply(await with_carriers_kept(cluster, [*agents(drivers), *(global_agent() if ranges else ())]))
+        programs = restarted_for(namespace, [*agents(drivers), *(global_agent() if ranges else ())])
+        await cluster.apply(await with_carriers_kept(cluster, programs))
         # What carries packets starts before what gives them names.
-        await asyncio.gather(announce(cluster, member.name, request.cluster_set), cluster.apply(service_discovery()))
-    answer: Object = {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": BROKER_NAMESPACE}}
+        await asyncio.gather(
+            announce(cluster, member.name, request.cluster_set),
+            cluster.apply(restarted_for(namespace, service_discovery())),
+        )
+    answer: Object = {"brokerAccess": {"secret": f"{MEMBER_NAMESPACE}/{BROKER_SECRET}", "namespace": namespace}}
     return answer | ({"globalCIDRs": list(ranges)} if ranges else {})
 
 
-async def _credential(broker: HookCluster, member: Member, uid: str) -> str:
+async def _credential(broker: HookCluster, member: Member, uid: str, *, mailbox: bool) -> str:
     """Give the member its account at the broker and return a token for it. ``uid`` is the cluster's."""
-    await broker.apply(member_access(member.name, held_by=uid))
+    await broker.apply(member_access(member.name, held_by=uid, mailbox=mailbox))
+    if mailbox:  # whatever it could read while the broker had no agent
+        before = member_access(member.name)
+        await broker.delete(obj for obj in before if obj["kind"] in ("Role", "RoleBinding"))
     try:
         return await broker.api.token(account_name(member.name), BROKER_NAMESPACE, TOKEN_SECONDS)
     except NotFoundError as error:

@@ -21,17 +21,20 @@ from reference_impl.hooks.manifests import (
     cleanup,
     global_agent,
     load,
+    mailbox_name,
     member_access,
     service_discovery,
     settings,
 )
 from reference_impl.hooks.properties import withdraw
 from reference_impl.names import (
+    BROKER_AGENT,
     BROKER_NAMESPACE,
     CLEANUP_RECORD,
     CLUSTER_ID_LABEL,
     GATEWAY_LEASE,
     GLOBAL_LEDGER,
+    MAILBOX,
     MANAGED_BY,
     MEMBER_NAMESPACE,
     NODES_ROLE,
@@ -48,6 +51,10 @@ PODS_GONE = 15.0
 """Seconds for pods to end: their grace period of 5 s, and as much again for a busy kubelet, twice."""
 NODES_CLEAN = 20.0
 """Seconds for the clean-up pods to start and report."""
+
+
+_PUBLISHED = (Resource.SERVICE_IMPORT, Resource.ENDPOINT_SLICE, Resource.ENDPOINT, Resource.CLUSTER)
+"""What a member has at the broker, in the order in which it goes."""
 
 
 async def leave(request: HookRequest) -> Object:
@@ -76,9 +83,21 @@ async def _give_back(broker: HookCluster, cluster: HookCluster) -> None:
 async def expel(broker: HookCluster, cluster_id: str) -> None:
     """Take a member's rights and objects from the broker; nothing is asked of the member."""
     # First its right to write at the broker, else a last act of its agents could bring an object back.
-    await broker.delete(reversed(member_access(cluster_id)))
-    for resource in (Resource.SERVICE_IMPORT, Resource.ENDPOINT_SLICE, Resource.ENDPOINT, Resource.CLUSTER):
-        await broker.delete_all(resource, BROKER_NAMESPACE, labels=f"{CLUSTER_ID_LABEL}={cluster_id}")
+    granted = [*member_access(cluster_id), *member_access(cluster_id, mailbox=True)]
+    rights = [obj for obj in granted if obj["kind"] in ("ServiceAccount", "Role", "RoleBinding")]
+    await broker.delete(obj for obj in reversed(rights) if obj["metadata"]["name"] != BROKER_AGENT)
+    mailboxes = [
+        obj for obj in await broker.find(Resource.NAMESPACE) if MAILBOX in (obj["metadata"].get("labels") or {})
+    ]
+    own, label = mailbox_name(cluster_id), f"{CLUSTER_ID_LABEL}={cluster_id}"
+    for resource in _PUBLISHED:
+        await broker.delete_all(resource, own, labels=label)
+    # The copies afterwards, else the broker's agent could make them anew; if it is away, nobody else would.
+    places = {BROKER_NAMESPACE, *(obj["metadata"]["name"] for obj in mailboxes)}
+    for resource in _PUBLISHED:
+        found = await broker.find(resource, labels=label)
+        await broker.delete(obj for obj in found if obj["metadata"]["namespace"] in places)
+    await broker.delete(obj for obj in mailboxes if obj["metadata"]["labels"][MAILBOX] == cluster_id)
     await broker.delete_one(Resource.LEASE, {"name": cluster_id, "namespace": BROKER_NAMESPACE})
     await give_back(broker, cluster_id)
 

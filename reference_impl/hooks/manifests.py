@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from reference_impl.mutants import VARIABLE
-from reference_impl.names import HOLDER, IPSEC_BACKEND, MANAGED_BY, NODE_DIRECTORY, WIREGUARD_BACKEND
+from reference_impl.names import (
+    BROKER_SECRET,
+    BROKER_SIDE,
+    HOLDER,
+    IPSEC_BACKEND,
+    MAILBOX,
+    MAILBOX_PREFIX,
+    MANAGED_BY,
+    NODE_DIRECTORY,
+    WIREGUARD_BACKEND,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +32,12 @@ POLICIES = "broker/connection-policies.yaml"
 """The kind by which the broker's administrator says who connects."""
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 """Those of this version; an earlier release has its own."""
+AGENT = "broker-agent"
+"""The program at the broker that fills mailboxes, with its rights."""
+_ACCOUNT, _PLACE, _READER = "submariner-member", "submariner-mailbox-member", "submariner-policies-member"
+"""What a member's account, its mailbox and its right to read policies are called in manifests."""
+_LONGEST = 63
+"""Characters of a namespace's name (RFC 1123)."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where PyYAML has it: the CRDs alone take the Python one a third of a second."""
 
@@ -34,21 +51,39 @@ def load(*names: str, manifests: Path = MANIFESTS) -> list[Object]:
     return objects
 
 
-def member_access(cluster_id: str, *, held_by: str = "") -> list[Object]:
-    """Return a member's account and rights at the broker. ``held_by`` is the UID of the cluster that it is for."""
-    objects = load("broker/member-access.yaml")
-    name = account_name(cluster_id)
+def member_access(cluster_id: str, *, held_by: str = "", mailbox: bool = False) -> list[Object]:
+    """Return a member's account and rights at the broker. ``held_by`` is the UID of the cluster that it is for.
+
+    ``mailbox``: whether it has a namespace of its own there, which is then among the objects.
+    """
+    files = ("broker/member-access.yaml", "broker/mailbox.yaml" if mailbox else "broker/common-access.yaml")
+    placed = mailbox_name(cluster_id)
+    names = {_ACCOUNT: account_name(cluster_id), _PLACE: placed, _READER: f"submariner-policies-{cluster_id}"}
+    objects = load(*files)
     for obj in objects:
-        obj["metadata"]["name"] = name
+        metadata = obj["metadata"]
+        metadata["name"] = names.get(metadata["name"], metadata["name"])
+        if MAILBOX in metadata["labels"]:
+            metadata["labels"][MAILBOX] = cluster_id
+        if metadata.get("namespace") == _PLACE or (mailbox and obj["kind"] in ("Role", "RoleBinding")):
+            metadata["namespace"] = placed
         if obj["kind"] == "ServiceAccount" and held_by:
-            obj["metadata"]["annotations"] = {HOLDER: held_by}
+            metadata["annotations"] = {HOLDER: held_by}
         for rule in obj.get("rules", []):
-            if "resourceNames" in rule:
+            if rule.get("resourceNames") == ["member"]:
                 rule["resourceNames"] = [cluster_id]
         for reference in (obj.get("roleRef"), *obj.get("subjects", [])):
             if reference:
-                reference["name"] = name
+                reference["name"] = names.get(reference["name"], reference["name"])
     return objects
+
+
+def mailbox_name(cluster_id: str) -> str:
+    """Return the name of a member's namespace at the broker. Ids that are no labels, or long ones, are told by hash."""
+    name = f"{MAILBOX_PREFIX}{cluster_id}"
+    if "." not in cluster_id and len(name) <= _LONGEST:
+        return name
+    return f"{MAILBOX_PREFIX}{hashlib.sha256(cluster_id.encode()).hexdigest()[: _LONGEST - len(MAILBOX_PREFIX)]}"
 
 
 def account_name(cluster_id: str) -> str:
@@ -102,6 +137,16 @@ def agents(drivers: str, *, manifests: Path = MANIFESTS) -> list[Object]:
     ]
 
 
+def restarted_for(namespace: str, objects: Iterable[Object]) -> list[Object]:
+    """Return the objects; who speaks to the broker starts anew when its namespace there is another one."""
+    listed = list(objects)
+    for obj in listed:
+        if obj["kind"] == "DaemonSet" and BROKER_SECRET in str(obj["spec"]["template"]["spec"].get("volumes")):
+            metadata = obj["spec"]["template"]["metadata"]
+            metadata["annotations"] = {**(metadata.get("annotations") or {}), BROKER_SIDE: namespace}
+    return listed
+
+
 def global_agent(*, manifests: Path = MANIFESTS) -> list[Object]:
     """Return what a member with global ranges runs besides: the agent, its account and its rights."""
     return load("member/globalnet.yaml", manifests=manifests)
@@ -121,11 +166,11 @@ def cleanup(drivers: str) -> list[Object]:
 
 
 def with_variables(objects: Iterable[Object], environ: Mapping[str, str]) -> list[Object]:
-    """Return the objects; DaemonSets pass on what selects a mutant, if anything does."""
+    """Return the objects; programs pass on what selects a mutant, if anything does."""
     listed = list(objects)
     value = environ.get(VARIABLE)
     for obj in listed:
-        if obj["kind"] == "DaemonSet" and value:
+        if obj["kind"] in ("DaemonSet", "Deployment") and value:
             for container in obj["spec"]["template"]["spec"]["containers"]:
                 container["env"].append({"name": VARIABLE, "value": value})
     return listed

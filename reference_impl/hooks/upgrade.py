@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.carriers import with_carriers_kept
 from reference_impl.hooks.cluster import connect
+from reference_impl.hooks.deploy import install_agent
 from reference_impl.hooks.earlier import directory_of
 from reference_impl.hooks.join import join
 from reference_impl.hooks.manifests import (
@@ -75,6 +76,8 @@ async def _broker(request: HookRequest, manifests: Path) -> None:
             await broker.apply(kinds)
             await migrate(broker.api, kinds)
         await broker.apply(load("broker/namespace.yaml", IDENTITY, manifests=manifests))
+        if manifests == MANIFESTS:
+            await install_agent(broker)
 
 
 async def _settings(cluster: HookCluster) -> dict[str, str]:

@@ -79,6 +79,8 @@ class Mutant:
     """The members that are given up."""
     writes: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
     """What the exchange with the broker is about to write."""
+    filled: Callable[[tuple[Write, ...]], tuple[Write, ...]] = _same
+    """What the broker's agent is about to write into members' mailboxes."""
     settlement: Callable[[Settlement], Settlement] = _same
     """Who is to have which global addresses, before that is written down."""
     manifests: Callable[[list[Object]], list[Object]] = _same

@@ -65,6 +65,11 @@ def keep_endpoints(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     )
 
 
+def leave_in_mailboxes(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Take nothing out of a mailbox again."""
+    return tuple(write for write in writes if write.verb is not WriteVerb.DELETE)
+
+
 def forward_between_members(plan: KernelState) -> KernelState:
     """Believe every source that comes out of a cable, and pass on whatever is for somebody else."""
     ruleset = plan.ruleset

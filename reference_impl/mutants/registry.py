@@ -160,6 +160,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "dead-gateway-unnoticed": Mutant(ground=succession.see_nothing, election=succession.hold_for_long),
     "predecessor-kept": Mutant(predecessors=succession.keep_predecessors),
     "announced-before-ready": Mutant(kernel=succession.announce_first()),
+    "broker-shows-everything": Mutant(manifests=rights.readable_broker),
+    "mailboxes-keep-everything": Mutant(filled=policies.leave_in_mailboxes),
     "mismatch-not-said": refusals.silent_about("DriverMismatch"),
     "overlap-not-said": refusals.silent_about("OverlappingCIDR"),
     "newcomer-preferred": Mutant(writes=refusals.date_backwards),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeAlias
 
-from reference_impl.names import HOLDER, VXLAN_BACKEND
+from reference_impl.names import BROKER_NAMESPACE, HOLDER, VXLAN_BACKEND
 
 Object: TypeAlias = dict[str, Any]
 _RIGHTS = ("ServiceAccount", "Role", "RoleBinding")
@@ -44,6 +44,22 @@ def readable_secrets(objects: list[Object]) -> list[Object]:
     for obj in changed:
         if obj["kind"] == "Role" and obj["metadata"]["name"].startswith("submariner-member"):
             obj["rules"].append({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]})
+    return changed
+
+
+def readable_broker(objects: list[Object]) -> list[Object]:
+    """Let members read in the common namespace what everybody publishes, besides their mailbox."""
+    changed = copy.deepcopy(objects)
+    for obj in objects:
+        if obj["kind"] in ("Role", "RoleBinding") and obj["metadata"]["name"].startswith("submariner-member-"):
+            shared = copy.deepcopy(obj)
+            shared["metadata"] |= {"namespace": BROKER_NAMESPACE, "name": f"{obj['metadata']['name']}-reads"}
+            if "roleRef" in shared:
+                shared["roleRef"]["name"] += "-reads"
+            if "rules" in shared:
+                kinds = {"apiGroups": ["submariner.io"], "resources": ["clusters", "endpoints"]}
+                shared["rules"] = [{**kinds, "verbs": ["get", "list", "watch"]}]
+            changed.append(shared)
     return changed
 
 

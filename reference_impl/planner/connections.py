@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from reference_impl.names import CLUSTER_ID_LABEL
+from reference_impl.names import CLUSTER_ID_LABEL, PAIR_DRIVER, PAIR_POLICY
 from reference_impl.protocols.object_codec import MalformedObjectError
 from reference_impl.protocols.policy import (
     CONNECTED,
@@ -46,6 +46,17 @@ def decide_all(
     unseen = {name for obj in others if (name := _owner(obj))} - {*members, own_id} if read else set()
     decisions = dict.fromkeys(unseen, _UNSEEN) | decide_each(read, own, members.values())
     return {name: decision for name, decision in decisions.items() if decision != CONNECTED}
+
+
+def told(clusters: Iterable[Object]) -> Mapping[str, Decision]:
+    """Return what the broker decided about each other member, as the copies in this member's mailbox say."""
+    return {name: decision for each in clusters if (name := _owner(each)) and (decision := _told(each)) != CONNECTED}
+
+
+def _told(obj: Object) -> Decision:
+    notes = obj["metadata"].get("annotations") or {}
+    reason, _, message = str(notes.get(PAIR_POLICY) or "").partition(": ")
+    return Decision(connects=not reason, reason=reason, message=message, cable_driver=str(notes.get(PAIR_DRIVER) or ""))
 
 
 def _owner(obj: Object) -> str:

@@ -59,6 +59,8 @@ class ExchangeFacts:
     """Everything in the broker's namespace."""
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     """What connection policies say of the pair with each other member; what is not there connects."""
+    mailbox: bool = False
+    """Whether the broker's side is this member's mailbox: then what copies are noted with is the broker's word."""
 
 
 def plan_exchange(facts: ExchangeFacts) -> tuple[Write, ...]:
@@ -79,7 +81,7 @@ def plan_exchange(facts: ExchangeFacts) -> tuple[Write, ...]:
         ),
         *_mirror(
             Side.MEMBER,
-            [_noted(_copy(obj, facts.member_namespace, _labels(obj)), obj, _decision(obj, facts)) for obj in foreign],
+            [_noted(_copy(obj, facts.member_namespace, _labels(obj)), obj, facts) for obj in foreign],
             [obj for obj in facts.member if _owner(obj)],
         ),
     )
@@ -143,12 +145,14 @@ def _stamp(obj: Object, facts: ExchangeFacts) -> dict[str, str]:
     return {**own, CLUSTER_ID_LABEL: facts.own_id, ORIGIN_LABEL: facts.member_namespace}
 
 
-def _noted(copy: Object, original: Mapping[str, Any], decision: Decision) -> Object:
+def _noted(copy: Object, original: Mapping[str, Any], facts: ExchangeFacts) -> Object:
     """Say in a copy when its original was made, and whether the pair may connect.
 
     Who came first is so the same for all members, whenever they joined.
     """
-    notes = {CREATED: str(original["metadata"].get("creationTimestamp") or "")}
+    decision = _decision(original, facts)
+    made = _notes(original).get(CREATED) if facts.mailbox else None
+    notes = {CREATED: made or str(original["metadata"].get("creationTimestamp") or "")}
     if _is_cluster(original):
         notes[PAIR_POLICY] = "" if decision.connects else f"{decision.reason}: {decision.message}"
         notes[PAIR_DRIVER] = decision.cable_driver

@@ -34,7 +34,11 @@ class EmulatedNode:
         pod_ranges: tuple[IPNetwork, ...],
         fabric: Fabric,
         spawner: Spawner,
+        place: str = "",
     ) -> None:
+        """``place``: the node's key in the fabric, where that is not made of cluster and name."""
+        self.key = place or f"{cluster}@{name}"
+        """Also its place (``labs.base``)."""
         self.cluster = cluster
         self.name = name
         self.addresses = addresses
@@ -42,11 +46,6 @@ class EmulatedNode:
         self._fabric = fabric
         self._spawner = spawner
         self._networks: dict[str, PodNetwork] = {}
-
-    @property
-    def key(self) -> str:
-        """The node's key in the fabric, which is also its place (``labs.base``)."""
-        return f"{self.cluster}@{self.name}"
 
     async def add_pod(self, pod_uid: str, pod_name: str, *, host_network: bool) -> PodNetwork:  # noqa: ARG002 - NodeGround
         """Give a pod its namespace and addresses; the node's own for a host-network pod."""

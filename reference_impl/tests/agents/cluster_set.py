@@ -48,6 +48,8 @@ class FakeCluster:
     """Cable drivers as its settings would name them, instead of ``driver``."""
     key: KeyPair | None = None
     sockets: DiscoverySockets = UDPDiscoverySocket
+    mailbox: str = ""
+    """Its namespace at the broker, if it has one of its own."""
 
     @property
     def drivers(self) -> DriverSet:
@@ -93,7 +95,7 @@ class FakeCluster:
         self, index: int, broker: FakeAPI, kernel: FakeKernel, echo: FakeEcho, *, sentry: FakeEcho | None = None
     ) -> GatewayAgent:
         access = BrokerAccess(
-            server="", namespace=BROKER_NAMESPACE, certificate_authority=Path("ca"), token=Path("token")
+            server="", namespace=self.mailbox or BROKER_NAMESPACE, certificate_authority=Path("ca"), token=Path("token")
         )
         return GatewayAgent(
             self.settings(f"{self.name}-{index}"),

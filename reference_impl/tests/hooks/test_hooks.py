@@ -1,16 +1,32 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reference_impl.drivers.api import Resource
-from reference_impl.hooks.manifests import IDENTITY, agents, cleanup, load, member_access, settings, with_variables
+from reference_impl.hooks.manifests import (
+    AGENT,
+    IDENTITY,
+    account_name,
+    agents,
+    cleanup,
+    load,
+    mailbox_name,
+    member_access,
+    restarted_for,
+    service_discovery,
+    settings,
+    with_variables,
+)
 from reference_impl.hooks.request import HookError, parse_request
 from reference_impl.mutants import VARIABLE
+from reference_impl.names import MAILBOX
 
 REQUEST = {
     "apiVersion": "l3conf.io/v1alpha1",
@@ -83,29 +99,71 @@ def test_a_cluster_that_is_not_listed_is_refused() -> None:
 
 
 def test_every_object_of_every_manifest_is_of_a_kind_that_hooks_handle() -> None:
-    for folder in ("crds", "member", "broker"):
+    for folder in ("crds", "member", "broker", AGENT):
         objects = load(folder)
         assert objects
         for obj in objects:
             assert Resource.of(obj).namespaced == ("namespace" in obj["metadata"])
 
 
-def test_a_member_may_change_its_own_objects_only() -> None:
-    objects = member_access("east")
-    (role,) = [obj for obj in objects if obj["kind"] == "Role"]
-    for rule in role["rules"]:
+@pytest.mark.parametrize(
+    "objects",
+    [member_access("east"), member_access("east", mailbox=True)],
+    ids=["common namespace", "mailbox"],
+)
+def test_a_member_may_change_its_own_objects_only(objects: list[dict[str, Any]]) -> None:
+    roles = [obj for obj in objects if obj["kind"] == "Role"]
+    for rule in (rule for role in roles for rule in role["rules"]):
         assert "secrets" not in rule["resources"]
         if set(rule["verbs"]) & {"update", "patch", "delete"}:
             # Of these, whose name tells whose they are but cannot be known beforehand, admission is the judge.
             bound = ["endpoints"], ["serviceimports"], ["endpointslices"]
             assert rule["resources"] in bound or rule["resourceNames"] == ["east"]
-    (binding,) = [obj for obj in objects if obj["kind"] == "RoleBinding"]
-    assert binding["roleRef"]["name"] == binding["subjects"][0]["name"] == role["metadata"]["name"]
+    account = account_name("east")
+    bindings = [obj for obj in objects if obj["kind"] == "RoleBinding" and obj["roleRef"]["kind"] == "Role"]
+    for binding in bindings:
+        assert [subject["name"] for subject in binding["subjects"]] == [account]
+    assert [each["roleRef"]["name"] for each in bindings] == [role["metadata"]["name"] for role in roles]
+
+
+def test_a_member_with_a_mailbox_has_no_right_in_any_other_namespace() -> None:
+    objects = member_access("east", mailbox=True)
+    rights = [obj for obj in objects if obj["kind"] in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")]
+    assert {obj["metadata"]["namespace"] for obj in rights} == {mailbox_name("east")}
+    (namespace,) = [obj for obj in objects if obj["kind"] == "Namespace"]
+    assert (namespace["metadata"]["name"], namespace["metadata"]["labels"][MAILBOX]) == (mailbox_name("east"), "east")
+    assert not [rule for obj in rights for rule in obj.get("rules", []) if "l3conf.io" in rule["apiGroups"]]
+
+
+def test_mailboxes_of_any_two_members_are_two_and_have_names_that_namespaces_may_have() -> None:
+    ids = ["east", "east-1", "a.b", "a-b", "x" * 44, "x" * 45, "x" * 63, "y" * 63]
+    names = [mailbox_name(each) for each in ids]
+    assert len({*names}) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name) for name in names)
+
+
+def test_who_speaks_to_the_broker_starts_anew_for_another_namespace_and_nobody_else_does() -> None:
+    objects = restarted_for("box", [*agents("wireguard"), *service_discovery()])
+    marked = [
+        obj["metadata"]["name"]
+        for obj in objects
+        if obj["kind"] == "DaemonSet" and "annotations" in obj["spec"]["template"]["metadata"]
+    ]
+    assert marked == ["submariner-gateway", "submariner-service-discovery"]
+
+
+def test_the_agent_at_the_broker_reads_no_secret_and_writes_in_no_namespace_that_is_not_named() -> None:
+    objects = load(AGENT)
+    rules = {obj["metadata"]["name"]: obj["rules"] for obj in objects if "rules" in obj}
+    assert all(not {"secrets", "*"} & {*rule["resources"], *rule["verbs"]} for each in rules.values() for rule in each)
+    everywhere = [obj["roleRef"]["name"] for obj in objects if obj["kind"] == "ClusterRoleBinding"]
+    assert {verb for name in everywhere for rule in rules[name] for verb in rule["verbs"]} == {"list", "watch"}
 
 
 def test_every_kind_that_a_member_may_write_at_the_broker_is_bound_to_its_writer() -> None:
-    (role,) = [obj for obj in member_access("east") if obj["kind"] == "Role"]
-    written = {name for rule in role["rules"] if {*rule["verbs"]} & {"create", "update"} for name in rule["resources"]}
+    roles = [obj for obj in member_access("east") if obj["kind"] == "Role"]
+    rules = [rule for role in roles for rule in role["rules"]]
+    written = {name for rule in rules if {*rule["verbs"]} & {"create", "update"} for name in rule["resources"]}
     judged = {
         name
         for obj in load(IDENTITY)
@@ -114,6 +172,12 @@ def test_every_kind_that_a_member_may_write_at_the_broker_is_bound_to_its_writer
         for name in rule["resources"]
     }
     assert written == judged
+    placed = [obj for name in ("broker/namespace.yaml", "broker/mailbox.yaml") for obj in load(name)]
+    labels = [obj["metadata"]["labels"].items() for obj in placed if obj["kind"] == "Namespace"]
+    bindings = [obj for obj in load(IDENTITY) if obj["kind"] == "ValidatingAdmissionPolicyBinding"]
+    for binding in bindings:
+        wanted = binding["spec"]["matchResources"]["namespaceSelector"]["matchLabels"].items()
+        assert all(wanted <= each for each in labels)
 
 
 def test_agents_may_not_read_secrets() -> None:

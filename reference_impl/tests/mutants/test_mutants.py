@@ -215,6 +215,7 @@ def _differs(mutant: Mutant) -> bool:
         or any(mutant.metrics(page) != page for page in PAGES)
         or mutant.conditions(CONDITIONS) != CONDITIONS
         or mutant.writes(WRITES) != WRITES
+        or mutant.filled(WRITES) != WRITES
         or mutant.received(FORGED) != FORGED
         or any(mutant.manifests(load(folder)) != load(folder) for folder in ("crds", "broker"))
         or mutant.manifests(ACCESS) != ACCESS

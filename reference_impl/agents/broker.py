@@ -1,0 +1,167 @@
+"""The agent at the broker: fills members' mailboxes with what connection policies let each of them see (ADR 23).
+
+It decides nothing that packets wait for: while it is away everything stays as it was last told, as while the broker
+is. It keeps no state; two that run at once write the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING
+
+from reference_impl.agents.cache import Cache
+from reference_impl.agents.last import Last
+from reference_impl.agents.loop import Loop
+from reference_impl.agents.writing import about_one_object, carry_out
+from reference_impl.drivers.api import Resource
+from reference_impl.names import CLUSTER_ID_LABEL, CONTESTED, HEARTBEATS, MAILBOX
+from reference_impl.planner.connections import decide_all
+from reference_impl.planner.exchange import Side, Write, WriteVerb
+from reference_impl.planner.mailboxes import BrokerFacts, owner_of, plan_mailboxes, registered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_impl.drivers.api import API, Object
+    from reference_impl.mutants import Mutant
+    from reference_impl.protocols.policy import Decision
+
+_LOG = logging.getLogger(__name__)
+PERIOD = 10.0
+"""Seconds between two looks without a cause."""
+BEAT = 1.0
+"""Seconds between two looks at heartbeats: however many members beat, a mailbox is told once in that time."""
+_AT_ONCE = 8
+"""Writes under way at the same time."""
+TRAVELLING = (Resource.CLUSTER, Resource.ENDPOINT, Resource.SERVICE_IMPORT, Resource.ENDPOINT_SLICE)
+_Decisions = dict[str, "Mapping[str, Decision]"]
+
+
+class BrokerAgent:
+    """Observe, plan, write, for all members."""
+
+    def __init__(self, common: str, api: API, mutant: Mutant) -> None:
+        """Prepare; ``common`` is the broker's namespace."""
+        self._common = common
+        self._api = api
+        self._mutant = mutant
+        self._loop = Loop(self.reconcile, PERIOD)
+        self._beats = Loop(self.tell_beats, BEAT)
+        wake = self._loop.wake
+        self._objects = {kind: Cache(api, kind, "", wake) for kind in TRAVELLING}
+        self._namespaces = Cache(api, Resource.NAMESPACE, "", wake)
+        self._policies = Cache(api, Resource.CONNECTION_POLICY, common, wake)
+        self._leases = Cache(api, Resource.LEASE, "", lambda: None)
+        self._decided: Last[object, _Decisions] = Last()
+        self._told: dict[str, Object] = {}
+
+    async def run(self) -> None:
+        """Run until cancelled. Nothing is written until everything was seen: policies too."""
+        caches = (*self._objects.values(), self._namespaces, self._policies, self._leases)
+        async with asyncio.TaskGroup() as tasks:
+            for cache in caches:
+                tasks.create_task(cache.run())
+            for cache in caches:
+                await cache.synced.wait()
+            tasks.create_task(self._loop.run())
+            tasks.create_task(self._beats.run())
+
+    async def reconcile(self) -> None:
+        """Make one step."""
+        mailboxes = self._mailboxes()
+        objects = tuple(obj for cache in self._objects.values() for obj in cache.items if owner_of(obj))
+        facts = BrokerFacts(
+            common=self._common,
+            mailboxes=mailboxes,
+            objects=objects,
+            decisions=self._decisions(objects, mailboxes),
+        )
+        writes = self._mutant.filled(plan_mailboxes(facts))
+        # What somebody may no longer see goes before anybody is told anything new.
+        await self._write([write for write in writes if write.verb is WriteVerb.DELETE])
+        await self._write([write for write in writes if write.verb is not WriteVerb.DELETE])
+
+    async def tell_beats(self) -> None:
+        """Tell every mailbox how the members that it may see have beaten."""
+        mailboxes = self._mailboxes()
+        objects = tuple(obj for cache in self._objects.values() for obj in cache.items if owner_of(obj))
+        decisions = self._decisions(objects, mailboxes)
+        beats = {
+            name: text
+            for name, namespace in mailboxes.items()
+            if (lease := self._leases.get(f"{namespace}/{name}")) is not None and (text := _beat(lease))
+        }
+        self._told = {namespace: told for namespace, told in self._told.items() if namespace in mailboxes.values()}
+        for reader, namespace in mailboxes.items():
+            refused = decisions.get(reader, {})
+            seen = {
+                name: text
+                for name, text in beats.items()
+                if name != reader and (name not in refused or refused[name].connects)
+            }
+            with about_one_object():
+                if namespace not in self._told:
+                    told = await self._api.get(Resource.CONFIG_MAP, HEARTBEATS, namespace)
+                    self._told[namespace] = dict(told.get("data") or {})
+                if self._told[namespace] != seen:
+                    gone = dict.fromkeys(self._told[namespace].keys() - seen.keys())
+                    await self._api.merge(Resource.CONFIG_MAP, HEARTBEATS, namespace, {"data": {**gone, **seen}})
+                    self._told[namespace] = seen
+
+    def _mailboxes(self) -> Mapping[str, str]:
+        return {
+            str(owner): str(each["metadata"]["name"])
+            for each in self._namespaces.items
+            if (owner := (each["metadata"].get("labels") or {}).get(MAILBOX))
+            and "deletionTimestamp" not in each["metadata"]
+        }
+
+    def _decisions(self, objects: tuple[Object, ...], mailboxes: Mapping[str, str]) -> _Decisions:
+        known = registered(objects, self._common, mailboxes)
+        clusters = tuple(_head(obj) for obj in known if obj["kind"] == "Cluster")
+        owners = tuple(sorted({owner_of(obj) for obj in known}))
+        asked = (tuple(mailboxes), clusters, self._policies.items, owners)
+        return self._decided.answer(asked, lambda: self._decide(*asked))
+
+    def _decide(
+        self,
+        readers: tuple[str, ...],
+        clusters: tuple[Object, ...],
+        policies: tuple[Object, ...],
+        owners: tuple[str, ...],
+    ) -> _Decisions:
+        others = [{"metadata": {"labels": {CLUSTER_ID_LABEL: owner}}} for owner in owners]
+        return {reader: self._mutant.decisions(decide_all(reader, clusters, policies, others)) for reader in readers}
+
+    async def _write(self, writes: list[Write]) -> None:
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def write(each: Write) -> None:
+            async with turns:
+                await carry_out({Side.BROKER: self._api}, Resource.of(each.obj), each)
+
+        failed = [
+            error
+            for error in await asyncio.gather(*map(write, writes), return_exceptions=True)
+            if isinstance(error, BaseException)
+        ]
+        if failed:
+            raise failed[0]
+
+
+def _head(cluster: Object) -> Object:
+    """Return what policies see of a Cluster."""
+    spec = cluster.get("spec")
+    colours = {"color_codes": spec.get("color_codes")} if isinstance(spec, dict) else {}
+    return {"metadata": {"labels": cluster["metadata"]["labels"]}, "spec": colours}
+
+
+def _beat(lease: Object) -> str:
+    """Return what a Lease says of its holder, as it is told to others."""
+    contested = (lease["metadata"].get("annotations") or {}).get(CONTESTED)
+    annotations = {CONTESTED: contested} if contested else {}
+    kept = ("holderIdentity", "leaseDurationSeconds", "renewTime")
+    spec = {key: value for key, value in (lease.get("spec") or {}).items() if key in kept}
+    return json.dumps({"metadata": {"annotations": annotations}, "spec": spec}, sort_keys=True)

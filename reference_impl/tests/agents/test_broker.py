@@ -1,0 +1,170 @@
+"""The agent at the broker, between members that have mailboxes there."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack, asynccontextmanager, closing
+from typing import TYPE_CHECKING
+
+from reference_impl.agents.broker import BrokerAgent
+from reference_impl.drivers.api import APIError, Object, Resource
+from reference_impl.drivers.fake_api import FakeAPI
+from reference_impl.drivers.fake_echo import FakeEcho
+from reference_impl.hooks.manifests import load, mailbox_name, member_access
+from reference_impl.mutants import Mutant
+from reference_impl.names import BROKER_NAMESPACE, CLUSTER_ID_LABEL, HEARTBEATS, MEMBER_NAMESPACE
+from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+
+APART: Object = {
+    "apiVersion": "l3conf.io/v1alpha1",
+    "kind": "ClusterConnectionPolicy",
+    "metadata": {"name": "apart", "namespace": BROKER_NAMESPACE},
+    "spec": {"left": {"matchLabels": {CLUSTER_ID_LABEL: "east"}}, "right": {}, "action": "Isolate"},
+}
+AGAINST: Object = {
+    **APART,
+    "metadata": {"name": "against", "namespace": BROKER_NAMESPACE},
+    "spec": {**APART["spec"], "action": "Connect"},
+}
+KINDS = (Resource.CLUSTER, Resource.ENDPOINT)
+
+
+class Set:
+    """A broker and two members with mailboxes."""
+
+    def __init__(self) -> None:
+        self.broker = FakeAPI()
+        self.members = {
+            name: FakeCluster(number, name, mailbox=mailbox_name(name)) for number, name in ((1, "east"), (2, "west"))
+        }
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[list[asyncio.Task[None]]]:
+        with ExitStack() as stack:
+            for name, member in self.members.items():
+                await member.add_nodes(1)
+                for obj in member_access(name, mailbox=True):
+                    await self.broker.apply(Resource.of(obj), obj)
+            for obj in load("broker/namespace.yaml"):
+                await self.broker.apply(Resource.of(obj), obj)
+            programs = [
+                member.gateway(0, self.broker, member.kernel(0), stack.enter_context(closing(FakeEcho()))).run()
+                for member in self.members.values()
+            ]
+            at_broker = BrokerAgent(BROKER_NAMESPACE, self.broker, Mutant()).run()
+            async with running(at_broker, *programs) as tasks:
+                yield tasks
+
+    async def shown(self, member: str) -> set[tuple[str, str]]:
+        """Return kind and owner of what stands in a member's mailbox."""
+        return {
+            (kind.kind, obj["spec"]["cluster_id"])
+            for kind in KINDS
+            for obj in (await self.broker.list(kind, mailbox_name(member)))[0]
+        }
+
+    async def known(self, member: str) -> set[str]:
+        """Return whose Endpoints a member holds."""
+        held, _ = await self.members[member].api.list(Resource.ENDPOINT, MEMBER_NAMESPACE)
+        return {obj["spec"]["cluster_id"] for obj in held}
+
+    async def sees(self, member: str, wanted: Collection[str]) -> bool:
+        shown = {(kind.kind, owner) for kind in KINDS for owner in wanted}
+        return await self.shown(member) == shown and await self.known(member) == set(wanted)
+
+    async def told(self, member: str) -> set[str]:
+        """Return whose heartbeats a mailbox tells."""
+        obj = await self.broker.get(Resource.CONFIG_MAP, HEARTBEATS, mailbox_name(member))
+        return set(obj.get("data") or {})
+
+
+def test_a_member_is_shown_and_told_nothing_of_one_that_a_policy_parts_it_from_until_that_ends() -> None:
+    async def story() -> None:
+        here = Set()
+        async with here.running():
+            await eventually(lambda: here.sees("east", {"east", "west"}), "east sees west")
+            await eventually(lambda: here.sees("west", {"east", "west"}), "west sees east")
+
+            async def beaten() -> bool:
+                return (await here.told("east"), await here.told("west")) == ({"west"}, {"east"})
+
+            async def silent() -> bool:
+                return (await here.told("east"), await here.told("west")) == (set(), set())
+
+            await eventually(beaten, "heartbeats are told")
+            await here.broker.create(Resource.CONNECTION_POLICY, APART)
+            await eventually(lambda: here.sees("east", {"east"}), "east sees itself alone")
+            await eventually(lambda: here.sees("west", {"west"}), "west sees itself alone")
+            await eventually(silent, "heartbeats are not told any more")
+            await here.broker.delete(Resource.CONNECTION_POLICY, "apart", BROKER_NAMESPACE)
+            await eventually(lambda: here.sees("east", {"east", "west"}), "east sees west again")
+
+    asyncio.run(story())
+
+
+def test_a_watch_that_was_open_before_a_policy_shows_an_end_and_nothing_after() -> None:
+    async def story() -> None:
+        here = Set()
+        async with here.running():
+            await eventually(lambda: here.sees("west", {"east", "west"}), "west sees east")
+            events: list[tuple[str, str]] = []
+
+            async def look() -> None:
+                _, version = await here.broker.list(Resource.ENDPOINT, mailbox_name("west"))
+                async for event, obj in here.broker.watch(Resource.ENDPOINT, mailbox_name("west"), version):
+                    events.append((event, obj["spec"]["cluster_id"]))
+
+            async with running(look()):
+                await asyncio.sleep(0.05)
+                await here.broker.create(Resource.CONNECTION_POLICY, APART)
+                await eventually(lambda: here.sees("west", {"west"}), "west sees itself alone")
+                east, _ = await here.broker.list(Resource.ENDPOINT, mailbox_name("east"))
+                config = {"spec": {"backend_config": {"publicKey": "new"}}}
+                await here.broker.merge(Resource.ENDPOINT, east[0]["metadata"]["name"], mailbox_name("east"), config)
+                await asyncio.sleep(0.2)
+                assert [event for event in events if event[1] == "east"] == [("DELETED", "east")]
+
+    asyncio.run(story())
+
+
+def test_both_ends_say_that_policies_disagree_about_them_and_learn_no_more_of_each_other() -> None:
+    async def story() -> None:
+        here = Set()
+        async with here.running():
+            for policy in (APART, AGAINST):
+                await here.broker.create(Resource.CONNECTION_POLICY, policy)
+
+            async def said() -> bool:
+                reasons = []
+                for name, other in (("east", "west"), ("west", "east")):
+                    try:
+                        obj = await here.members[name].api.get(Resource.CLUSTER, other, MEMBER_NAMESPACE)
+                    except APIError:
+                        return False
+                    conditions = (obj.get("status") or {}).get("conditions") or []
+                    reasons += [one["reason"] for one in conditions if one["type"] == "Accepted"]
+                    reasons += obj["spec"]["cluster_cidr"]
+                return reasons == ["Conflicted", "0.0.0.0/32"] * 2
+
+            await eventually(said, "both name the conflict")
+            assert await here.known("east") == {"east"}
+
+    asyncio.run(story())
+
+
+def test_without_the_agent_everything_stays_as_it_was_last_told() -> None:
+    async def story() -> None:
+        here = Set()
+        async with here.running() as tasks:
+            await eventually(lambda: here.sees("east", {"east", "west"}), "east sees west")
+            tasks.pop(0).cancel()
+            await here.broker.create(Resource.CONNECTION_POLICY, APART)
+            await asyncio.sleep(0.3)
+            assert await here.sees("east", {"east", "west"})
+            async with running(BrokerAgent(BROKER_NAMESPACE, here.broker, Mutant()).run()):
+                await eventually(lambda: here.sees("east", {"east"}), "a new agent keeps the policy")
+
+    asyncio.run(story())
