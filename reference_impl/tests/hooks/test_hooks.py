@@ -132,7 +132,6 @@ def test_a_member_with_a_mailbox_has_no_right_in_any_other_namespace() -> None:
     assert {obj["metadata"]["namespace"] for obj in rights} == {mailbox_name("east")}
     (namespace,) = [obj for obj in objects if obj["kind"] == "Namespace"]
     assert (namespace["metadata"]["name"], namespace["metadata"]["labels"][MAILBOX]) == (mailbox_name("east"), "east")
-    assert not [rule for obj in rights for rule in obj.get("rules", []) if "l3conf.io" in rule["apiGroups"]]
 
 
 def test_mailboxes_of_any_two_members_are_two_and_have_names_that_namespaces_may_have() -> None:
