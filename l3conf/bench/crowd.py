@@ -169,11 +169,13 @@ def _awaited(members: MemberSet, pod: Member) -> Member:
 
 def _duplicates(members: MemberSet) -> list[str]:
     """Return what two clusters have: ranges that overlap, or an address."""
-    ranges = [
-        (item["spec"]["cluster_id"], ip_network(text))
+    # Each cluster's once: a broker may hold copies.
+    published = {
+        (item["spec"]["cluster_id"], text)
         for item in members.broker.items(f"{GROUP}/clusters")
         for text in item["spec"].get("global_cidr") or ()
-    ]
+    }
+    ranges = [(owner, ip_network(text)) for owner, text in sorted(published)]
     if len(ranges) < len(members.apis):
         raise LabError(f"only {len(ranges)} clusters have published a global range", where="broker")
     found = _overlaps(ranges)

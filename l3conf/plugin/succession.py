@@ -151,11 +151,20 @@ class Succession:
         return not_followed(self.cluster, "", self._endpoints())
 
     def _endpoints(self) -> Mapping[str, list[Mapping[str, Any]]]:
-        return {api.name: list(api.items(f"{GROUP}/endpoints")) for api in self.lab.every_api}
+        """Return what each API holds, namespace by namespace: a broker may have one for each member."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for api in self.lab.every_api:
+            objects = api.items(f"{GROUP}/endpoints")
+            places = {str(obj["metadata"]["namespace"]) for obj in objects}
+            found |= {
+                f"{api.name}/{place}": [obj for obj in objects if obj["metadata"]["namespace"] == place]
+                for place in sorted(places)
+            } or {api.name: []}
+        return found
 
 
 def not_followed(cluster: str, node: str, endpoints: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[str]:
-    """Return a line for each API that holds no Endpoint of a cluster, more than one, or one of this node. Pure."""
+    """Return a line for each place that holds no Endpoint of a cluster, more than one, or one of this node. Pure."""
     lines = []
     for place, objects in endpoints.items():
         specs = (obj.get("spec") or {} for obj in objects)

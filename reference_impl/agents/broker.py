@@ -1,4 +1,4 @@
-"""The agent at the broker: fills members' mailboxes with what connection policies let each of them see (ADR 23).
+"""The agent at the broker: fills members' mailboxes with what connection policies let each of them see (ADR 25).
 
 It decides nothing that packets wait for: while it is away everything stays as it was last told, as while the broker
 is. It keeps no state; two that run at once write the same.
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
 from reference_impl.agents.loop import Loop
-from reference_impl.agents.writing import about_one_object, carry_out
+from reference_impl.agents.writing import about_one_object, carry_out, rfc3339_now, say
 from reference_impl.drivers.api import Resource
 from reference_impl.names import CLUSTER_ID_LABEL, CONTESTED, HEARTBEATS, MAILBOX
+from reference_impl.planner.conditions import stamped
 from reference_impl.planner.connections import decide_all
 from reference_impl.planner.exchange import Side, Write, WriteVerb
+from reference_impl.planner.hiding import hiding
 from reference_impl.planner.mailboxes import BrokerFacts, owner_of, plan_mailboxes, registered
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.api import API, Object
     from reference_impl.mutants import Mutant
+    from reference_impl.planner.conditions import Condition
     from reference_impl.protocols.policy import Decision
 
 _LOG = logging.getLogger(__name__)
@@ -82,6 +85,7 @@ class BrokerAgent:
         # What somebody may no longer see goes before anybody is told anything new.
         await self._write([write for write in writes if write.verb is WriteVerb.DELETE])
         await self._write([write for write in writes if write.verb is not WriteVerb.DELETE])
+        await self._say(hiding(objects, self._common, mailboxes))
 
     async def tell_beats(self) -> None:
         """Tell every mailbox how the members that it may see have beaten."""
@@ -109,6 +113,15 @@ class BrokerAgent:
                     gone = dict.fromkeys(self._told[namespace].keys() - seen.keys())
                     await self._api.merge(Resource.CONFIG_MAP, HEARTBEATS, namespace, {"data": {**gone, **seen}})
                     self._told[namespace] = seen
+
+    async def _say(self, condition: Condition) -> None:
+        """Say of every policy whether what it forbids is hidden; written when that changes."""
+        for policy in self._policies.items:
+            before = (policy.get("status") or {}).get("conditions")
+            generation = policy["metadata"].get("generation")
+            said = stamped((condition,), before, now=rfc3339_now(), generation=generation)
+            if said != before:
+                await say(self._api, policy, {"conditions": said})
 
     def _mailboxes(self) -> Mapping[str, str]:
         return {

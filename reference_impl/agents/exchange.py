@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
-from reference_impl.agents.writing import carry_out
+from reference_impl.agents.writing import carry_out, side_by_side
 from reference_impl.drivers.api import API, Resource
+from reference_impl.names import BROKER_NAMESPACE
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
-from reference_impl.planner.connections import decide_all, told
+from reference_impl.planner.connections import agreed, decide_all, told
 from reference_impl.planner.exchange import ExchangeFacts, Side, WriteVerb, forgeries, plan_exchange, without
 from reference_impl.planner.membership import Refusal
 from reference_impl.planner.pacing import Pace
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reference_impl.agents.settings import BrokerAccess, Settings
-    from reference_impl.drivers.api import Object
     from reference_impl.mutants import Mutant
     from reference_impl.planner.exchange import Write
     from reference_impl.protocols.policy import Decision
@@ -55,8 +55,8 @@ class Exchange:
             return Cache(apis[Side.BROKER], kind, access.namespace, changed, mutant.mirror)
 
         self._broker = {kind: at_broker(kind) for kind in KINDS}
-        self._policies = at_broker(Resource.CONNECTION_POLICY)
-        self._decisions: Last[object, Mapping[str, Decision]] = Last()
+        self._policies = Cache(apis[Side.BROKER], Resource.CONNECTION_POLICY, BROKER_NAMESPACE, changed, mutant.mirror)
+        self._decided: Last[object, Mapping[str, Decision]] = Last()
         self._plans: Mapping[Resource, Last[ExchangeFacts, tuple[Write, ...]]] = {kind: Last() for kind in KINDS}
 
     @property
@@ -67,8 +67,7 @@ class Exchange:
     async def run(self) -> None:
         """Keep the broker's side in view until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            # Who has a mailbox reads no policies: what they say of it stands there.
-            for cache in (*self._broker.values(), *(() if self._access.is_mailbox else (self._policies,))):
+            for cache in (*self._broker.values(), self._policies):
                 tasks.create_task(cache.run())
 
     @property
@@ -80,45 +79,64 @@ class Exchange:
             for writer, message in sorted(forgeries(objects).items())
         )
 
+    @property
+    def parted(self) -> frozenset[str]:
+        """Members that policies, as they are now, part from this one: those are cut before anything is written."""
+        return frozenset(name for name, decision in self._decisions.items() if not decision.connects)
+
     async def step(self, given_up: frozenset[str] = frozenset()) -> None:
         """Write what separates the two sides; nothing until all of the broker's objects were seen.
 
         What members that are given up have at the broker is delivered to nobody: it stays theirs, and the
         administrator's, to delete.
+        """
+        if not self._is_known:
+            return
+        now = asyncio.get_running_loop().time
+        decisions, writes = self._decisions, []
+        for kind in KINDS:
+            facts = ExchangeFacts(
+                own_id=self._settings.cluster.cluster_id,
+                member_namespace=self._settings.namespace,
+                broker_namespace=self._access.namespace,
+                member=self._member[kind].items,
+                broker=self._mutant.received(without(given_up, self._broker[kind].items)),
+                decisions=decisions,
+                mailbox=self._access.is_mailbox,
+            )
+            plan = self._plans[kind].answer(facts, partial(plan_exchange, facts))
+            writes += [
+                partial(carry_out, self._apis, kind, write)
+                for write in self._mutant.writes(plan)
+                if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now())
+            ]
+        await side_by_side(writes)
+        if (seconds := self._pace.due(now())) is not None:
+            asyncio.get_running_loop().call_later(seconds, self._changed)
+
+    @property
+    def _is_known(self) -> bool:
+        """Say whether everything was seen that says who may connect.
 
         Policies too: what they forbid is never delivered, not for a moment either. A broker that knows no policies, or
         lets this member read none, has none.
         """
         policies = self._policies
-        known = self._access.is_mailbox or policies.synced.is_set() or policies.refused in _ABSENT
-        if not (known and all(cache.synced.is_set() for cache in self._broker.values())):
-            return
-        now = asyncio.get_running_loop().time
-        own_id = self._settings.cluster.cluster_id
-        clusters, endpoints = (self._broker[kind].items for kind in KINDS)
-        asked = (own_id, clusters, policies.items, endpoints)
-        decisions = told(clusters) if self._access.is_mailbox else self._decide(asked)
-        for kind in KINDS:
-            facts = ExchangeFacts(
-                own_id=own_id,
-                member_namespace=self._settings.namespace,
-                broker_namespace=self._access.namespace,
-                member=self._member[kind].items,
-                broker=self._mutant.received(without(given_up, self._broker[kind].items)),
-                decisions=self._mutant.decisions(decisions),
-                mailbox=self._access.is_mailbox,
-            )
-            plan = self._plans[kind].answer(facts, partial(plan_exchange, facts))
-            for write in self._mutant.writes(plan):
-                if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now()):
-                    await carry_out(self._apis, kind, write)
-        if (seconds := self._pace.due(now())) is not None:
-            asyncio.get_running_loop().call_later(seconds, self._changed)
+        known = policies.synced.is_set() or policies.refused in _ABSENT
+        return known and all(cache.synced.is_set() for cache in self._broker.values())
 
-    def _decide(
-        self, asked: tuple[str, tuple[Object, ...], tuple[Object, ...], tuple[Object, ...]]
-    ) -> Mapping[str, Decision]:
-        return self._decisions.answer(asked, lambda: decide_all(*asked))
+    @property
+    def _decisions(self) -> Mapping[str, Decision]:
+        """What is known now about each other member, if it is not that the two connect.
+
+        A mailbox says itself what the broker's agent decided; this end waits for nobody where policies say no.
+        """
+        if not self._is_known:
+            return {}
+        clusters, endpoints = (self._broker[kind].items for kind in KINDS)
+        asked = (self._settings.cluster.cluster_id, clusters, self._policies.items, endpoints)
+        decided = self._decided.answer(asked, lambda: decide_all(*asked))
+        return self._mutant.decisions(agreed(decided, told(clusters)) if self._access.is_mailbox else decided)
 
 
 def _key(write: Write) -> tuple[Side, str, str]:

@@ -32,7 +32,7 @@ from reference_impl.drivers.key_file import KeyRing
 from reference_impl.names import IPSEC_BACKEND, WIREGUARD_BACKEND
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.cable import GatewayFacts, carried, plan_cables
-from reference_impl.planner.exchange import Side
+from reference_impl.planner.exchange import Side, without
 from reference_impl.planner.ipsec import lacking, questions
 from reference_impl.planner.isolation import plan_isolated
 from reference_impl.planner.lanes import sessions_of
@@ -103,6 +103,7 @@ class GatewayAgent:
         self._hand = KernelHand(kernel, mutant)
         self._members = MembershipView(settings)
         self._plan: Last[object, tuple[KernelState, tuple[Refusal, ...]]] = Last()
+        self._parted: frozenset[str] = frozenset()
         self._loop = Loop(self.reconcile, PERIOD)
         self._exchanging = Loop(self._share, PERIOD)
         wake = self._loop.wake
@@ -177,7 +178,12 @@ class GatewayAgent:
 
     async def _share(self) -> None:
         """Exchange with the broker, in a loop of its own: a broker that hangs holds up nothing else."""
-        if self._candidate.role is Role.ACTIVE and self._heartbeat.may_speak:
+        speaks = self._candidate.role is Role.ACTIVE and self._heartbeat.may_speak
+        parted = self._exchange.parted if speaks else frozenset()
+        if parted != self._parted:  # cut at once: what is written about it takes its time
+            self._parted = parted
+            self._loop.wake()
+        if speaks:
             await self._exchange.step(self._expiry.look())
 
     async def reconcile(self) -> None:
@@ -215,7 +221,7 @@ class GatewayAgent:
 
     def _membership(self, drivers: DriverSet, nodes: tuple[Node, ...]) -> Membership:
         clusters, endpoints = (self._objects[kind].items for kind in (Resource.CLUSTER, Resource.ENDPOINT))
-        return self._members.read(drivers, nodes, clusters, endpoints)[0]
+        return self._members.read(drivers, nodes, clusters, without(self._parted, endpoints))[0]
 
     def _facts(
         self,

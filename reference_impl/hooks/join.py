@@ -86,14 +86,21 @@ async def join(request: HookRequest) -> Object:
 
 async def _credential(broker: HookCluster, member: Member, uid: str, *, mailbox: bool) -> str:
     """Give the member its account at the broker and return a token for it. ``uid`` is the cluster's."""
-    await broker.apply(member_access(member.name, held_by=uid, mailbox=mailbox))
+    granted = member_access(member.name, held_by=uid, mailbox=mailbox)
+    await broker.apply(granted)
     if mailbox:  # whatever it could read while the broker had no agent
-        before = member_access(member.name)
-        await broker.delete(obj for obj in before if obj["kind"] in ("Role", "RoleBinding"))
+        before = [obj for obj in member_access(member.name) if obj["kind"] in ("Role", "RoleBinding")]
+        await broker.delete(obj for obj in before if not any(_same(obj, each) for each in granted))
     try:
         return await broker.api.token(account_name(member.name), BROKER_NAMESPACE, TOKEN_SECONDS)
     except NotFoundError as error:
         raise HookError(f"broker: {error}: run deploy first") from None
+
+
+def _same(one: Object, other: Object) -> bool:
+    return one["kind"] == other["kind"] and all(
+        one["metadata"].get(key) == other["metadata"].get(key) for key in ("name", "namespace")
+    )
 
 
 def _settings(member: Member) -> dict[str, str]:

@@ -56,7 +56,7 @@ def member_access(cluster_id: str, *, held_by: str = "", mailbox: bool = False) 
 
     ``mailbox``: whether it has a namespace of its own there, which is then among the objects.
     """
-    files = ("broker/member-access.yaml", "broker/mailbox.yaml" if mailbox else "broker/common-access.yaml")
+    files = ("broker/member-access.yaml", "broker/policy-access.yaml", *(("broker/mailbox.yaml",) if mailbox else ()))
     placed = mailbox_name(cluster_id)
     names = {_ACCOUNT: account_name(cluster_id), _PLACE: placed, _READER: f"submariner-policies-{cluster_id}"}
     objects = load(*files)
@@ -65,7 +65,8 @@ def member_access(cluster_id: str, *, held_by: str = "", mailbox: bool = False) 
         metadata["name"] = names.get(metadata["name"], metadata["name"])
         if MAILBOX in metadata["labels"]:
             metadata["labels"][MAILBOX] = cluster_id
-        if metadata.get("namespace") == _PLACE or (mailbox and obj["kind"] in ("Role", "RoleBinding")):
+        is_own = metadata["name"] == names[_ACCOUNT] and obj["kind"] in ("Role", "RoleBinding")
+        if metadata.get("namespace") == _PLACE or (mailbox and is_own):
             metadata["namespace"] = placed
         if obj["kind"] == "ServiceAccount" and held_by:
             metadata["annotations"] = {HOLDER: held_by}

@@ -53,6 +53,11 @@ def told(clusters: Iterable[Object]) -> Mapping[str, Decision]:
     return {name: decision for each in clusters if (name := _owner(each)) and (decision := _told(each)) != CONNECTED}
 
 
+def agreed(decided: Mapping[str, Decision], by_broker: Mapping[str, Decision]) -> Mapping[str, Decision]:
+    """Return who does not connect because this end says so, or the broker. Either may know of a change first."""
+    return {**by_broker, **decided} | {name: each for name, each in by_broker.items() if not each.connects}
+
+
 def _told(obj: Object) -> Decision:
     notes = obj["metadata"].get("annotations") or {}
     reason, _, message = str(notes.get(PAIR_POLICY) or "").partition(": ")

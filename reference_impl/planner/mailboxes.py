@@ -4,7 +4,7 @@ Every member has a namespace of its own at the broker, its mailbox, and rights i
 there, and finds there copies of those of the members that it may connect to. The broker's common namespace has a copy
 of all: there the administrator gives labels, and what is written there for a cluster without mailbox counts as its own.
 
-RBAC can neither filter a list nor end a watch that is open; what is not in a namespace is seen by neither (ADR 23).
+RBAC can neither filter a list nor end a watch that is open; what is not in a namespace is seen by neither (ADR 25).
 """
 
 from __future__ import annotations
@@ -69,12 +69,15 @@ def sources(objects: Iterable[Object], common: str, mailboxes: Mapping[str, str]
 
 
 def registered(objects: Iterable[Object], common: str, mailboxes: Mapping[str, str]) -> tuple[Object, ...]:
-    """Return the sources, Clusters with the labels that the administrator gave them: policies select by these."""
+    """Return the sources, Clusters with the labels that the administrator gave them: policies select by these.
+
+    They are given in the common namespace. What a Cluster in a mailbox has besides who it is was copied from there.
+    """
     listed = tuple(objects)
     given = {_name(obj): _labels(obj) for obj in listed if _where(obj) == common and _is_cluster(obj)}
     return tuple(
-        {**obj, "metadata": {**obj["metadata"], "labels": {**given.get(_name(obj), {}), **_labels(obj)}}}
-        if _is_cluster(obj)
+        _with_labels(obj, {**given.get(_name(obj), {}), **_stamp(obj)})
+        if _is_cluster(obj) and _where(obj) != common
         else obj
         for obj in sources(listed, common, mailboxes)
     )
@@ -96,7 +99,15 @@ def plan_mailboxes(facts: BrokerFacts) -> tuple[Write, ...]:
     actual = {
         _key(obj): obj for obj in facts.objects if _where(obj) in places and owner_of(obj) and _key(obj) not in own
     }
-    return (*_deletions(wanted, actual), *_changes(wanted, actual))
+    return (*_deletions(wanted, actual), *_changes(wanted, actual), *_relabelled(known, facts))
+
+
+def _relabelled(known: Iterable[Object], facts: BrokerFacts) -> Iterator[Write]:
+    """Tell members how their own Clusters are labelled: both ends decide by these (ADR 19)."""
+    found = {_key(obj): obj for obj in facts.objects}
+    for obj in known:
+        if _is_cluster(obj) and _labels(obj) != _labels(found[_key(obj)]):
+            yield Write(Side.BROKER, WriteVerb.REPLACE, obj)
 
 
 def _is_by_owner(obj: Object, facts: BrokerFacts) -> bool:
@@ -139,9 +150,8 @@ def _shown(obj: Object, reader: str, namespace: str, facts: BrokerFacts) -> Obje
         return None
     # Both ends have to say that policies disagree about them: of whom, and nothing else.
     notes = {COPIED: owner_of(obj), PAIR_POLICY: f"{decision.reason}: {decision.message}"}
-    labels = {key: value for key, value in _labels(obj).items() if key in (CLUSTER_ID_LABEL, ORIGIN_LABEL)}
     spec = {"cluster_id": owner_of(obj), "cluster_cidr": [_NOWHERE], "service_cidr": [_NOWHERE]}
-    return _copy({**obj, "metadata": {**obj["metadata"], "labels": labels}, "spec": spec}, namespace, notes)
+    return _copy({**_with_labels(obj, _stamp(obj)), "spec": spec}, namespace, notes)
 
 
 def _as_seen_by(reader: str, obj: Object, facts: BrokerFacts) -> Object:
@@ -183,6 +193,15 @@ def _is_cluster(obj: Mapping[str, Any]) -> bool:
 
 def _labels(obj: Mapping[str, Any]) -> dict[str, str]:
     return dict(obj["metadata"].get("labels") or {})
+
+
+def _stamp(obj: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels that say whose an object is."""
+    return {key: value for key, value in _labels(obj).items() if key in (CLUSTER_ID_LABEL, ORIGIN_LABEL)}
+
+
+def _with_labels(obj: Object, labels: dict[str, str]) -> Object:
+    return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
 
 
 def _annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:

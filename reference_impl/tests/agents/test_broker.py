@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from reference_impl.agents.broker import BrokerAgent
 from reference_impl.drivers.api import APIError, Object, Resource
@@ -40,6 +41,7 @@ class Set:
         self.members = {
             name: FakeCluster(number, name, mailbox=mailbox_name(name)) for number, name in ((1, "east"), (2, "west"))
         }
+        self.kernels = {name: member.kernel(0) for name, member in self.members.items()}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[list[asyncio.Task[None]]]:
@@ -51,8 +53,8 @@ class Set:
             for obj in load("broker/namespace.yaml"):
                 await self.broker.apply(Resource.of(obj), obj)
             programs = [
-                member.gateway(0, self.broker, member.kernel(0), stack.enter_context(closing(FakeEcho()))).run()
-                for member in self.members.values()
+                member.gateway(0, self.broker, self.kernels[name], stack.enter_context(closing(FakeEcho()))).run()
+                for name, member in self.members.items()
             ]
             at_broker = BrokerAgent(BROKER_NAMESPACE, self.broker, Mutant()).run()
             async with running(at_broker, *programs) as tasks:
@@ -91,6 +93,13 @@ def test_a_member_is_shown_and_told_nothing_of_one_that_a_policy_parts_it_from_u
             async def beaten() -> bool:
                 return (await here.told("east"), await here.told("west")) == ({"west"}, {"east"})
 
+            async def hidden() -> bool:
+                policy = await here.broker.get(Resource.CONNECTION_POLICY, "apart", BROKER_NAMESPACE)
+                said = (policy.get("status") or {}).get("conditions") or []
+                return [(one["type"], one["status"], one["reason"]) for one in said] == [
+                    ("Hidden", "True", "Mailboxes")
+                ]
+
             async def silent() -> bool:
                 return (await here.told("east"), await here.told("west")) == (set(), set())
 
@@ -98,6 +107,7 @@ def test_a_member_is_shown_and_told_nothing_of_one_that_a_policy_parts_it_from_u
             await here.broker.create(Resource.CONNECTION_POLICY, APART)
             await eventually(lambda: here.sees("east", {"east"}), "east sees itself alone")
             await eventually(lambda: here.sees("west", {"west"}), "west sees itself alone")
+            await eventually(hidden, "the policy says that what it forbids is hidden")
             await eventually(silent, "heartbeats are not told any more")
             await here.broker.delete(Resource.CONNECTION_POLICY, "apart", BROKER_NAMESPACE)
             await eventually(lambda: here.sees("east", {"east", "west"}), "east sees west again")
@@ -155,16 +165,79 @@ def test_both_ends_say_that_policies_disagree_about_them_and_learn_no_more_of_ea
     asyncio.run(story())
 
 
-def test_without_the_agent_everything_stays_as_it_was_last_told() -> None:
+def test_without_the_agent_what_was_told_stays_and_both_ends_cut_off_whom_a_policy_parts() -> None:
     async def story() -> None:
         here = Set()
         async with here.running() as tasks:
             await eventually(lambda: here.sees("east", {"east", "west"}), "east sees west")
+            await eventually(lambda: here.sees("west", {"east", "west"}), "west sees east")
             tasks.pop(0).cancel()
-            await here.broker.create(Resource.CONNECTION_POLICY, APART)
             await asyncio.sleep(0.3)
             assert await here.sees("east", {"east", "west"})
+            await here.broker.create(Resource.CONNECTION_POLICY, APART)
+
+            async def parted() -> bool:
+                return (await here.known("east"), await here.known("west")) == ({"east"}, {"west"})
+
+            await eventually(parted, "each end keeps the policy by itself")
+            assert ("Endpoint", "west") in await here.shown("east")
             async with running(BrokerAgent(BROKER_NAMESPACE, here.broker, Mutant()).run()):
                 await eventually(lambda: here.sees("east", {"east"}), "a new agent keeps the policy")
+
+    asyncio.run(story())
+
+
+def test_both_ends_go_by_labels_that_were_given_in_the_common_namespace() -> None:
+    async def story() -> None:
+        here = Set()
+        async with here.running() as tasks:
+            await eventually(lambda: here.sees("east", {"east", "west"}), "east sees west")
+            for name in ("east", "west"):
+                labels = {"metadata": {"labels": {"role": name}}}
+                await here.broker.merge(Resource.CLUSTER, name, BROKER_NAMESPACE, labels)
+
+            async def labelled() -> bool:
+                box = mailbox_name("east")
+                held = [await here.broker.get(Resource.CLUSTER, name, box) for name in ("east", "west")]
+                return [obj["metadata"]["labels"].get("role") for obj in held] == ["east", "west"]
+
+            await eventually(labelled, "the mailbox says how its own member and the other are labelled")
+            tasks.pop(0).cancel()
+            sides = {"left": {"matchLabels": {"role": "west"}}, "right": {"matchLabels": {"role": "east"}}}
+            await here.broker.create(Resource.CONNECTION_POLICY, {**APART, "spec": {**sides, "action": "Isolate"}})
+
+            async def parted() -> bool:
+                return (await here.known("east"), await here.known("west")) == ({"east"}, {"west"})
+
+            await eventually(parted, "each end keeps the policy by itself")
+
+    asyncio.run(story())
+
+
+def test_a_pair_is_cut_before_its_own_api_has_taken_what_is_written_about_it() -> None:
+    async def story() -> None:
+        here = Set()
+        async with here.running():
+            await eventually(lambda: here.sees("east", {"east", "west"}), "east sees west")
+            kernel, api = here.kernels["east"], here.members["east"].api
+
+            def reaches() -> bool:
+                return any(str(each.destination).startswith("10.2.") for each in kernel.observe().state.routes)
+
+            async def connected() -> bool:
+                return reaches()
+
+            async def cut() -> bool:
+                return not reaches()
+
+            await eventually(connected, "east has a route to west")
+
+            async def hang(*_: object) -> None:
+                await asyncio.sleep(3600)
+
+            with patch.multiple(api, delete=hang, replace=hang):
+                await here.broker.create(Resource.CONNECTION_POLICY, APART)
+                await eventually(cut, "east has no route to west")
+                assert await here.known("east") == {"east", "west"}
 
     asyncio.run(story())

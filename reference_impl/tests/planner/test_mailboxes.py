@@ -144,10 +144,15 @@ def test_labels_that_the_administrator_gave_stay_and_travel_and_members_give_non
     }
     assert labels["a"] == {CLUSTER_ID_LABEL: "a", "role": "hub"}
     objects = carried_out(objects, plan_mailboxes(facts(objects)))
-    assert all(
-        obj["metadata"]["labels"]["role"] == "hub" for obj in in_box(objects, "b")["a"] if obj["kind"] == "Cluster"
-    )
+    for reader in "ab":
+        (told,) = [obj for obj in in_box(objects, reader)["a"] if obj["kind"] == "Cluster"]
+        assert told["metadata"]["labels"]["role"] == "hub", "both ends decide by it"
     assert plan_mailboxes(facts(objects)) == ()
+    for obj in objects:
+        if (obj["metadata"]["namespace"], obj["kind"], obj["metadata"]["name"]) == (COMMON, "Cluster", "a"):
+            del obj["metadata"]["labels"]["role"]
+    objects = carried_out(objects, plan_mailboxes(facts(objects)))
+    assert not [obj for obj in objects if "role" in obj["metadata"]["labels"]], "it is taken back everywhere"
 
 
 def test_of_a_pair_about_which_policies_disagree_each_learns_the_others_id_and_nothing_else() -> None:
