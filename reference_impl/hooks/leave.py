@@ -16,6 +16,7 @@ from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.global_ranges import give_back
 from reference_impl.hooks.identity import holder_of, uid_of
+from reference_impl.hooks.mailboxes import find_mailboxes
 from reference_impl.hooks.manifests import (
     agents,
     cleanup,
@@ -86,9 +87,7 @@ async def expel(broker: HookCluster, cluster_id: str) -> None:
     granted = [*member_access(cluster_id), *member_access(cluster_id, mailbox=True)]
     rights = [obj for obj in granted if obj["kind"] in ("ServiceAccount", "Role", "RoleBinding")]
     await broker.delete(obj for obj in reversed(rights) if obj["metadata"]["name"] != BROKER_AGENT)
-    mailboxes = [
-        obj for obj in await broker.find(Resource.NAMESPACE) if MAILBOX in (obj["metadata"].get("labels") or {})
-    ]
+    mailboxes = await find_mailboxes(broker)
     own, label = mailbox_name(cluster_id), f"{CLUSTER_ID_LABEL}={cluster_id}"
     for resource in _PUBLISHED:
         await broker.delete_all(resource, own, labels=label)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.api import Resource
 from reference_impl.hooks.cluster import connect, until
 from reference_impl.hooks.leave import take_out
+from reference_impl.hooks.mailboxes import find_mailboxes
 from reference_impl.hooks.manifests import AGENT, IDENTITY, POLICIES, load
 from reference_impl.hooks.properties import remove_kind
-from reference_impl.names import BROKER_NAMESPACE, MAILBOX, MEMBER_NAMESPACE
+from reference_impl.names import BROKER_NAMESPACE, MEMBER_NAMESPACE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +47,7 @@ async def _uninstall(name: str, kubeconfig: Path, namespace: str, manifests: tup
         for resource in (Resource.ENDPOINT, Resource.CLUSTER):
             await cluster.delete_all(resource, namespace)
         await cluster.delete(reversed(load(*manifests)))
-        mailboxes = [
-            obj for obj in await cluster.find(Resource.NAMESPACE) if MAILBOX in (obj["metadata"].get("labels") or {})
-        ]
-        await cluster.delete(mailboxes)
+        await cluster.delete(await find_mailboxes(cluster))
         await cluster.delete_one(Resource.NAMESPACE, {"name": namespace})
 
         async def gone() -> bool:

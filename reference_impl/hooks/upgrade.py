@@ -6,6 +6,7 @@ what newer members have written. What the version does not have any more, or not
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import NotFoundError, Resource
@@ -14,7 +15,9 @@ from reference_impl.hooks.cluster import connect
 from reference_impl.hooks.deploy import install_agent
 from reference_impl.hooks.earlier import directory_of
 from reference_impl.hooks.join import join
+from reference_impl.hooks.mailboxes import find_mailboxes
 from reference_impl.hooks.manifests import (
+    AGENT,
     IDENTITY,
     MANIFESTS,
     POLICIES,
@@ -46,7 +49,8 @@ async def upgrade(request: HookRequest) -> Object:
     version = request.version or VERSION
     manifests = MANIFESTS if version == VERSION else directory_of(version) / "reference_impl" / "manifests"
     if not request.cluster:
-        await _broker(request, manifests)
+        async with connect("broker", request.broker.kubeconfig) as broker:
+            await bring_broker(broker, manifests)
         return {}
     member = request.member
     async with connect(member.name, member.kubeconfig) as cluster:
@@ -69,15 +73,19 @@ async def upgrade(request: HookRequest) -> Object:
     return {}
 
 
-async def _broker(request: HookRequest, manifests: Path) -> None:
-    async with connect("broker", request.broker.kubeconfig) as broker:
-        if manifests == MANIFESTS:
-            kinds = load("crds", POLICIES)
-            await broker.apply(kinds)
-            await migrate(broker.api, kinds)
+async def bring_broker(broker: HookCluster, manifests: Path) -> None:
+    """Bring the broker to a version. What members' mailboxes need stays, as kinds do, for as long as there are any."""
+    if manifests == MANIFESTS:
+        kinds = load("crds", POLICIES)
+        await broker.apply(kinds)
+        await migrate(broker.api, kinds)
+        await broker.apply(load("broker/namespace.yaml", IDENTITY))
+        await install_agent(broker)
+    elif await find_mailboxes(broker):
+        sys.stderr.write("broker: members have mailboxes, so agent, rights and admission stay as they are\n")
+    else:
         await broker.apply(load("broker/namespace.yaml", IDENTITY, manifests=manifests))
-        if manifests == MANIFESTS:
-            await install_agent(broker)
+        await broker.delete(reversed(load(AGENT)))
 
 
 async def _settings(cluster: HookCluster) -> dict[str, str]:
