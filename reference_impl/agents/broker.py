@@ -109,6 +109,7 @@ class BrokerAgent:
                 if namespace not in self._told:
                     told = await self._api.get(Resource.CONFIG_MAP, HEARTBEATS, namespace)
                     self._told[namespace] = dict(told.get("data") or {})
+                    self._loop.wake()  # our rights here may have come after the namespace did
                 if self._told[namespace] != seen:
                     gone = dict.fromkeys(self._told[namespace].keys() - seen.keys())
                     await self._api.merge(Resource.CONFIG_MAP, HEARTBEATS, namespace, {"data": {**gone, **seen}})

@@ -51,8 +51,9 @@ async def join(request: HookRequest) -> Object:
     ):
         if not await cluster.exists(Resource.NAMESPACE, MEMBER_NAMESPACE):
             raise HookError(f"{member.name}: namespace {MEMBER_NAMESPACE} is missing: run deploy first")
-        uid = await check_free(broker, cluster)
-        mailbox = await broker.exists(Resource.DEPLOYMENT, BROKER_AGENT, BROKER_NAMESPACE)
+        uid, mailbox = await asyncio.gather(
+            check_free(broker, cluster), broker.exists(Resource.DEPLOYMENT, BROKER_AGENT, BROKER_NAMESPACE)
+        )
         namespace = mailbox_name(member.name) if mailbox else BROKER_NAMESPACE
         token = await _credential(broker, member, uid, mailbox=mailbox)
         access = {
@@ -88,13 +89,15 @@ async def _credential(broker: HookCluster, member: Member, uid: str, *, mailbox:
     """Give the member its account at the broker and return a token for it. ``uid`` is the cluster's."""
     granted = member_access(member.name, held_by=uid, mailbox=mailbox)
     await broker.apply(granted)
-    if mailbox:  # whatever it could read while the broker had no agent
-        before = [obj for obj in member_access(member.name) if obj["kind"] in ("Role", "RoleBinding")]
-        await broker.delete(obj for obj in before if not any(_same(obj, each) for each in granted))
+    # What it could read while the broker had no agent is taken back.
+    before = [obj for obj in member_access(member.name) if mailbox and obj["kind"] in ("Role", "RoleBinding")]
+    stale = [obj for obj in before if not any(_same(obj, each) for each in granted)]
+    issue = broker.api.token(account_name(member.name), BROKER_NAMESPACE, TOKEN_SECONDS)
     try:
-        return await broker.api.token(account_name(member.name), BROKER_NAMESPACE, TOKEN_SECONDS)
+        token, _ = await asyncio.gather(issue, broker.delete(stale))
     except NotFoundError as error:
         raise HookError(f"broker: {error}: run deploy first") from None
+    return token
 
 
 def _same(one: Object, other: Object) -> bool:
