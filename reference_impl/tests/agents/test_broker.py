@@ -7,7 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from reference_impl.agents.broker import BrokerAgent
+from reference_impl.agents.broker import PERIOD, BrokerAgent
 from reference_impl.drivers.api import APIError, Object, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
@@ -31,6 +31,17 @@ AGAINST: Object = {
     "spec": {**APART["spec"], "action": "Connect"},
 }
 KINDS = (Resource.CLUSTER, Resource.ENDPOINT)
+
+
+class Guarded(FakeAPI):
+    """A broker whose agent may not write into one mailbox yet."""
+
+    closed = mailbox_name("west")
+
+    async def create(self, resource: Resource, obj: Object) -> Object:
+        if obj["metadata"].get("namespace") == self.closed:
+            raise APIError("forbidden", 403)
+        return await super().create(resource, obj)
 
 
 class Set:
@@ -239,5 +250,31 @@ def test_a_pair_is_cut_before_its_own_api_has_taken_what_is_written_about_it() -
                 await here.broker.create(Resource.CONNECTION_POLICY, APART)
                 await eventually(cut, "east has no route to west")
                 assert await here.known("east") == {"east", "west"}
+
+    asyncio.run(story())
+
+
+def test_a_mailbox_whose_rights_come_after_its_namespace_is_filled_soon() -> None:
+    async def story() -> None:
+        broker = Guarded()
+        granted = {name: member_access(name, mailbox=True) for name in ("east", "west")}
+        for obj in granted["east"]:
+            await broker.apply(Resource.of(obj), obj)
+        metadata = {"name": "east", "namespace": mailbox_name("east"), "labels": {CLUSTER_ID_LABEL: "east"}}
+        head = {"apiVersion": "submariner.io/v1", "kind": "Cluster", "metadata": metadata}
+        await broker.create(Resource.CLUSTER, {**head, "spec": {"cluster_id": "east"}})
+        async with running(BrokerAgent(BROKER_NAMESPACE, broker, Mutant()).run()):
+            await broker.apply(Resource.NAMESPACE, next(obj for obj in granted["west"] if obj["kind"] == "Namespace"))
+            await asyncio.sleep(0.3)
+            broker.closed = ""
+            for obj in granted["west"]:
+                if obj["kind"] != "Namespace":
+                    await broker.apply(Resource.of(obj), obj)
+
+            async def filled() -> bool:
+                return bool((await broker.list(Resource.CLUSTER, mailbox_name("west")))[0])
+
+            async with asyncio.timeout(PERIOD / 2):
+                await eventually(filled, "west sees east")
 
     asyncio.run(story())
