@@ -18,6 +18,7 @@ from l3conf.plugin.gateways import ACTIVE, reported_at
 from l3conf.plugin.inventory import Pods, find_pods, find_service
 from l3conf.plugin.node_labels import GATEWAY_LABEL, label_node
 from l3conf.plugin.own_services import service_over
+from l3conf.plugin.places import endpoints_by_place
 from l3conf.wait import Pending
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from l3conf.expectations import Pod, Service
     from l3conf.model.topology import IPFamily
+    from l3conf.plugin.cluster_api import Object
     from l3conf.plugin.lab import Lab
 
 _PAIRS = 10
@@ -150,17 +152,8 @@ class Succession:
         """Return who holds another number of Endpoints of this cluster than one."""
         return not_followed(self.cluster, "", self._endpoints())
 
-    def _endpoints(self) -> Mapping[str, list[Mapping[str, Any]]]:
-        """Return what each API holds, namespace by namespace: a broker may have one for each member."""
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        for api in self.lab.every_api:
-            objects = api.items(f"{GROUP}/endpoints")
-            places = {str(obj["metadata"]["namespace"]) for obj in objects}
-            found |= {
-                f"{api.name}/{place}": [obj for obj in objects if obj["metadata"]["namespace"] == place]
-                for place in sorted(places)
-            } or {api.name: []}
-        return found
+    def _endpoints(self) -> Mapping[str, list[Object]]:
+        return endpoints_by_place(self.lab.every_api)
 
 
 def not_followed(cluster: str, node: str, endpoints: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from l3conf.plugin import gateways, traversal
 from l3conf.plugin.carriers import Carriers
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.places import endpoints_by_place
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Whereabouts(Carriers):
 
     def found_elsewhere(self, cluster: str, address: IPAddress) -> list[str]:
         """Return who holds an Endpoint of a cluster with another private address than this one, or none at all."""
-        known = {api.name: api.items(f"{GROUP}/endpoints") for api in (*self.apis.values(), self.broker)}
+        known = endpoints_by_place((*self.apis.values(), self.broker))
         return traversal.found_elsewhere(cluster, address, known)
 
     def not_using_private_path(self, one: str, other: str) -> list[str]:
