@@ -84,10 +84,12 @@ class Phantoms:
 
     @contextmanager
     def noisy(self, name: str, rate: float) -> Iterator[Noise]:
-        """Have one that has joined change its Endpoint so many times a second while the context is open."""
-        ((_, endpoint),) = [
-            (kind, obj) for kind, obj in self._objects() if kind == "endpoints" and _owner(obj) == f"{NAME}-{name}"
-        ]
+        """Have one that has joined change its Endpoint so many times a second while the context is open.
+
+        Its own, not the copies that a broker may have made for members.
+        """
+        own = [obj for kind, obj in self._objects() if kind == "endpoints" and _owner(obj) == f"{NAME}-{name}"]
+        endpoint = next((obj for obj in own if obj["metadata"]["namespace"] == COMMON), own[0])
         path = f"{GROUP}/namespaces/{endpoint['metadata']['namespace']}/endpoints/{endpoint['metadata']['name']}"
         with making_noise(self._broker, path, rate) as noise:
             yield noise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import chain, permutations
 from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
@@ -89,10 +89,14 @@ def _status(members: MemberSet, state: State) -> list[str]:
 
 
 def _known(members: MemberSet, state: State) -> list[str]:
-    """Return what the broker holds beside one Cluster and one Endpoint of each member."""
+    """Return what the broker holds beside one Cluster and one Endpoint of each member, in any namespace of it."""
     lines = []
     for kind in ("clusters", "endpoints"):
-        owners = sorted(str(each["spec"].get("cluster_id")) for each in members.broker.items(f"{_GROUP}/{kind}"))
-        if owners != sorted(state.members):
-            lines.append(f"the broker has {kind} of {', '.join(owners) or 'nobody'}")
+        places: dict[str, list[str]] = {}
+        for each in members.broker.items(f"{_GROUP}/{kind}"):
+            owners = places.setdefault(str(each["metadata"].get("namespace")), [])
+            owners.append(str(each["spec"].get("cluster_id")))
+        if {*chain(*places.values())} != {*state.members} or any(len({*each}) < len(each) for each in places.values()):
+            told = (f"{', '.join(sorted(owners))} in {place}" for place, owners in sorted(places.items()))
+            lines.append(f"the broker has {kind} of {'; '.join(told) or 'nobody'}")
     return lines

@@ -22,6 +22,7 @@ from reference_impl.planner.connections import decide_all
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.hiding import hiding
 from reference_impl.planner.mailboxes import BrokerFacts, owner_of, plan_mailboxes, registered
+from reference_impl.planner.pacing import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,7 @@ class BrokerAgent:
         self._namespaces = Cache(api, Resource.NAMESPACE, "", wake)
         self._policies = Cache(api, Resource.CONNECTION_POLICY, common, wake)
         self._leases = Cache(api, Resource.LEASE, "", lambda: None)
+        self._pace = Pace()
         self._decided: Last[object, _Decisions] = Last()
         self._told: dict[str, Object] = {}
 
@@ -81,7 +83,15 @@ class BrokerAgent:
             objects=objects,
             decisions=self._decisions(objects, mailboxes),
         )
-        writes = self._mutant.filled(plan_mailboxes(facts))
+        now = asyncio.get_running_loop().time()
+        writes = [
+            write
+            for write in self._mutant.filled(plan_mailboxes(facts))
+            # Who changes all the time is told about at a pace, and delays nobody else's news (L3-N2).
+            if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now)
+        ]
+        if (seconds := self._pace.due(now)) is not None:
+            self._loop.wake_in(seconds)
         # What somebody may no longer see goes before anybody is told anything new.
         await self._write([write for write in writes if write.verb is WriteVerb.DELETE])
         await self._write([write for write in writes if write.verb is not WriteVerb.DELETE])
@@ -163,6 +173,11 @@ class BrokerAgent:
         ]
         if failed:
             raise failed[0]
+
+
+def _key(write: Write) -> tuple[str, str, str]:
+    metadata = write.obj["metadata"]
+    return metadata["namespace"], write.obj["kind"], metadata["name"]
 
 
 def _head(cluster: Object) -> Object:

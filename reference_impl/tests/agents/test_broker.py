@@ -14,6 +14,7 @@ from reference_impl.drivers.fake_echo import FakeEcho
 from reference_impl.hooks.manifests import load, mailbox_name, member_access
 from reference_impl.mutants import Mutant
 from reference_impl.names import BROKER_NAMESPACE, CLUSTER_ID_LABEL, HEARTBEATS, MEMBER_NAMESPACE
+from reference_impl.planner.pacing import BURST
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Guarded(FakeAPI):
     """A broker whose agent may not write into one mailbox yet."""
 
     closed = mailbox_name("west")
+    replaced = 0
+
+    async def replace(self, resource: Resource, obj: Object) -> Object:
+        self.replaced += 1
+        return await super().replace(resource, obj)
 
     async def create(self, resource: Resource, obj: Object) -> Object:
         if obj["metadata"].get("namespace") == self.closed:
@@ -276,5 +282,30 @@ def test_a_mailbox_whose_rights_come_after_its_namespace_is_filled_soon() -> Non
 
             async with asyncio.timeout(PERIOD / 2):
                 await eventually(filled, "west sees east")
+
+    asyncio.run(story())
+
+
+def test_a_member_that_changes_all_the_time_is_told_about_at_a_pace_and_its_last_word_arrives() -> None:
+    async def story() -> None:
+        broker = Guarded()
+        broker.closed = ""
+        for name in ("east", "west"):
+            for obj in member_access(name, mailbox=True):
+                await broker.apply(Resource.of(obj), obj)
+        metadata = {"name": "east", "namespace": mailbox_name("east"), "labels": {CLUSTER_ID_LABEL: "east"}}
+        head = {"apiVersion": "submariner.io/v1", "kind": "Cluster", "metadata": metadata}
+        await broker.create(Resource.CLUSTER, {**head, "spec": {"cluster_id": "east", "serial": 0}})
+        async with running(BrokerAgent(BROKER_NAMESPACE, broker, Mutant()).run()):
+            for serial in range(1, 101):
+                await broker.merge(Resource.CLUSTER, "east", mailbox_name("east"), {"spec": {"serial": serial}})
+                await asyncio.sleep(0.01)
+            assert broker.replaced <= 2 * (BURST + 2), "two copies, in the mailbox of west and in the common namespace"
+
+            async def told() -> bool:
+                (copy,) = (await broker.list(Resource.CLUSTER, mailbox_name("west")))[0]
+                return copy["spec"].get("serial") == 100
+
+            await eventually(told, "west is told what east said last")
 
     asyncio.run(story())
