@@ -94,9 +94,11 @@ def _known(members: MemberSet, state: State) -> list[str]:
     for kind in ("clusters", "endpoints"):
         places: dict[str, list[str]] = {}
         for each in members.broker.items(f"{_GROUP}/{kind}"):
-            owners = places.setdefault(str(each["metadata"].get("namespace")), [])
+            owners = places.setdefault(str((each.get("metadata") or {}).get("namespace")), [])
             owners.append(str(each["spec"].get("cluster_id")))
-        if {*chain(*places.values())} != {*state.members} or any(len({*each}) < len(each) for each in places.values()):
-            told = (f"{', '.join(sorted(owners))} in {place}" for place, owners in sorted(places.items()))
-            lines.append(f"the broker has {kind} of {'; '.join(told) or 'nobody'}")
+        known = {*chain(*places.values())}
+        if known != {*state.members}:
+            lines.append(f"the broker has {kind} of {', '.join(sorted(known)) or 'nobody'}")
+        twice = {(place, owner) for place, owners in places.items() for owner in owners if owners.count(owner) > 1}
+        lines += [f"{place} at the broker has {kind} of {owner} more than once" for place, owner in sorted(twice)]
     return lines

@@ -60,3 +60,12 @@ def test_what_a_departed_member_left_at_the_broker_is_named() -> None:
     members = FakeMembers(LEFT)
     members.broker.collections["endpoints"].append({"spec": {"cluster_id": "north"}})
     assert seen(members, LEFT) == ["the broker has endpoints of east, north, west"]
+
+
+def test_copies_for_members_are_nothing_left_over_and_two_in_one_namespace_are() -> None:
+    members = FakeMembers(WHOLE)
+    copies = [{"metadata": {"namespace": "of-west"}, "spec": {"cluster_id": name}} for name in ("east", "west")]
+    members.broker.collections["clusters"] += copies
+    assert seen(members, WHOLE) == []
+    members.broker.collections["clusters"].append(copies[0])
+    assert seen(members, WHOLE) == ["of-west at the broker has clusters of east more than once"]

@@ -304,7 +304,7 @@ def test_a_member_that_changes_all_the_time_is_told_about_at_a_pace_and_its_last
 
             async def told() -> bool:
                 (copy,) = (await broker.list(Resource.CLUSTER, mailbox_name("west")))[0]
-                return copy["spec"].get("serial") == 100
+                return bool(copy["spec"].get("serial") == 100)
 
             await eventually(told, "west is told what east said last")
 
