@@ -12,7 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.names import CLUSTER_ID_LABEL, COPIED, CREATED, EXPORTED, ORIGIN_LABEL, PAIR_DRIVER, PAIR_POLICY
+from reference_impl.names import (
+    CLUSTER_ID_LABEL,
+    COPIED,
+    CREATED,
+    DESERTED,
+    EXPORTED,
+    ORIGIN_LABEL,
+    PAIR_DRIVER,
+    PAIR_POLICY,
+)
 from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.relays import REACHED, UNREACHED
 from reference_impl.protocols.policy import CONFLICTED, CONNECTED
@@ -25,8 +34,10 @@ if TYPE_CHECKING:
 Object: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str, str]
 """Namespace, kind, name."""
-_OURS = (CREATED, COPIED, PAIR_POLICY, PAIR_DRIVER, EXPORTED)
-"""Annotations that copies have; the last one is the owner's."""
+_OWNERS = (EXPORTED, DESERTED)
+"""Annotations by which members tell each other something; copies have them as well."""
+_OURS = (CREATED, COPIED, PAIR_POLICY, PAIR_DRIVER, *_OWNERS)
+"""Annotations that copies have."""
 
 
 _NOWHERE = "0.0.0.0/32"
@@ -170,8 +181,8 @@ def _as_seen_by(reader: str, obj: Object, facts: BrokerFacts) -> Object:
 
 
 def _copy(obj: Object, namespace: str, notes: Mapping[str, str]) -> Object:
-    said = _annotations(obj).get(EXPORTED)
-    written = {name: text for name, text in {**notes, EXPORTED: said}.items() if text}
+    said = {name: text for name, text in _annotations(obj).items() if name in _OWNERS}
+    written = {name: text for name, text in {**said, **notes}.items() if text}
     metadata = {"name": _name(obj), "namespace": namespace, "labels": _labels(obj), "annotations": written}
     return {**{key: value for key, value in obj.items() if key not in ("metadata", "status")}, "metadata": metadata}
 

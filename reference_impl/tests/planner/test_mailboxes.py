@@ -7,7 +7,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.names import CLUSTER_ID_LABEL, COPIED, CREATED, EXPORTED, PAIR_DRIVER, PAIR_POLICY
+from reference_impl.names import (
+    CLUSTER_ID_LABEL,
+    COPIED,
+    CREATED,
+    DESERTED,
+    EXPORTED,
+    PAIR_DRIVER,
+    PAIR_POLICY,
+)
 from reference_impl.planner.driver_set import DriverSet
 from reference_impl.planner.exchange import Write, WriteVerb
 from reference_impl.planner.mailboxes import BrokerFacts, owner_of, plan_mailboxes, registered
@@ -130,6 +138,16 @@ def test_copies_say_when_the_original_was_made_and_not_what_their_owner_notes_ab
     made = cluster("a")["metadata"]["creationTimestamp"]
     assert copied["metadata"]["annotations"] == {COPIED: "a", CREATED: made, EXPORTED: "then"}
     assert "status" not in copied
+
+
+def test_copies_follow_when_a_service_loses_its_backends() -> None:
+    before = carried_out([cluster("a"), cluster("b")], plan_mailboxes(facts([cluster("a"), cluster("b")])))
+    after = copy.deepcopy(before)
+    for obj in after:
+        if obj["metadata"]["namespace"] == BOXES["a"] and owner_of(obj) == "a":
+            obj["metadata"]["annotations"] = {DESERTED: "true"}
+    (copied,) = in_box(carried_out(after, plan_mailboxes(facts(after))), "b")["a"]
+    assert copied["metadata"]["annotations"][DESERTED] == "true"
 
 
 def test_labels_that_the_administrator_gave_stay_and_travel_and_members_give_none() -> None:
