@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import tempfile
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reference_impl.drivers.conntrack_table import ConntrackTable
+from reference_impl.tests.kernel.conversation import appear, converse
 from reference_impl.tests.kernel.global_sites import CONVERSING, OWN, SERVICE, build
 from reference_impl.tests.kernel.sandbox import sandboxed
 
@@ -33,35 +32,18 @@ def test_connections_go_on_through_gateways_that_know_nothing_of_them(target: in
         site.load(plans[site.pool])
     with tempfile.TemporaryDirectory() as folder:
         for pod in east.pods:
-            pod.background(partial(_converse, folder, first=who == "server"))
+            pod.background(partial(converse, folder, CONVERSING, first=who == "server"))
         with ThreadPoolExecutor(len(west.pods)) as pool:
             calls = [
                 pool.submit(pod.run, partial(_call, east.at(target), folder, str(index), first=who == "client"))
                 for index, pod in enumerate(west.pods)
             ]
-            _appear(*(Path(folder, f"begun-{index}") for index in range(len(west.pods))))
+            appear(*(Path(folder, f"begun-{index}") for index in range(len(west.pods))))
             for site in (east, west) if who == "client" else (east,):
                 site.load(plans[site.pool], afresh=True)
                 site.gateway.run(_forget_everything)
             Path(folder, "go").touch()
             assert [call.result() for call in calls] == ["4 of 4"] * len(west.pods)
-
-
-def _converse(folder: str, *, first: bool) -> None:
-    """Answer everybody; ``first``: speak first once gateways have forgotten all."""
-
-    def serve(connection: socket.socket) -> None:
-        with connection:
-            connection.sendall(connection.recv(1))
-            if first:
-                _appear(Path(folder, "go"))
-                connection.sendall(b"!")
-            while word := connection.recv(1):
-                connection.sendall(word)
-
-    with socket.create_server(("", CONVERSING)) as server:
-        while True:
-            threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
 
 
 def _call(address: str, folder: str, name: str, *, first: bool) -> str:
@@ -71,19 +53,12 @@ def _call(address: str, folder: str, name: str, *, first: bool) -> str:
         connection.sendall(b"?")
         heard = len(connection.recv(1))
         Path(folder, f"begun-{name}").touch()
-        _appear(Path(folder, "go"))
+        appear(Path(folder, "go"))
         heard += 1 if first else len(connection.recv(1))
         for _ in range(2):
             connection.sendall(b"?")
             heard += len(connection.recv(1))
     return f"{heard} of 4"
-
-
-def _appear(*paths: Path) -> None:
-    deadline = time.monotonic() + 20
-    while not all(path.exists() for path in paths):
-        assert time.monotonic() < deadline, paths
-        time.sleep(0.01)
 
 
 def _forget_everything() -> str:

@@ -6,8 +6,6 @@ import itertools
 import json
 import socket
 import tempfile
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -19,6 +17,7 @@ import pytest
 from reference_impl.drivers.conntrack_table import ConntrackTable
 from reference_impl.drivers.service_flows import KernelServiceFlows
 from reference_impl.flows import ServiceFlow
+from reference_impl.tests.kernel.conversation import appear, converse
 from reference_impl.tests.kernel.sandbox import Host, cable, sandboxed
 
 CALLS = 8
@@ -43,14 +42,14 @@ def test_connections_to_a_service_go_on_through_a_gateway_that_was_told_of_them(
     service = RANGES[version][2]
     with tempfile.TemporaryDirectory() as folder:
         for backend in backends:
-            backend.background(partial(_converse, folder, first=first == "backend"))
+            backend.background(partial(converse, folder, TARGET, first=first == "backend"))
         with ThreadPoolExecutor(CALLS) as pool:
             calls = [
                 pool.submit(client.run, partial(_call, service, folder, str(index), first=first == "client"))
                 for index in range(CALLS)
             ]
             for index in range(CALLS):
-                _appears(Path(folder, f"begun-{index}"))
+                appear(Path(folder, f"begun-{index}"))
             known = gateway.run(_known)
             gateway.run(partial(_take_over, version, known if told else "[]"))
             Path(folder, "go").touch()
@@ -64,7 +63,7 @@ def test_a_gateway_hears_of_flows_as_they_begin_and_can_end_them() -> None:
     client, gateway, backends = build(4)
     with tempfile.TemporaryDirectory() as folder:
         for backend in backends:
-            backend.background(partial(_converse, folder, first=False))
+            backend.background(partial(converse, folder, TARGET, first=False))
         heard = gateway.run(partial(_hear, client, folder))
     assert heard == "10.2.0.2 -> 10.101.0.9:80, gone afterwards"
 
@@ -74,7 +73,7 @@ def test_a_flow_to_a_backend_that_is_known_here_otherwise_takes_its_place_when_i
     """As on the node of the backend, while another gateway translates for it."""
     client, gateway, backends = build(4)
     with tempfile.TemporaryDirectory() as folder:
-        backends[0].background(partial(_converse, folder, first=False))
+        backends[0].background(partial(converse, folder, TARGET, first=False))
         assert gateway.run(partial(_replace, client, folder)) == "could not be put, was taken"
 
 
@@ -109,29 +108,12 @@ def build(version: int) -> tuple[Host, Host, list[Host]]:
     return client, gateway, backends
 
 
-def _converse(folder: str, *, first: bool) -> None:
-    """Answer everybody; ``first``: speak first once the gateway is another one."""
-
-    def serve(connection: socket.socket) -> None:
-        with connection:
-            connection.sendall(connection.recv(1))
-            if first:
-                _appears(Path(folder, "go"))
-                connection.sendall(b"!")
-            while word := connection.recv(1):
-                connection.sendall(word)
-
-    with socket.create_server(("", TARGET), family=socket.AF_INET6, dualstack_ipv6=True) as server:
-        while True:
-            threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
-
-
 def _call(address: str, folder: str, name: str, *, first: bool, port: int = PORT, own: int = 0) -> str:
     with socket.create_connection((address, port), timeout=3, source_address=("", own)) as connection:
         connection.sendall(b"?")
         connection.recv(1)
         Path(folder, f"begun-{name}").touch()
-        _appears(Path(folder, "go"))
+        appear(Path(folder, "go"))
         try:
             if not first and connection.recv(1) != b"!":
                 return "ended"
@@ -139,13 +121,6 @@ def _call(address: str, folder: str, name: str, *, first: bool, port: int = PORT
             return "went on" if connection.recv(1) == b"?" else "ended"
         except OSError as error:
             return str(error)
-
-
-def _appears(path: Path) -> None:
-    deadline = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < deadline, path
-        time.sleep(0.01)
 
 
 def _known() -> str:
