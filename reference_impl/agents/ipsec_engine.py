@@ -15,7 +15,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.processes import end_process
+from reference_impl.agents.processes import running_process
 from reference_impl.drivers.charon import CHARON_DIRECTORY, SOCKET, Charon
 from reference_impl.drivers.foreign_sockets import let_fragment
 from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec, remove_daemons_rules, tun_devices
@@ -24,6 +24,7 @@ from reference_impl.names import CABLE_PORT, IPSEC_DEVICE, IPSEC_ROUTING_TABLE, 
 from reference_impl.protocols.ike_caller import Caller, Retirement
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from pathlib import Path
 
     from reference_impl.drivers.charon import IKEControl
@@ -125,8 +126,17 @@ async def keep_up(control: IKEControl) -> None:
 async def _run_once(path: str, directory: Path, *, libipsec: bool) -> None:
     (directory / SOCKET).unlink(missing_ok=True)
     environ = {**os.environ, "STRONGSWAN_CONF": str(directory / "strongswan.conf")}
-    process = await asyncio.create_subprocess_exec(path, env=environ)
-    _LOG.info("%s started", path)
+    try:
+        async with running_process(path, environ=environ) as process:
+            _LOG.info("%s started", path)
+            await _look_after(process, path, directory, libipsec=libipsec)
+    finally:
+        await asyncio.to_thread(remove_daemons_rules)
+        (directory / SOCKET).unlink(missing_ok=True)
+
+
+async def _look_after(process: Process, path: str, directory: Path, *, libipsec: bool) -> None:
+    """Keep the daemon's sub-tunnels up until it has ended, or must be."""
     keeper = asyncio.ensure_future(_keep_up_once_ready(process.pid, directory, libipsec=libipsec))
     ended = asyncio.ensure_future(process.wait())
     try:
@@ -140,9 +150,6 @@ async def _run_once(path: str, directory: Path, *, libipsec: bool) -> None:
         keeper.cancel()
         ended.cancel()
         await asyncio.gather(keeper, ended, return_exceptions=True)
-        await end_process(process)
-        await asyncio.to_thread(remove_daemons_rules)
-        (directory / SOCKET).unlink(missing_ok=True)
 
 
 async def _keep_up_once_ready(pid: int, directory: Path, *, libipsec: bool) -> None:

@@ -1,17 +1,37 @@
-"""How an engine ends the process that it keeps, and when."""
+"""How an engine starts and ends the process that it keeps, and when."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
 PATIENCE = 3.0
 """Seconds that a process is given to end by itself."""
+
+
+@asynccontextmanager
+async def running_process(*command: str, environ: Mapping[str, str]) -> AsyncIterator[Process]:
+    """Start a process, and end it when the context is left. ``OSError`` if it cannot be started.
+
+    It runs before asyncio has said so. If the engine is told to end in between, asyncio would kill it outright, and
+    what it made until then, a device or rules, might stay: it is ended as at any other time.
+    """
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, env=environ))
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(OSError):
+            await end_process(await starting)
+        raise
+    try:
+        yield process
+    finally:
+        await end_process(process)
 
 
 async def end_process(process: Process) -> None:

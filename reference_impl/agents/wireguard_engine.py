@@ -20,7 +20,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.processes import end_process
+from reference_impl.agents.processes import running_process
 from reference_impl.drivers.foreign_sockets import let_fragment
 from reference_impl.drivers.wireguard import SOCKET_DIRECTORY, kernel_has_wireguard
 from reference_impl.names import WIREGUARD_DEVICE
@@ -51,15 +51,16 @@ async def run(program: str = PROGRAM, device: str = WIREGUARD_DEVICE, directory:
 
 async def _run_once(program: str, device: str, directory: Path) -> None:
     environ = {**os.environ, "WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"}
-    process = await asyncio.create_subprocess_exec(program, device, env=environ)
-    _LOG.info("%s started for device %s", program, device)
-    fragmenting = asyncio.ensure_future(_keep_fragmenting(process.pid))
     try:
-        _LOG.error("%s ended with %d", program, await process.wait())
+        async with running_process(program, device, environ=environ) as process:
+            _LOG.info("%s started for device %s", program, device)
+            fragmenting = asyncio.ensure_future(_keep_fragmenting(process.pid))
+            try:
+                _LOG.error("%s ended with %d", program, await process.wait())
+            finally:
+                fragmenting.cancel()
+                await asyncio.gather(fragmenting, return_exceptions=True)
     finally:
-        fragmenting.cancel()
-        await asyncio.gather(fragmenting, return_exceptions=True)
-        await end_process(process)
         (directory / f"{device}.sock").unlink(missing_ok=True)
 
 

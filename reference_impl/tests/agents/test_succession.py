@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reference_impl.agents import route_agent
+from reference_impl.agents import route_agent, succession
 from reference_impl.agents.route_agent import RouteAgent
 from reference_impl.agents.sentry import Sentry
 from reference_impl.agents.succession import ground
@@ -27,7 +27,7 @@ from reference_impl.names import (
     STANDBY_METRIC,
 )
 from reference_impl.planner.standbys import named_standbys
-from reference_impl.protocols.election import Ground
+from reference_impl.protocols.election import ElectionTimings, Ground
 from reference_impl.protocols.liveness import LivenessTimings
 from reference_impl.protocols.object_codec import parse_endpoint
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
@@ -114,10 +114,11 @@ def test_the_active_gateway_names_the_one_that_stands_by() -> None:
     asyncio.run(story())
 
 
-def test_a_gateway_whose_node_died_is_followed_long_before_its_lease_ends() -> None:
+def test_a_gateway_whose_node_died_is_followed_before_its_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(succession, "ElectionTimings", lambda: ElectionTimings(lease=3600, renew_deadline=3000))
+
     async def story() -> None:
         async with two_gateways() as cluster:
-            began = asyncio.get_running_loop().time()
             cluster.first.cancel()
             cluster.sentries[1].alive.discard(NODE_ADDRESSES[0])
 
@@ -125,7 +126,6 @@ def test_a_gateway_whose_node_died_is_followed_long_before_its_lease_ends() -> N
                 return await cluster.endpoints(cluster.broker, BROKER_NAMESPACE) == ["east-1"]
 
             await eventually(followed, "the broker knows the second one alone")
-            assert asyncio.get_running_loop().time() - began < 8
             assert cluster.metrics(1) >= {CABLE_METRIC}
 
             async def corrected() -> bool:
@@ -156,8 +156,10 @@ def test_a_gateway_node_without_the_label_is_relieved_and_its_agent_does_not_fig
 def test_a_standby_that_is_cut_off_itself_takes_nothing() -> None:
     async def story() -> None:
         async with two_gateways() as cluster:
-            cluster.sentries[1].alive.clear()
-            await asyncio.sleep(1.5)
+            sentry = cluster.sentries[1]
+            sentry.alive.clear()
+            asked = sentry.asked.count(NODE_ADDRESSES[0])
+            await eventually(lambda: _asked(sentry, asked + 15), "it asks in vain, thrice as often as it must")
             lease = await cluster.east.api.get(Resource.LEASE, GATEWAY_LEASE, MEMBER_NAMESPACE)
             assert lease["spec"]["holderIdentity"] == "east-0"
 
@@ -235,17 +237,18 @@ def test_a_sentry_calls_a_node_dead_that_answers_nobody_else_either(witnesses: i
             sentry = Sentry(echo, lambda: heard.append(True), LivenessTimings(interval=0.02, patience=0.02))
             sentry.watch(NODE_ADDRESSES[0], NODE_ADDRESSES[1 : 1 + witnesses])
             async with running(sentry.run()):
-                await asyncio.sleep(0.3)
+                await eventually(lambda: _asked(echo, 10), "it asks")
                 assert not heard
                 echo.alive.discard(NODE_ADDRESSES[0])
 
-                async def found() -> bool:
-                    return sentry.finds_it_dead
+                async def told() -> bool:
+                    return heard == [True]
 
-                await eventually(found, "it is found dead")
-                assert heard == [True]
+                await eventually(told, "it is found dead")
+                assert sentry.finds_it_dead
                 echo.alive.clear()
-                await asyncio.sleep(0.3)
+                asked = echo.asked.count(NODE_ADDRESSES[0])
+                await eventually(lambda: _asked(echo, asked + 10), "it goes on asking")
                 assert sentry.finds_it_dead is not bool(witnesses)
 
     asyncio.run(story())
