@@ -8,6 +8,7 @@ there; the receiver counts. Interleaved, because machines are noisy; the ratio o
 from __future__ import annotations
 
 import dataclasses
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ import click
 
 from l3conf.bench.by_hand import TUNNELS, End
 from l3conf.bench.comparison import Bar, Comparison
+from l3conf.bench.datagram_cost import DatagramCost
+from l3conf.bench.datagrams import measure
 from l3conf.bench.members import MemberSet
 from l3conf.bench.runners import UnavailableError
 from l3conf.bench.streams import receive, send
@@ -25,6 +28,10 @@ from l3conf.model.addressing import node_addresses
 from l3conf.spec.files import load_implementation, load_topology
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from l3conf.bench.members import Member
+    from l3conf.model.implementation import Implementation
     from l3conf.model.topology import Topology
 
 
@@ -48,12 +55,21 @@ if TYPE_CHECKING:
     help="For each file in turn, the tunnel made by hand that its cable is measured against.",
 )
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True)
+@click.option(
+    "--datagrams",
+    is_flag=True,
+    help="Measure what one datagram costs instead, with and without the implementation's filters (VXLAN only).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def cables(files: tuple[Path, ...], tunnels: tuple[str, ...], rounds: int, *, as_json: bool) -> None:
+def cables(files: tuple[Path, ...], tunnels: tuple[str, ...], rounds: int, *, datagrams: bool, as_json: bool) -> None:
     """Measure the throughput of cables against tunnels made by hand."""
     if len(files) != len(tunnels):
         raise click.UsageError("name one --tunnel for each --impl, in the same order")
-    results = [_measure(file, tunnel, rounds) for file, tunnel in zip(files, tunnels, strict=True)]
+    pairs = list(zip(files, tunnels, strict=True))
+    if datagrams:
+        _print_costs([cost for file, tunnel in pairs for cost in _costs(file, tunnel, rounds)], rounds, as_json=as_json)
+        return
+    results = [_measure(file, tunnel, rounds) for file, tunnel in pairs]
     if as_json:
         print_json({"benchmark": "cables", "rounds": rounds, "results": [result.to_json() for result in results]})
         return
@@ -69,27 +85,54 @@ def _measure(file: Path, tunnel: str, rounds: int) -> Comparison:
         bar=Bar(limit=0.97, of="share"),
         unit="Gbit/s",
     )
-    topology = dataclasses.replace(load_topology(TWO_CLUSTERS), pods_per_node=1)
     try:
-        with MemberSet(implementation, topology) as members:
-            members.deploy()
-            for cluster in topology.clusters:
-                members.join(cluster.name)
-            east, west = (members.pods(cluster.name)[0] for cluster in topology.clusters)
-            members.await_packets([(east, west)])
-            plain = EmulatedLab.start(topology)
-            try:
-                TUNNELS[tunnel](plain, *_ends(topology))
-                for lab in (members.lab, plain):
-                    receive(lab, west.place)
-                for _ in range(rounds):
-                    result.measured.append(send(members.lab, east.place, str(west.address)))
-                    result.baseline.append(send(plain, east.place, str(west.address)))
-            finally:
-                plain.close()
+        with _side_by_side(implementation, tunnel) as (members, plain, east, west):
+            for lab in (members.lab, plain):
+                receive(lab, west.place)
+            for _ in range(rounds):
+                result.measured.append(send(members.lab, east.place, str(west.address)))
+                result.baseline.append(send(plain, east.place, str(west.address)))
     except UnavailableError as error:
         result.unavailable = str(error)
     return result
+
+
+def _costs(file: Path, tunnel: str, rounds: int) -> list[DatagramCost]:
+    implementation = load_implementation(file)
+    try:
+        with _side_by_side(implementation, tunnel) as (members, plain, east, west):
+            ends = _ends(members.topology)
+            return measure(members, plain, ends, (east.place, west.place), str(west.address), rounds)
+    except UnavailableError as error:
+        return [DatagramCost(name=f"{implementation.name} / {tunnel} by hand", unavailable=str(error))]
+
+
+def _print_costs(costs: list[DatagramCost], rounds: int, *, as_json: bool) -> None:
+    if as_json:
+        found = [cost.to_json() for cost in costs]
+        print_json({"benchmark": "cables", "what": "datagrams", "rounds": rounds, "results": found})
+        return
+    print_table(("a datagram", "median", "baseline", "difference", "half of them"), [cost.to_row() for cost in costs])
+
+
+@contextmanager
+def _side_by_side(
+    implementation: Implementation, tunnel: str
+) -> Iterator[tuple[MemberSet, EmulatedLab, Member, Member]]:
+    """Hold both labs, connected, and yield them with the pods that send and receive in either."""
+    topology = dataclasses.replace(load_topology(TWO_CLUSTERS), pods_per_node=1)
+    with MemberSet(implementation, topology) as members:
+        members.deploy()
+        for cluster in topology.clusters:
+            members.join(cluster.name)
+        east, west = (members.pods(cluster.name)[0] for cluster in topology.clusters)
+        members.await_packets([(east, west)])
+        plain = EmulatedLab.start(topology)
+        try:
+            TUNNELS[tunnel](plain, *_ends(topology))
+            yield members, plain, east, west
+        finally:
+            plain.close()
 
 
 def _ends(topology: Topology) -> tuple[End, End]:

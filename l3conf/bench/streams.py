@@ -47,11 +47,16 @@ print(stream.recv(64).decode())
 
 def receive(lab: EmulatedLab, place: str) -> None:
     """Start a receiver in a pod; it ends with its lab."""
-    own = EmulatedLab(lab.topology, lab.state)
+    run_in_background(lab, place, python(_RECEIVER))
+
+
+def run_in_background(lab: EmulatedLab, place: str, argv: list[str]) -> None:
+    """Run a command at a place of a lab until the lab ends."""
+    own = EmulatedLab(lab.topology, lab.state)  # a connection of its own: this call lasts
 
     def run() -> None:
         try:
-            own.run(place, _python(_RECEIVER), timeout=float(HELD))
+            own.run(place, argv, timeout=float(HELD))
         except LabError:  # the lab has ended
             return
 
@@ -60,7 +65,7 @@ def receive(lab: EmulatedLab, place: str) -> None:
 
 def send(lab: EmulatedLab, place: str, address: str) -> float:
     """Return the throughput of one stream in Gbit/s, as its receiver counted it."""
-    argv = [*_python(_SENDER), address, str(_PORT), str(SECONDS)]
+    argv = [*python(_SENDER), address, str(_PORT), str(SECONDS)]
     code, answer, said = lab.run(place, argv, timeout=_TIMEOUT)
     if code:
         raise LabError(f"a stream broke off: {said.strip()[-300:]}", where=place)
@@ -68,5 +73,6 @@ def send(lab: EmulatedLab, place: str, address: str) -> float:
     return int(received) * 8 / float(seconds) / 1e9
 
 
-def _python(program: str) -> list[str]:
+def python(program: str) -> list[str]:
+    """Return the command that runs a Python program by what every host has."""
     return [shutil.which("python3") or sys.executable, "-S", "-c", program]
