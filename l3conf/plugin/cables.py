@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from l3conf.errors import LabError
+from l3conf.probes.node_state.kernel_made import is_made_by_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +21,14 @@ _PORTS = frozenset({"veth"})
 def links_that_came(
     before: Mapping[str, Mapping[str, object]], now: Mapping[str, Mapping[str, object]]
 ) -> dict[str, list[str]]:
-    """Return the names of new links by place. Pure."""
+    """Return the names of new links by place, but for those that the kernel brings with a module. Pure."""
     return {
         place: [
-            name for name, kind in _links(state).items() if name not in _links(before[place]) and kind not in _PORTS
+            name
+            for name, kind in _links(state).items()
+            if name not in _links(before[place])
+            and kind not in _PORTS
+            and not is_made_by_kernel(f"link/{name}/flags", None, str(state.get(f"link/{name}/flags", "UP")))
         ]
         for place, state in now.items()
     }

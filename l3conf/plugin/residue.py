@@ -7,6 +7,8 @@ import re
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from l3conf.probes.node_state.kernel_made import is_made_by_kernel
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -34,12 +36,17 @@ def flatten(state: object, path: str = "") -> dict[str, str]:
 
 
 def changes(before: object, after: object, *, allowed: Iterable[str] = ()) -> list[str]:
-    """Return one line for whatever differs, but for paths that match a documented residue."""
+    """Return one line for whatever differs, but for paths that match a documented residue.
+
+    What a kernel module brings to every namespace when it is loaded is nobody's (``probes.node_state.kernel_made``).
+    """
     old, new = flatten(before), flatten(after)
     patterns = [re.compile(pattern) for pattern in allowed]
     lines = []
     for path in sorted({*old, *new}):
         if old.get(path) == new.get(path) or any(pattern.search(path) for pattern in patterns):
+            continue
+        if is_made_by_kernel(path, _plain(old.get(path)), _plain(new.get(path))):
             continue
         if path not in old:
             lines.append(f"left behind: {path} = {new[path]}")
@@ -48,6 +55,11 @@ def changes(before: object, after: object, *, allowed: Iterable[str] = ()) -> li
         else:
             lines.append(f"changed: {path} = {new[path]}, was {old[path]}")
     return lines
+
+
+def _plain(value: str | None) -> str | None:
+    """Return a flattened value as the state had it."""
+    return None if value is None else str(json.loads(value)) if value != "present" else value
 
 
 def naming(state: object, ranges: Sequence[IPNetwork]) -> list[str]:

@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from l3conf.probes.node_state.kernel_made import is_made_by_kernel
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -45,8 +47,12 @@ class Resources:
 
 
 def counted(state: Mapping[str, object]) -> Mapping[str, int]:
-    """Return how many entries of each kind a node's state has (``probes.node_state``: ``kind/…``)."""
-    return dict(sorted(Counter(path.partition("/")[0] for path in state).items()))
+    """Return how many entries of each kind a node's state has (``probes.node_state``: ``kind/…``).
+
+    What modules bring to every namespace does not count: anybody on the machine may have one loaded at any time.
+    """
+    own = (path for path, value in state.items() if not is_made_by_kernel(path, None, str(value)))
+    return dict(sorted(Counter(path.partition("/")[0] for path in own).items()))
 
 
 def gathered(processes: Iterable[tuple[str, int, float]]) -> Mapping[str, ProcessUse]:

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DEFAULT_TIMEOUT = 60.0
-"""Seconds a sandboxed function may take."""
+DEFAULT_TIMEOUT = 110.0
+"""Seconds a sandboxed function may take: less than pytest allows a test, and many times what any takes."""
 
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1

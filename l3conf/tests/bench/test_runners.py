@@ -12,6 +12,7 @@ from l3conf.bench import runners
 from l3conf.bench.fabric_run import graph_of, topology
 from l3conf.bench.runners import KernelLimit, UnavailableError, run_fabric, run_mininet
 from l3conf.emulator.fabric.plan import plan_fabric
+from l3conf.tests.sandbox import sandboxed
 
 
 def test_the_graph_is_the_fabrics_own() -> None:
@@ -22,6 +23,7 @@ def test_the_graph_is_the_fabrics_own() -> None:
     assert sorted(leaf for _, leaf in cables) == list(range(1, count))
 
 
+@sandboxed  # the machine's own links come and go with whatever else runs there
 def test_a_fabric_is_built_and_closed_without_touching_this_namespace() -> None:
     before = Path("/proc/net/dev").read_text().count(":")
     figures = run_fabric(1, 2, 2)

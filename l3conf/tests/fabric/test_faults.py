@@ -39,11 +39,11 @@ from l3conf.model.topology import NetworkPlugin
 from l3conf.tests.fabric.test_build import NFT
 from l3conf.tests.fabric.test_nat import BROKER, OUTSIDER, behind, bound, crosses, mapped, shared
 from l3conf.tests.fabric.topologies import pair
-from l3conf.tests.fabric.udp import PATIENCE, is_dropped, seen_as
+from l3conf.tests.fabric.udp import PATIENCE, arrives, is_dropped, seen_as
 from l3conf.tests.sandbox import sandboxed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
 
@@ -240,21 +240,24 @@ def arrived(fabric: Fabric, source: str, destination: str, count: int) -> int:
         bound(fabric, f"{source}@{source}-1", 7001) as sender,
     ):
         got = 0
-        for _ in range(0, count, _BUFFERED):
+        for batch in range(0, count, _BUFFERED):
             for _ in range(_BUFFERED):
                 sender.sendto(b"counted", (address, 7000))
-            got += len(waiting(receiver))
+            got += heard_before(receiver, f"end {batch}".encode(), lambda word: sender.sendto(word, (address, 7000)))
         return got
 
 
-def waiting(receiver: socket.socket) -> list[bytes]:
-    """Return what has arrived; veths deliver within the sender's own call, but for a word of the scheduler."""
+def heard_before(receiver: socket.socket, last: bytes, say: Callable[[bytes], object]) -> int:
+    """Return how many datagrams arrive before a last word, which is said until it gets through: order is kept."""
     receiver.settimeout(0.05)
-    datagrams = []
-    with contextlib.suppress(TimeoutError):
-        while True:
-            datagrams.append(receiver.recv(2000))
-    return datagrams
+    got = 0
+    for _ in range(1000):
+        say(last)
+        with contextlib.suppress(TimeoutError):
+            while (word := receiver.recv(100)) != last:
+                got += word == b"counted"
+            return got
+    raise AssertionError("nothing arrives")
 
 
 @sandboxed
@@ -266,13 +269,22 @@ def test_a_rate_limit_lets_its_rate_through_by_the_kernels_own_clock() -> None:
         async with during(Faults(fabric), fault):
             return await asyncio.to_thread(flood, fabric, payload, 2_000_000)
 
-    with Fabric.build(pair()) as fabric:
-        stamps = asyncio.run(inflict(fabric))
-    size = payload + 28
-    first = next(index for index in range(len(stamps)) if (index + 1) * size > 1.1 * rules.burst(rate))
-    octets, seconds = (len(stamps) - 1 - first) * size, stamps[-1] - stamps[first]
-    assert octets > rate / 2
-    assert octets / seconds == pytest.approx(rate, rel=0.1)
+    def measured() -> float:
+        with Fabric.build(pair()) as fabric:
+            stamps = asyncio.run(inflict(fabric))
+        size = payload + 28
+        first = next(index for index in range(len(stamps)) if (index + 1) * size > 1.1 * rules.burst(rate))
+        octets, seconds = (len(stamps) - 1 - first) * size, stamps[-1] - stamps[first]
+        assert octets > rate / 2
+        return octets / seconds
+
+    # A sender that the machine held up fills no limit: then it is asked again. More than its rate passes never.
+    for _ in range(5):
+        found = measured()
+        assert found < 1.1 * rate
+        if found > 0.9 * rate:
+            return
+    pytest.fail(f"{found:.0f} octets a second pass a limit of {rate}")
 
 
 def flood(fabric: Fabric, payload: int, octets: int) -> list[float]:
@@ -330,12 +342,10 @@ def test_a_delayed_path_carries_tcp_whole_and_can_be_cut() -> None:
         async with during(Faults(fabric), Delay(source="east", destination="west", seconds=0.02)):
             assert await asyncio.to_thread(stream, fabric, 1 << 20) == 1 << 20
             fabric.cut("east", "west")
-            assert await asyncio.to_thread(dropped, fabric)
+            east, west = fabric.namespace("east@east-1"), fabric.namespace("west@west-1")
+            assert await asyncio.to_thread(is_dropped, east, west, ip_address(WEST))
             fabric.heal("east", "west")
-            assert not await asyncio.to_thread(dropped, fabric)
-
-    def dropped(fabric: Fabric) -> bool:
-        return is_dropped(fabric.namespace("east@east-1"), fabric.namespace("west@west-1"), ip_address(WEST))
+            assert await asyncio.to_thread(arrives, east, west, ip_address(WEST))
 
     with Fabric.build(pair()) as fabric:
         asyncio.run(inflict(fabric))
@@ -429,7 +439,7 @@ def test_a_node_whose_link_is_down_is_alone_until_it_is_up_again() -> None:
         east, outsider = fabric.namespace("east@east-1"), fabric.namespace("@outsider")
         async with during(Faults(fabric), LinkDown(cluster="east", node="east-1")):
             assert is_dropped(outsider, east, ip_address(EAST))
-            assert not is_dropped(outsider, fabric.namespace("east@east-2"), ip_address("172.16.1.11"))
+            assert arrives(outsider, fabric.namespace("east@east-2"), ip_address("172.16.1.11"))
         with bound(fabric, "@outsider", 7001) as sender, bound(fabric, "east@east-1", 7001) as receiver:
             assert crosses(sender, (EAST, 7001), receiver) == (OUTSIDER, 7001)
 

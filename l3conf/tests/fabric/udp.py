@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,10 +15,12 @@ if TYPE_CHECKING:
     from l3conf.model.topology import IPAddress
 
 IP_RECVERR, IPV6_RECVERR = 11, 25  # ip(7), ipv6(7); not in Python's socket module
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds to wait for what must come."""
 SILENCE = 0.2
 """Seconds of nothing that count as dropped; what passes arrives within a millisecond."""
+RETRY = 1.0
+"""Seconds after which a question without an answer is asked again."""
 
 
 @contextlib.contextmanager
@@ -42,13 +46,28 @@ def client(namespace: NetworkNamespace, address: IPAddress) -> socket.socket:
 
 
 def seen_as(source: NetworkNamespace, destination: NetworkNamespace, address: IPAddress) -> str:
-    """Send a datagram and its answer; return the source that the server saw."""
+    """Send a datagram and its answer; return the source that the server saw.
+
+    Again until there is one: a new link has no link-local address for a moment, longer where the kernel is busy, and
+    finds no IPv6 neighbour without it. After three seconds of that packets are refused.
+    """
     with server(destination, address) as listener, client(source, address) as sender:
-        sender.send(b"ping")
-        _, peer = listener.recvfrom(100)
-        listener.sendto(b"pong", peer)
-        assert sender.recv(100) == b"pong"
-    return str(peer[0])
+        for end in (listener, sender):
+            end.settimeout(RETRY)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                sender.send(b"ping")
+                _, peer = listener.recvfrom(100)
+                listener.sendto(b"pong", peer)
+                assert sender.recv(100) == b"pong"
+            except OSError as error:
+                if not (isinstance(error, TimeoutError) or error.errno == errno.EHOSTUNREACH):
+                    raise
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return str(peer[0])
 
 
 def error_of(source: NetworkNamespace, address: IPAddress) -> int:
@@ -64,11 +83,20 @@ def error_of(source: NetworkNamespace, address: IPAddress) -> int:
 
 def is_dropped(source: NetworkNamespace, destination: NetworkNamespace, address: IPAddress) -> bool:
     """Say whether a datagram to an address vanishes on its way to a listener there."""
+    return not _is_heard(source, destination, address, SILENCE)
+
+
+def arrives(source: NetworkNamespace, destination: NetworkNamespace, address: IPAddress) -> bool:
+    """Say whether a datagram to an address gets to a listener there, whenever the machine comes to it."""
+    return _is_heard(source, destination, address, PATIENCE)
+
+
+def _is_heard(source: NetworkNamespace, destination: NetworkNamespace, address: IPAddress, seconds: float) -> bool:
     with server(destination, address) as listener, client(source, address) as sender:
-        listener.settimeout(SILENCE)
+        listener.settimeout(seconds)
         sender.send(b"lost?")
         try:
             listener.recv(100)
         except TimeoutError:
-            return True
-    return False
+            return False
+    return True

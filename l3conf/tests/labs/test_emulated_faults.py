@@ -42,7 +42,7 @@ NAMES = (
 )
 OUTSIDER = ip_address("192.0.2.3")
 WEST = ip_address("172.16.2.10")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 pytestmark = pytest.mark.xdist_group("emulated-lab")
 

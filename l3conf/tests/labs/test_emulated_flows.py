@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from l3conf.labs.base import FlowReader
 
 TOPOLOGIES = Path(__file__).parents[3] / "topologies"
-PATIENCE = 10.0
+PATIENCE = 30.0
 RATES = (100.0, 1000.0)
 SLACK = 0.02
 """Seconds by which the prober's emission may be late (``probes.numbered``)."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 TOPOLOGIES = Path(__file__).parents[3] / "topologies"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 pytestmark = pytest.mark.xdist_group("emulated-lab")
 

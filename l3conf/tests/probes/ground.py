@@ -30,7 +30,7 @@ A6 = IPv6Address("fd00:1::2")
 B6 = IPv6Address("fd00:2::2")
 ROUTER_LEFT6 = IPv6Address("fd00:1::1")
 RIGHT_MTU = 1400
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Timeout of probes that must be answered."""
 
 

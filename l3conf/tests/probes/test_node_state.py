@@ -12,6 +12,7 @@ import pytest
 
 from l3conf.probes.node_state import Difference, diff_states, files, filters, iproute, put
 from l3conf.probes.node_state.__main__ import Reader, _finish, _start, node_state
+from l3conf.probes.node_state.kernel_made import is_made_by_kernel
 from l3conf.tests.sandbox import sandboxed
 
 if TYPE_CHECKING:
@@ -136,6 +137,39 @@ def test_differences_are_told_apart_and_ignored_by_pattern() -> None:
         Difference(path="link/c/mtu", before=None, after="1500"),
     ]
     assert [str(each).split(":")[0] for each in found] == ["changed", "missing", "left behind"]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "expected"),
+    [
+        ("sysctl/net.netfilter.nf_log.7", "NONE", "nf_log_bridge", True),
+        ("sysctl/net.netfilter.nf_log.7", "NONE", "nfnetlink_log", False),
+        ("sysctl/net.netfilter.nf_log.7", "nf_log_bridge", "NONE", False),
+        ("sysctl/net.netfilter.nf_conntrack_tcp_loose", None, "1", True),
+        ("sysctl/net.netfilter.nf_conntrack_tcp_loose", "1", "0", False),
+        ("sysctl/net.ipv4.ip_forward", "0", "1", False),
+        ("sysctl/net.ipv4.conf.vx.rp_filter", None, "1", False),
+        ("sysctl/net.ipv4.conf.tunl0.rp_filter", None, "1", True),
+        ("sysctl/net.ipv4.conf.tunl0.rp_filter", "1", "2", False),
+        ("link/tunl0/mtu", None, "1480", True),
+        ("link/tunl0/flags", None, "NOARP", True),
+        ("link/tunl0/flags", None, "NOARP UP", False),
+        ("link/tunl0/master", None, "br0", False),
+        ("link/tunl0/master", None, "", True),
+        ("link/tunl1/mtu", None, "1480", False),
+        ("address/tunl0/10.0.0.1/32", None, "", False),
+        ("iptables/IPv4/nat/:PREROUTING ACCEPT", None, "", True),
+        ("iptables/IPv4/nat/:LEFT - ", None, "", False),
+        ("iptables/IPv4/nat/:PREROUTING ACCEPT", "", None, False),
+    ],
+)
+def test_what_a_module_brings_to_every_namespace_is_the_kernels(
+    path: str,
+    before: str | None,
+    after: str | None,
+    expected: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    assert is_made_by_kernel(path, before, after) is expected
 
 
 def test_equal_paths_are_counted_and_not_merged() -> None:

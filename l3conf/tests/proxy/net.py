@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PODS = {"a": "10.1.0.2", "b": "10.1.0.3", "c": "10.1.0.4"}
 NODE, OUTSIDE = "172.16.1.10", "172.16.1.99"
-PATIENCE = 2.0
+PATIENCE = 20.0
 
 
 def command(namespace: NetworkNamespace, *argv: str, stdin: str | None = None) -> str:

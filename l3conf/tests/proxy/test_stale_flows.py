@@ -12,11 +12,12 @@ from l3conf.emulator.proxy.ruleset import ruleset
 from l3conf.emulator.proxy.service_ports import Backend, ServicePort
 from l3conf.emulator.proxy.stale_flows import stale_flows
 from l3conf.model.topology import IPFamily
-from l3conf.tests.proxy.net import PODS, Net
+from l3conf.tests.proxy.net import PATIENCE, PODS, Net
 from l3conf.tests.sandbox import sandboxed
 
 CLUSTER_IP = IPv4Address("10.101.0.20")
-SOON = 0.3
+SILENCE = 0.3
+"""Seconds of nothing that count as no answer."""
 
 
 def service(*served_by: str) -> list[ServicePort]:
@@ -38,8 +39,9 @@ def load(net: Net, ports: list[ServicePort]) -> None:
     net.load(ruleset(ports, family=IPFamily.IPV4, cluster_cidrs=[IPv4Network("10.1.0.0/16")]))
 
 
-def asked(client: socket.socket) -> str:
+def asked(client: socket.socket, patience: float = PATIENCE) -> str:
     """Return who answered the client's old flow, or "" if nobody did."""
+    client.settimeout(patience)
     try:
         client.send(b"?")
         return client.recv(100).decode().split()[0]
@@ -50,14 +52,13 @@ def asked(client: socket.socket) -> str:
 @sandboxed
 def test_a_flow_from_before_the_service_reaches_it_once_it_is_forgotten() -> None:
     with Net() as net, net.places["a"].socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(SOON)
         client.connect((str(CLUSTER_IP), 80))
         net.serve("b", 8080, socket.SOCK_DGRAM)
         net.serve("c", 8080, socket.SOCK_DGRAM)
         load(net, [])
-        assert asked(client) == ""
+        assert asked(client, SILENCE) == ""
         load(net, service("b"))
-        assert asked(client) == "", "the kernel forgets by itself: this test proves nothing"
+        assert asked(client, SILENCE) == "", "the kernel forgets by itself: this test proves nothing"
         assert forget_flows(net.node, socket.AF_INET, stale_flows(service("b"))) == 1
         assert asked(client) == "b"
         load(net, service("c"))

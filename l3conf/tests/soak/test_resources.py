@@ -53,6 +53,9 @@ def test_states_and_processes_are_counted() -> None:
         "link": 1,
         "route": 2,
     }
+    assert counted({"sysctl/net.vrf.strict_mode": "0", "link/tunl0/flags": "NOARP", "link/tunl1/flags": "UP"}) == {
+        "link": 1
+    }
     assert gathered([("agent", 5, 10.0), ("agent", 7, 9.0), ("lab", 1, 1.0)]) == {
         "agent": ProcessUse(count=2, descriptors=7, rss_mb=10.0),
         "lab": ProcessUse(count=1, descriptors=1, rss_mb=1.0),

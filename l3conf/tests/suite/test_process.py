@@ -69,7 +69,7 @@ def endless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def await_running(said: Path) -> None:
     pause = threading.Event()
-    for _ in range(500):
+    for _ in range(3000):
         if said.exists() and said.read_text() == "running":
             return
         pause.wait(0.02)

@@ -42,6 +42,19 @@ def test_documented_residue_is_allowed_by_its_path() -> None:
     assert of_nodes({"n": before}, {"n": after}, allowed) == ['n: left behind: link/vx = "up"']
 
 
+def test_modules_that_were_loaded_meanwhile_are_nobodys_residue() -> None:
+    before = {"sysctl/net.netfilter.nf_log.7": "NONE", "link/lo/mtu": "65536"}
+    after = {
+        "sysctl/net.netfilter.nf_log.7": "nf_log_bridge",
+        "sysctl/net.bridge.bridge-nf-call-iptables": "1",
+        "link/lo/mtu": "65536",
+        "link/tunl0/flags": "NOARP",
+    }
+    assert changes(before, after) == []
+    assert changes(before, after | {"link/tunl0/flags": "NOARP UP"}) == ['left behind: link/tunl0/flags = "NOARP UP"']
+    assert len(changes(after, before)) == 3, "what a node loses is told"
+
+
 def test_a_node_that_is_gone_has_lost_everything() -> None:
     assert of_nodes({"n": {"a": "0"}}, {}, []) == ['n: missing: a = "0"']
 

@@ -191,9 +191,18 @@ def test_whose_address_it_is_is_told_only_where_the_peer_was_proved_to_be() -> N
             for source in (outsider, (EAST, 4490)):
                 network.sent.clear()
                 network.deliver(asked, source, (WEST, 4490))
-                await asyncio.sleep(0.05)
-                told = [each for each in network.sent if (each.address, each.data[24:40]) == (source[0], bytes(16))]
-                assert [len(each.data) for each in told] == ([] if source is outsider else [len(asked)])
+
+                async def told(source: tuple[IPAddress, int] = source) -> bool:
+                    found = [
+                        each for each in network.sent if (each.address, each.data[24:40]) == (source[0], bytes(16))
+                    ]
+                    return [len(each.data) for each in found] == [len(asked)]
+
+                if source is outsider:
+                    await asyncio.sleep(0.05)
+                    assert not await told()
+                else:
+                    await eventually(told, "it is told whose address it is")
             assert gateways.discoveries[1].impostors == {}
 
     asyncio.run(story())

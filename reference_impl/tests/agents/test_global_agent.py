@@ -149,7 +149,7 @@ def test_what_asks_for_addresses_gets_them_and_then_nothing_is_written_any_more(
                 assert f"{held['one'][0]} : 10.1.0.2" in rules(kernel)
                 assert f"{held['web'][0]} . 6 . 80 : goto" in rules(kernel)
                 assert await east.condition(Resource.SERVICE_EXPORT, "web") == ("True", "Exported")
-                assert await at_rest(agent, east.api, kernel)
+                await eventually(lambda: at_rest(agent, east.api, kernel), "there is nothing to write any more")
 
     asyncio.run(story())
 
@@ -163,7 +163,7 @@ def test_where_the_gateway_is_not_active_nothing_is_given_out_or_programmed() ->
             await east.add(ingress("one"), service("web", port(80)), export("web"))
             async with running(agent.run()):
                 await asyncio.sleep(0.05)
-                assert await at_rest(agent, east.api, kernel)
+                await eventually(lambda: at_rest(agent, east.api, kernel), "there is nothing to write any more")
                 assert (await east.held(), kernel.history) == ({}, [])
                 assert (await east.api.list(Resource.CONFIG_MAP))[0] == []
 
@@ -201,7 +201,7 @@ def test_a_restarted_agent_finds_everything_where_it_was() -> None:
             agent, version, steps = east.agent(kernel), east.api._version, len(kernel.history)
             async with running(agent.run()):
                 await eventually(lambda: _true(bool(agent._bound)), "it has looked at everything")
-                assert await at_rest(agent, east.api, kernel)
+                await eventually(lambda: at_rest(agent, east.api, kernel), "there is nothing to write any more")
             assert (await east.held(), east.api._version, len(kernel.history)) == (before, version, steps)
 
     asyncio.run(story())
@@ -276,7 +276,7 @@ def test_who_asks_for_more_than_is_left_is_told_and_served_when_enough_has_reste
                     return await east.condition(Resource.EGRESS_IP, "more") == ("False", "PoolExhausted")
 
                 await eventually(told, "exhaustion is said")
-                assert await at_rest(agent, east.api, kernel)
+                await eventually(lambda: at_rest(agent, east.api, kernel), "there is nothing to write any more")
                 await east.api.delete(Resource.EGRESS_IP, "first", "demo")
                 await eventually(lambda: _rests(east), "what was given back rests")
                 assert await told()

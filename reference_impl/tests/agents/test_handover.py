@@ -55,7 +55,7 @@ async def running(secret: Path, other_secret: Path | None = None) -> AsyncIterat
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - a datagram's arrival is no event
             await asyncio.sleep(0.01)
 

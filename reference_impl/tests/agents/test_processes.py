@@ -51,7 +51,7 @@ def test_what_ends_by_itself_is_not_waited_for() -> None:
             raise RuntimeError("no device")
 
         with pytest.raises(RuntimeError, match="no device"):
-            await asyncio.wait_for(go_on_for(60, fail()), 5)
+            await asyncio.wait_for(go_on_for(3600, fail()), 60)
 
     asyncio.run(story())
 

@@ -78,6 +78,12 @@ class Ground:
     async def offers(self) -> list[str]:
         return [obj["metadata"]["name"] for obj in (await self.broker.list(Resource.SERVICE_IMPORT))[0]]
 
+    async def rests(self) -> bool:
+        """Say whether nobody writes anything for a while."""
+        before = await self.version()
+        await asyncio.sleep(REST)
+        return await self.version() == before
+
     async def version(self) -> tuple[str, str]:
         return (await self.east.api.list(Resource.POD))[1], (await self.broker.list(Resource.POD))[1]
 
@@ -111,10 +117,7 @@ def test_services_go_up_and_come_down_and_then_there_is_nothing_to_write() -> No
             assert found is not None
             assert found["spec"]["ips"] == ["10.102.0.20"]
             assert await ground.offers() == ["web.shop.east", "web.shop.west"]
-            await asyncio.sleep(REST)
-            before = await ground.version()
-            await asyncio.sleep(REST)
-            assert await ground.version() == before
+            await eventually(ground.rests, "nothing is written any more")
             await ground.east.api.delete(Resource.SERVICE_EXPORT, "web", "shop")
             await ground.broker.delete(Resource.SERVICE_IMPORT, "web.shop.west", BROKER_NAMESPACE)
 
@@ -205,7 +208,7 @@ def test_one_service_that_is_not_taken_does_not_keep_others_back() -> None:
 
         async with running(ground.agent().run()):
             await eventually(there, "the other one is offered")
-            await asyncio.sleep(REST)
+            await eventually(ground.rests, "nothing is written any more")
             before, lease = broker.tries, await ground.east.api.get(Resource.LEASE, GATEWAY_LEASE, MEMBER_NAMESPACE)
             await ground.east.api.replace(Resource.LEASE, {**lease, "spec": {**lease["spec"], "renewTime": "later"}})
             await asyncio.sleep(REST)
