@@ -7,7 +7,8 @@
     │   ├── InvalidFileError     a topology, implementation or report file
     │   └── MissingPrerequisiteError   a package, kernel capability, permission or reachable API
     ├── LabError             the lab or the harness broke: verdict ``error``, never ``fail``
-    │   └── LabGoneError         the lab's process has ended
+    │   ├── LabGoneError         the lab's process has ended
+    │   └── LabIncapableError    this kind of ground cannot do what was asked: verdict ``untestable``
     └── ImplementationError  the implementation under test broke its side of the adapter protocol
         ├── HookFailedError      non-zero exit
         ├── HookTimeoutError     still running at its deadline
@@ -50,6 +51,10 @@ class LabError(L3confError):
 
 class LabGoneError(LabError):
     """The process that holds the lab has ended."""
+
+
+class LabIncapableError(LabError):
+    """The ground cannot do what was asked of it, or its operator did not grant it: verdict ``untestable``."""
 
 
 class ImplementationError(L3confError):

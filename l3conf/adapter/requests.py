@@ -89,7 +89,7 @@ def certificate_authority_data(kubeconfig: Path) -> str:
 
 def _access(access: ClusterAccess) -> dict[str, object]:
     """Return how an API is reached: credentials stay in the file that the path names."""
-    return {"name": access.name, "kubeconfig": str(access.kubeconfig)}
+    return {"name": access.name, "kubeconfig": str(access.hook_kubeconfig or access.kubeconfig)}
 
 
 def _shape(spec: ClusterSpec) -> dict[str, object]:

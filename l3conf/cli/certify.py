@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l3conf.cli.existing import check_clusters, dry_run_option, show_what_would_be
 from l3conf.errors import LabError
+from l3conf.labs import EXISTING
+from l3conf.labs.existing.options import existing_options, settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,8 +49,10 @@ evidence_option = click.option(
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
 @click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
 @click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes.")
+@existing_options
+@dry_run_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def certify(
+def certify(  # noqa: PLR0913 - one an option
     implementation: Path,
     lab_kind: str,
     output: Path,
@@ -59,6 +64,8 @@ def certify(
     workers: int,
     *,
     as_json: bool,
+    dry_run: bool,
+    **existing: Any,  # noqa: ANN401 - the options of `labs.existing.options`
 ) -> int:
     """Certify an implementation: every scenario on a lab of its own, and a report that can be verified.
 
@@ -76,8 +83,11 @@ def certify(
         seed=seed,
         topologies=topologies,
         budgets=chosen_overrides(stretch, budgets),
-        workers=workers,
+        workers=workers if lab_kind != EXISTING else 0,  # one lab stands on these clusters at a time
+        existing=settings(**existing),
     )
+    if dry_run:
+        return show_what_would_be(selection)
     preflight(selection)
     began = time.monotonic()
     report = _run(selection, _console(quiet=as_json))
@@ -93,7 +103,6 @@ def certify(
 def preflight(selection: Selection) -> None:
     """Refuse what cannot work before anything is built. ``UserError`` names file, field and remedy."""
     from l3conf.labs import KINDS  # noqa: PLC0415
-    from l3conf.labs.emulated import check_host  # noqa: PLC0415
     from l3conf.plugin.options import topology_file  # noqa: PLC0415
     from l3conf.report.output import prepare_output  # noqa: PLC0415
     from l3conf.spec.budgets import Budgets  # noqa: PLC0415
@@ -103,7 +112,12 @@ def preflight(selection: Selection) -> None:
         raise click.BadParameter(f"{selection.lab_kind!r} is none of {', '.join(KINDS)}", param_hint="--on")
     load_implementation(selection.implementation)
     Budgets.default().with_overrides(selection.budgets or {})
-    check_host()
+    if selection.lab_kind == EXISTING:
+        check_clusters(selection)
+    else:
+        from l3conf.labs.emulated import check_host  # noqa: PLC0415 - for those who need it
+
+        check_host()
     for name in selection.topologies:
         topology_file(name, Path.cwd())
     if selection.output is not None:

@@ -44,6 +44,8 @@ COMMANDS = {
     "verify": _Entry("l3conf.cli.verify:verify", "Verify a report offline: digests, verdicts, badge."),
     "diff": _Entry("l3conf.cli.diff:diff", "Compare two reports."),
     "lab": _Entry("l3conf.cli.lab:lab", "Bring a lab up, look into it, disturb it, take it down."),
+    "clean": _Entry("l3conf.cli.existing:clean", "Remove what killed runs left in existing clusters."),
+    "rights": _Entry("l3conf.cli.existing:rights", "Print what a run needs to be granted in existing clusters."),
     "teeth": _Entry("l3conf.cli.teeth:teeth", "Show that the suite catches every mutant."),
     "vm": _Entry("l3conf.cli.vm:vm", "Run a command in a virtual machine with a distribution's kernel."),
     "bench": _Entry("l3conf.cli.bench:bench", "Measure labs and probes."),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from l3conf.cli.certify import evidence_option
+from l3conf.cli.existing import dry_run_option, show_what_would_be
+from l3conf.labs.existing.options import existing_options, settings
 
 _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
@@ -33,6 +36,8 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
     is_flag=True,
     help="One worker node a cluster and one ground a test: for slow machines (recorded).",
 )
+@existing_options
+@dry_run_option
 @click.option("--hold", is_flag=True, help="Keep the lab until Enter or Ctrl-C, and say how to look into it.")
 def run(  # noqa: PLR0913 - one an option
     rows: tuple[str, ...],
@@ -47,6 +52,8 @@ def run(  # noqa: PLR0913 - one an option
     *,
     brief: bool,
     hold: bool,
+    dry_run: bool,
+    **existing: Any,  # noqa: ANN401 - the options of `labs.existing.options`
 ) -> int:
     """Run single requirements. The run is filtered, so whatever it shows, it is never CONFORMANT.
 
@@ -69,7 +76,10 @@ def run(  # noqa: PLR0913 - one an option
         topologies=topologies,
         budgets=chosen_overrides(stretch, budgets),
         brief=brief,
+        existing=settings(**existing),
     )
+    if dry_run:
+        return show_what_would_be(selection)
     preflight(selection)
     for row in [row for row in selection.rows if row not in scenario_tests()]:
         click.echo(f"{row} has no scenario yet: it stays not_run", err=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from l3conf.errors import L3confError
 from l3conf.expectations.flow import describe
 from l3conf.expectations.places import PORT, Pod, Service
-from l3conf.model import addressing
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Probe, Protocol
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Server
     from l3conf.labs.base import Lab
-    from l3conf.model.topology import ClusterSpec, IPAddress
+    from l3conf.model.topology import IPAddress
 
 _PATIENCE = 0.4
 """Seconds for each hop's probe; all are sent at once."""
@@ -74,8 +73,8 @@ def _hops(lab: Lab, client: Pod, server: Pod, family: IPFamily, target: IPAddres
     # A global address may be that of a Service, which answers no echo.
     ask = _datagram if there.is_translated else _echo
     return [
-        _echo(f"underlay {near_place} -> {far_place}", near_place, _node_address(there, far, family)),
-        _echo(f"client's cluster: {client} -> {near_place}", client.place, _node_address(here, near, family)),
+        _echo(f"underlay {near_place} -> {far_place}", near_place, _node_address(lab, far_place, family)),
+        _echo(f"client's cluster: {client} -> {near_place}", client.place, _node_address(lab, near_place, family)),
         _echo(f"server's cluster: {far_place} -> {server}", far_place, at_home),
         ask(f"tunnel: gateway {near_place} -> {server}", near_place, target),
         ask(f"whole path: {client} -> {server}", client.place, target),
@@ -91,9 +90,9 @@ def _echo(name: str, place: str, destination: IPAddress) -> tuple[str, Probe]:
     return name, Probe(source=place, destination=destination, protocol=Protocol.ICMP, timeout=_PATIENCE)
 
 
-def _node_address(cluster: ClusterSpec, node: str, family: IPFamily) -> IPAddress:
+def _node_address(lab: Lab, place: str, family: IPFamily) -> IPAddress:
     """Return a node's address on its LAN: of the family, or of the one that carries it."""
-    own = addressing.node_addresses(cluster, cluster.number_of(node))
+    own = lab.addresses(place)
     return next((address for address in own if IPFamily.of(address) is family), own[0])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from l3conf.errors import LabIncapableError
 from l3conf.model.topology import IPAddress, IPFamily
 
 if TYPE_CHECKING:
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from l3conf.oracle import Site
 
 NAMESPACE = "l3conf-probes"
-"""Namespace of all objects that the suite makes."""
+"""Namespace of all objects that the suite makes, where the ground is the suite's own."""
+OUTSIDER = "@outsider"
+"""Place of the host that belongs to no cluster."""
 PORT = 7100
 """UDP and TCP port at which probe pods answer, and of the Service over them."""
 
@@ -34,6 +37,7 @@ class Pod:
     addresses: tuple[IPAddress, ...]
     on_gateway: bool
     harness: Harness = field(repr=False, compare=False)
+    namespace: str = NAMESPACE
     at_home: Pod | None = None
     """Where ``addresses`` are the pod's global ones: the pod as its own cluster knows it."""
 
@@ -45,7 +49,7 @@ class Pod:
     @property
     def place(self) -> str:
         """Where the lab sends from and receives (``labs.base``)."""
-        return f"{self.site.cluster}/{NAMESPACE}/{self.name}"
+        return f"{self.site.cluster}/{self.namespace}/{self.name}"
 
     def address(self, family: IPFamily = IPFamily.IPV4) -> IPAddress:
         """Return the pod's own address of a family, or the global one by which others are to address it."""
@@ -103,10 +107,12 @@ class Outsider:
 
     addresses: tuple[IPAddress, ...]
     harness: Harness = field(repr=False, compare=False)
-    place: str = "@outsider"
+    place: str = OUTSIDER
 
     def address(self, family: IPFamily = IPFamily.IPV4) -> IPAddress:
-        """Return the outsider's address of a family."""
+        """Return the outsider's address of a family. ``LabIncapableError`` where there is no outsider."""
+        if not self.addresses:
+            raise LabIncapableError(f"the {self.harness.lab.kind} lab has no host outside its clusters")
         return address_of(self.addresses, family, self.place)
 
     def __str__(self) -> str:

@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from l3conf.labs.base import Lab
+    from l3conf.labs.existing.settings import ExistingSettings
     from l3conf.model.implementation import EmulatedImage
     from l3conf.model.topology import Topology
 
-KINDS = ("emulated",)
+EMULATED, EXISTING = "emulated", "existing"
+KINDS = (EMULATED, EXISTING)
 """Kinds of lab that ``--on`` takes."""
+LASTING = frozenset({EXISTING})
+"""Kinds whose clusters outlive the lab: one lab stands on them at a time, and leaves them as they were."""
 
 
 def open_lab(
@@ -23,6 +27,7 @@ def open_lab(
     *,
     images: Sequence[EmulatedImage] = (),
     visible: Sequence[str] = (),
+    existing: ExistingSettings | None = None,
     patience: float = 1.0,
     progress: Callable[[str], None] = lambda _stage: None,
 ) -> Lab:
@@ -30,10 +35,15 @@ def open_lab(
 
     ``images`` (already resolved, see ``adapter``) say what the implementation's images stand for where there
     are no containers; ``visible`` are directories that its commands need to see. ``patience`` multiplies the lab's
-    own times.
+    own times. ``existing`` says which clusters a lab of that kind stands on.
     """
     if kind not in KINDS:
         raise UserError(f"there is no lab of kind {kind!r}", where="--on", remedy=f"use one of: {', '.join(KINDS)}")
+    if kind == EXISTING:
+        from l3conf.labs.existing.lab import ExistingLab  # noqa: PLC0415 - likewise
+        from l3conf.labs.existing.settings import ExistingSettings  # noqa: PLC0415
+
+        return ExistingLab.start(topology, existing or ExistingSettings(), progress)
     from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
 
     return EmulatedLab.start(topology, images=images, visible=visible, patience=patience, progress=progress)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from l3conf.continuity import FlowRecord, NumberedFlow
     from l3conf.model.faults import Fault
-    from l3conf.model.topology import Topology
+    from l3conf.model.topology import IPAddress, Topology
     from l3conf.observation import Observation, Probe, Sighting
 
 
@@ -58,6 +58,14 @@ class Capability(enum.Enum):
     """Ask and answer over SCTP, by sockets of the kernel or raw ones."""
     NODE_STATE = "node-state"
     """Read links, addresses, routes, rules, neighbours, filters and sysctls of a node."""
+    HOSTS = "hosts"
+    """Send from nodes' own networks, and receive there."""
+    OUTSIDER = "outsider"
+    """Send from a host that belongs to no cluster, and receive there."""
+    COMMANDS = "commands"
+    """Run any command at a place."""
+    MEMBERSHIP = "membership"
+    """Install the implementation, let clusters join and leave, and remove it: by its hooks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +75,8 @@ class ClusterAccess:
     name: str
     kubeconfig: Path
     """For tools on this host; mode 0600."""
+    hook_kubeconfig: Path | None = None
+    """What the implementation's hooks are given, where they need other rights than the suite; None: the same."""
     member_server: str = ""
     """``https://address:port`` at which *pods and nodes of other clusters* reach this API; broker only."""
 
@@ -92,6 +102,14 @@ class Lab(Protocol):
     capabilities: frozenset[Capability]
     clusters: Mapping[str, ClusterAccess]
     broker: ClusterAccess
+    namespace: str
+    """Where the suite's own objects are, in every cluster."""
+
+    def workload(self, cluster: str) -> list[dict[str, Any]]:
+        """Return the objects of the suite's probe workload in a cluster, in the order in which to apply them."""
+
+    def addresses(self, place: str) -> tuple[IPAddress, ...]:
+        """Return the underlay addresses of a node, or of the outsider; none where the ground has no such place."""
 
     def describe(self) -> Mapping[str, str]:
         """Return kernel, versions and whatever else a report must record about this ground."""

@@ -19,9 +19,11 @@ from l3conf.emulator.ground.launch import LaunchedLab, LaunchRequest, launch
 from l3conf.emulator.ground.state import read_facts
 from l3conf.errors import LabError, LabGoneError, MissingPrerequisiteError
 from l3conf.labs.base import Capability, ClusterAccess
+from l3conf.model.addressing import place_addresses
 from l3conf.model.faults import NodeAdded, NodeCrash, NodeRemoved, fault_to_json
 from l3conf.model.roster import with_nodes_of
 from l3conf.probes.flow_messages import flow_to_json, record_from_json
+from l3conf.probes.manifests import NAMESPACE, probe_manifests
 from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from l3conf.labs.base import FlowReader
     from l3conf.model.faults import Fault
     from l3conf.model.implementation import EmulatedImage
-    from l3conf.model.topology import Topology
+    from l3conf.model.topology import IPAddress, Topology
     from l3conf.observation import Observation, Probe, Sighting
 
 _REQUIRED_COMMANDS = MappingProxyType({"ip": "iproute2", "nft": "nftables"})
@@ -92,6 +94,7 @@ class EmulatedLab:
     """A running emulated lab (``labs.base.Lab``)."""
 
     kind = "emulated"
+    namespace = NAMESPACE
     capabilities = frozenset(Capability)
 
     def __init__(
@@ -152,6 +155,14 @@ class EmulatedLab:
     def emulator_pid(self) -> int:
         """The lab's first process, as this host numbers it."""
         return int(self.state.resolve(strict=False).parts[2]) if self._launched is None else self._launched.emulator_pid
+
+    def workload(self, cluster: str) -> list[dict[str, Any]]:
+        """Return a probe pod for every node, and what belongs to them."""
+        return probe_manifests(self.topology.cluster(cluster))
+
+    def addresses(self, place: str) -> tuple[IPAddress, ...]:
+        """Return what the topology gives a node or the outsider."""
+        return place_addresses(self.topology, place)
 
     def describe(self) -> Mapping[str, str]:
         """Return kernel, Python and the emulator's own versions."""

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
 from l3conf.labs.base import Capability, ClusterAccess
@@ -21,10 +21,11 @@ from l3conf.labs.fake_captures import FakeCaptures
 from l3conf.labs.fake_flows import FakeFlow, FakeReader, Fate
 from l3conf.labs.fake_nodes import changed
 from l3conf.labs.fake_translation import FakeTranslation
-from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, pod_ranges, wan_addresses
+from l3conf.model.addressing import OUTSIDER_OFFSET, host, node_addresses, place_addresses, pod_ranges, wan_addresses
 from l3conf.model.faults import Cut, Loss
 from l3conf.observation import Observation, Outcome, Probe, Protocol, Sighting
 from l3conf.probes import wire
+from l3conf.probes.manifests import NAMESPACE, probe_manifests
 from l3conf.probes.packets import udp_packet
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from l3conf.model.topology import IPAddress, Topology
 
 OUTSIDER = "@outsider"
-NAMESPACE = "l3conf-probes"
 PORT = 7100
 TUNNEL_MTU = 1450
 """What fits between two clusters; 1500 does elsewhere."""
@@ -99,6 +99,7 @@ class FakeLab:
     """An in-memory ``labs.base.Lab``."""
 
     kind = "fake"
+    namespace = NAMESPACE
 
     def __init__(self, topology: Topology, *, seed: int = 0, now: Callable[[], float] = time.monotonic) -> None:
         """``now`` is the clock by which numbered flows run."""
@@ -224,6 +225,14 @@ class FakeLab:
             if isinstance(fault, Cut | Loss) and (fault.source, fault.destination) == (source, destination)
         ]
         return (source, destination) in self._cuts or any(self._random.random() < share for share in shares)
+
+    def workload(self, cluster: str) -> list[dict[str, Any]]:
+        """Return what an emulated lab would be given; there is no API to apply it to."""
+        return probe_manifests(self.topology.cluster(cluster))
+
+    def addresses(self, place: str) -> tuple[IPAddress, ...]:
+        """Return what the topology gives a node or the outsider."""
+        return place_addresses(self.topology, place)
 
     def describe(self) -> Mapping[str, str]:
         """Say that nothing here is real."""

@@ -61,6 +61,15 @@ def node_addresses(cluster: ClusterSpec, number: int) -> tuple[IPAddress, ...]:
     return tuple(host(cidr, FIRST_NODE_OFFSET + number) for cidr in cluster.node_cidrs)
 
 
+def place_addresses(topology: Topology, place: str) -> tuple[IPAddress, ...]:
+    """Return the underlay addresses of a node's place (``east@east-1``) or of ``@outsider``."""
+    cluster, _, node = place.partition("@")
+    if not cluster:
+        return wan_addresses(topology, OUTSIDER_OFFSET)
+    spec = topology.cluster(cluster)
+    return node_addresses(spec, spec.number_of(node))
+
+
 def gateway_addresses(cluster: ClusterSpec) -> tuple[IPAddress, ...]:
     """Return the underlay addresses of all gateway nodes of a cluster."""
     numbers = (number for number, node in cluster.numbered_nodes if node.gateway)

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import urllib3
+import websocket
 from kubernetes import config as kubernetes_config
+from kubernetes.stream import ws_client
 
-from l3conf.errors import LabError
+from l3conf.errors import LabError, LabIncapableError
+from l3conf.expectations.places import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Object = dict[str, Any]
@@ -34,9 +37,11 @@ _PLURALS = {
     "ConfigMap": ("/api/v1", "configmaps"),
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "DaemonSet": ("/apis/apps/v1", "daemonsets"),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
 }
 """Kinds that the suite itself creates."""
-HTTP_CONFLICT, HTTP_GONE, HTTP_NOT_FOUND, HTTP_ERRORS = 409, 410, 404, 400
+HTTP_CONFLICT, HTTP_GONE, HTTP_NOT_FOUND, HTTP_FORBIDDEN, HTTP_ERRORS = 409, 410, 404, 403, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,10 @@ class Answer:
 class ClusterAPI:
     """One cluster's API server, reached by a kubeconfig. Use from one thread; close when done."""
 
-    def __init__(self, name: str, kubeconfig: Path, *, timeout: float) -> None:
+    def __init__(self, name: str, kubeconfig: Path, *, timeout: float, namespace: str = NAMESPACE) -> None:
+        """``namespace`` is where the suite's own objects are in this cluster."""
         self.name = name
+        self.namespace = namespace
         self.timeout = timeout
         self._kubeconfig = kubeconfig
         try:
@@ -92,10 +99,14 @@ class ClusterAPI:
             return Answer(response.status, response.data.decode(errors="replace"))
 
     def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
-        """Return the JSON at a path; ``LookupError`` if there is none, ``LabError`` for other refusals."""
+        """Return the JSON at a path; ``LookupError`` if there is none, ``LabError`` for other refusals.
+
+        ``LabIncapableError`` where the operator has not granted it.
+        """
         answer = self.request("GET", path, **query)
         if answer.status == HTTP_NOT_FOUND:
             raise LookupError(f"{self.name}: {path} does not exist")
+        _must_be_granted(answer, f"GET {path}", self.name)
         if not answer.ok:
             raise LabError(f"GET {path} was answered {answer.status}: {answer.message}", where=self.name)
         return answer.body
@@ -120,8 +131,25 @@ class ClusterAPI:
         answer = self.request("POST", path, body=obj)
         if answer.status == HTTP_CONFLICT:
             answer = self.request("PATCH", f"{path}/{name}", body=obj, content_type=MERGE_PATCH)
+        _must_be_granted(answer, f"{obj['kind']} {name}", self.name)
         if not answer.ok:
             raise LabError(f"{obj['kind']} {name} was refused ({answer.status}): {answer.message}", where=self.name)
+
+    def open_exec(self, namespace: str, pod: str, argv: Sequence[str]) -> websocket.WebSocket:
+        """Start a command in a pod's only container, with stdin, and return its WebSocket (``k8s.io`` channels).
+
+        ``LabError`` if the API server does not open it.
+        """
+        query = [("stdin", "1"), ("stdout", "1"), ("stderr", "1"), *(("command", word) for word in argv)]
+        url = f"{self._client.configuration.host}/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        headers = {"authorization": self._token()} if self._token() else {}
+        connect: Any = ws_client.create_websocket
+        address: Any = ws_client.get_websocket_url
+        try:
+            stream: websocket.WebSocket = connect(self._client.configuration, address(url, query), headers)
+        except (websocket.WebSocketException, OSError) as error:
+            raise LabError(f"no exec into pod {namespace}/{pod}: {error}", where=self.name) from error
+        return stream
 
     def watch(self, path: str, stop: threading.Event, *, lap: int = 1) -> Iterator[tuple[float, str, Object]]:
         """Yield ``(monotonic time, event type, object)``: first all that exists, then changes, until ``stop``.
@@ -174,10 +202,7 @@ class ClusterAPI:
     ) -> urllib3.BaseHTTPResponse:
         configuration = self._client.configuration
         headers = {"Accept": "application/json", "Content-Type": content_type}
-        token = configuration.get_api_key_with_prefix("BearerToken") or configuration.get_api_key_with_prefix(
-            "authorization"
-        )
-        if token:
+        if token := self._token():
             headers["Authorization"] = token
         url = f"{configuration.host}{path}{'?' if query else ''}{urlencode(query)}"
         try:
@@ -193,6 +218,16 @@ class ClusterAPI:
         except urllib3.exceptions.HTTPError as error:
             raise LabError(f"the API server does not answer {method} {path}: {error}", where=self.name) from error
         return response
+
+    def _token(self) -> str:
+        configuration = self._client.configuration
+        token = configuration.get_api_key_with_prefix("BearerToken")
+        return token or configuration.get_api_key_with_prefix("authorization") or ""
+
+
+def _must_be_granted(answer: Answer, what: str, cluster: str) -> None:
+    if answer.status == HTTP_FORBIDDEN:
+        raise LabIncapableError(f"not granted: {what}: {answer.message}", where=cluster)
 
 
 def collection_path(obj: Mapping[str, Any]) -> str:

@@ -6,13 +6,14 @@ Nothing here knows of an implementation; ``l3conf.plugin.lab`` adds that.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from l3conf.errors import LabError
+from l3conf.errors import LabError, LabIncapableError
 from l3conf.expectations import every, udp
 from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
@@ -28,10 +29,11 @@ from l3conf.plugin.carriage import is_carried_inside
 from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.plugin.inventory import installed_objects
 from l3conf.plugin.resources import Resources
+from l3conf.plugin.untold import Untold, if_told
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from ipaddress import IPv4Address
 
     from l3conf.expectations import Node, Outsider, Pod, Service
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 
 _FREE = 200
 """Number of a WAN address beyond those that a lab gives out (``model.addressing``)."""
-NodeStates = dict[str, "Mapping[str, object]"]
+NodeStates = Mapping[str, "Mapping[str, object]"]
 """Everything in the nodes' network configuration, by place (``east@east-1``)."""
 
 
@@ -60,6 +62,12 @@ class Snapshot:
     local_traffic: Mapping[IPFamily, LocalTraffic]
     carried: frozenset[tuple[Protocol, IPFamily]] = frozenset()
     """What, beyond the ordinary protocols, passed between the nodes of every cluster."""
+
+    @classmethod
+    def untold(cls, why: str) -> Snapshot:
+        """Return a snapshot with which nothing can be compared, for this reason."""
+        reason = LabIncapableError(why)
+        return cls(nodes=Untold(reason), objects=Untold(reason), local_traffic=Untold(reason))
 
 
 @dataclass(slots=True, repr=False)
@@ -155,7 +163,7 @@ class FurnishedLab:
         table = local_traffic.observe(
             self.harness, self.pods.all, self.services, self.nodes, self.outsider, family, hidden=hidden
         )
-        for cluster, api in self.apis.items():
+        for cluster, api in self.apis.items() if Capability.COMMANDS in self.ground.capabilities else ():
             server, pod = dns.server_of(api), self.pods.of(cluster)[-1]
             if server:
                 table[f"dns {pod} -> {server}"] = dns.look_up(self.ground, pod, server)
@@ -189,10 +197,9 @@ class FurnishedLab:
             tables = self.harness.wait("local traffic works before anything is installed", look, "T_baseline")
         except DeadlineMissedError as missed:
             raise LabError(str(missed), where=self.topology.name) from None
-        objects = {api.name: installed_objects(api) for api in self.every_api}
         return Snapshot(
-            nodes=self.node_states(),
-            objects=objects,
+            nodes=if_told(self.node_states),
+            objects=if_told(lambda: {api.name: installed_objects(api) for api in self.every_api}),
             local_traffic=tables,
             carried=frozenset(
                 (Protocol.SCTP, family)
@@ -249,7 +256,8 @@ class FurnishedLab:
     def open_api(self, cluster: str) -> ClusterAPI:
         """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""
         access = self.ground.clusters[cluster]
-        return ClusterAPI(cluster, access.kubeconfig, timeout=self.harness.budgets.get("T_api"))
+        seconds = self.harness.budgets.get("T_api")
+        return ClusterAPI(cluster, access.kubeconfig, timeout=seconds, namespace=self.ground.namespace)
 
     def close(self) -> None:
         """Close API clients and end the ground."""

@@ -7,8 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
-from l3conf.expectations.places import NAMESPACE, Node, Outsider, Pod, Service
-from l3conf.model import addressing
+from l3conf.expectations.places import NAMESPACE, OUTSIDER, Node, Outsider, Pod, Service
 from l3conf.oracle import Site
 from l3conf.wait import Pending
 
@@ -87,7 +86,7 @@ def find_pods(api: ClusterAPI, cluster: ClusterSpec, harness: Harness) -> tuple[
     """Return the probe pods of a cluster once there is a ready one on every node."""
     found = {
         obj["spec"].get("nodeName", ""): obj
-        for obj in api.items(f"/api/v1/namespaces/{NAMESPACE}/pods")
+        for obj in api.items(f"/api/v1/namespaces/{api.namespace}/pods")
         if _is_ready(obj)
     }
     missing = [node.name for node in cluster.nodes if node.name not in found]
@@ -97,6 +96,7 @@ def find_pods(api: ClusterAPI, cluster: ClusterSpec, harness: Harness) -> tuple[
         Pod(
             site=Site(cluster.name, node.name),
             name=found[node.name]["metadata"]["name"],
+            namespace=api.namespace,
             addresses=tuple(ip_address(entry["ip"]) for entry in found[node.name]["status"]["podIPs"]),
             on_gateway=node.gateway,
             harness=harness,
@@ -105,9 +105,23 @@ def find_pods(api: ClusterAPI, cluster: ClusterSpec, harness: Harness) -> tuple[
     )
 
 
+def check_ranges(cluster: ClusterSpec, pods: Iterable[Pod]) -> None:
+    """Refuse a cluster whose pods have addresses outside its range: every expectation would rest on a wrong range."""
+    versions = {cidr.version for cidr in cluster.pod_cidrs}
+    for pod in pods:
+        for address in pod.addresses:
+            if address.version in versions and not any(address in cidr for cidr in cluster.pod_cidrs):
+                known = ", ".join(map(str, cluster.pod_cidrs))
+                raise LabError(
+                    f"pod {pod} has {address}, which is not in the range of its cluster's pods, {known}",
+                    where=cluster.name,
+                    remedy=f"say the right one: --pod-cidrs {cluster.name}=CIDR",
+                )
+
+
 def find_service(api: ClusterAPI, cluster: str, pods: Iterable[Pod]) -> Service:
     """Return the Service over the probe pods of a cluster."""
-    addresses = addresses_of_service(api.get(f"/api/v1/namespaces/{NAMESPACE}/services/{SERVICE_NAME}"))
+    addresses = addresses_of_service(api.get(f"/api/v1/namespaces/{api.namespace}/services/{SERVICE_NAME}"))
     return Service(cluster=cluster, name=SERVICE_NAME, addresses=addresses, backends=tuple(pods))
 
 
@@ -122,18 +136,18 @@ def find_nodes(topology: Topology, harness: Harness) -> tuple[Node, ...]:
     return tuple(
         Node(
             site=Site(cluster.name, node.name),
-            addresses=addressing.node_addresses(cluster, number),
+            addresses=harness.lab.addresses(f"{cluster.name}@{node.name}"),
             is_gateway=node.gateway,
             harness=harness,
         )
         for cluster in topology.clusters
-        for number, node in cluster.numbered_nodes
+        for node in cluster.nodes
     )
 
 
-def find_outsider(topology: Topology, harness: Harness) -> Outsider:
-    """Return the host on the WAN that belongs to no cluster."""
-    return Outsider(addresses=addressing.wan_addresses(topology, addressing.OUTSIDER_OFFSET), harness=harness)
+def find_outsider(harness: Harness) -> Outsider:
+    """Return the host on the WAN that belongs to no cluster; without an address where there is none."""
+    return Outsider(addresses=harness.lab.addresses(OUTSIDER), harness=harness)
 
 
 def installed_objects(api: ClusterAPI) -> frozenset[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from l3conf import oracle
 from l3conf.expectations.places import Service
+from l3conf.labs.base import Capability
 from l3conf.plugin import exchange
 from l3conf.plugin.agents import Agents
 from l3conf.plugin.cluster_api import GROUP
@@ -19,7 +20,7 @@ from l3conf.plugin.connection_policies import ConnectionPolicies
 from l3conf.plugin.crowd import Crowd, gather
 from l3conf.plugin.detour import detour
 from l3conf.plugin.formation import watch_formation
-from l3conf.plugin.furnished import FurnishedLab
+from l3conf.plugin.furnished import FurnishedLab, Snapshot
 from l3conf.plugin.global_addresses import GlobalAddresses
 from l3conf.plugin.global_objects import SERVICES, service_over_probes
 from l3conf.plugin.intrusion import watch_intrusion
@@ -81,6 +82,8 @@ class Lab(VersionedLab):
 
     def __post_init__(self) -> None:
         self.before = self.snapshot()
+        if Capability.MEMBERSHIP not in self.ground.capabilities:
+            self.before = Snapshot.untold(f"what was before the implementation is not known: {self.ground.kind} lab")
         self.connected = Once(self._await_connected)
         self.removed = Once(self.members.remove)
 
@@ -300,4 +303,5 @@ class Lab(VersionedLab):
 
     def _await_connected(self) -> None:
         await_connected(self)
-        self.run.emit(LabFacts(topology=self.topology.name, facts=self._tunnels(), seconds=0.0))
+        facts = self._tunnels() if Capability.NODE_STATE in self.ground.capabilities else {}
+        self.run.emit(LabFacts(topology=self.topology.name, facts=facts, seconds=0.0))

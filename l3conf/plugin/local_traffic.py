@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from l3conf.expectations.flow import Flow, describe
 from l3conf.expectations.places import Pod, Service
+from l3conf.labs.base import Capability
 from l3conf.model.topology import IPFamily
-from l3conf.observation import Observation, Outcome, Protocol
+from l3conf.observation import ORDINARY, Observation, Outcome, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -43,7 +44,8 @@ def observe(
     ``hidden`` names the clusters behind NAT: nobody outside can begin a flow to their pods.
     """
     having = [pod for pod in pods if _has(pod, family)]
-    flows = list(_flows(having, services, nodes, outsider, family, hidden))
+    protocols = tuple(Protocol) if Capability.SCTP in harness.lab.capabilities else ORDINARY
+    flows = list(_flows(having, services, nodes, outsider, family, hidden, protocols))
     table: LocalTraffic = {}
     open_ = flows
     for _ in range(_ROUNDS):
@@ -95,8 +97,9 @@ def _flows(
     outsider: Outsider,
     family: IPFamily,
     hidden: Container[str],
+    protocols: Sequence[Protocol],
 ) -> Iterator[Flow]:
-    yield from _inside(pods, services, family)
+    yield from _inside(pods, services, family, protocols)
     if not (_has(outsider, family) and all(_has(node, family) for node in nodes)):
         return  # pods have a family that the underlay lacks: it goes nowhere but to other pods
     # TCP, each time from a new port: the source that outsiders and nodes see is then decided anew every time.
@@ -111,9 +114,11 @@ def _flows(
         yield Flow(client=outsider, server=pod, protocol=Protocol.TCP, family=family)
 
 
-def _inside(pods: Sequence[Pod], services: Mapping[str, Service], family: IPFamily) -> Iterator[Flow]:
+def _inside(
+    pods: Sequence[Pod], services: Mapping[str, Service], family: IPFamily, protocols: Sequence[Protocol]
+) -> Iterator[Flow]:
     """Yield the flows between pods, and from pods to Services, of the same cluster."""
-    for client, server, protocol in product(pods, pods, Protocol):
+    for client, server, protocol in product(pods, pods, protocols):
         if client.site.cluster == server.site.cluster and client != server:
             yield Flow(client=client, server=server, protocol=protocol, family=family)
     for pod, protocol in product(pods, (Protocol.UDP, Protocol.TCP)):

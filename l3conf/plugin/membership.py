@@ -10,7 +10,8 @@ import pytest
 
 from l3conf.adapter import HookRequest, HookUnavailable
 from l3conf.adapter.broker_access import read_broker_access
-from l3conf.errors import HookFailedError, HookTimeoutError
+from l3conf.errors import HookFailedError, HookTimeoutError, LabIncapableError
+from l3conf.labs.base import Capability
 from l3conf.model.implementation import Verb
 from l3conf.plugin.recorder import UNSUPPORTED
 
@@ -45,9 +46,18 @@ class Membership:
     """Version that is installed at first; empty: the one under test."""
     accesses: dict[str, BrokerAccess | None] = field(default_factory=dict)
     """Where members keep their credentials at the broker, as their join hooks told."""
+    _installed: bool = False
+    """Whether a hook has begun to install something and none has begun to remove it."""
 
     def install(self, canary: random.Random) -> None:
-        """Check the canary, deploy, and join every cluster; then wait for nothing."""
+        """Check the canary, deploy, and join every cluster; then wait for nothing.
+
+        Where the implementation stands already, all clusters count as members.
+        """
+        if not self._may_change:
+            self.joined = [cluster.name for cluster in self.ground.topology.clusters]
+            self.joined_at = time.monotonic()
+            return
         self.hooks.check_canary(self._request(), canary, timeout=self.budgets.get("T_canary"))
         self.deploy()
         for cluster in self.ground.topology.clusters:
@@ -69,6 +79,7 @@ class Membership:
         The hook is told what that cluster's operator would tell: his own cluster, under a name that is taken.
         """
         request = HookRequest(lab=self.ground, work_directory=self.work_directory, cluster=name, posing=cluster)
+        self._must_change()
         try:
             self.hooks.run(Verb.JOIN, request, timeout=self.budgets.get("T_hook"))
         except HookFailedError:
@@ -112,7 +123,22 @@ class Membership:
         self.joined.clear()
         return self._begin(Verb.REMOVE, seconds)
 
+    def take_out(self) -> None:
+        """Remove what was installed from a ground that outlives the lab; nothing if it was not, or is gone."""
+        if self._installed and self._may_change:
+            self._installed = False
+            self.hooks.run(Verb.REMOVE, self._request(), timeout=self.budgets.get("T_hook"))
+
+    @property
+    def _may_change(self) -> bool:
+        return Capability.MEMBERSHIP in self.ground.capabilities
+
+    def _must_change(self) -> None:
+        if not self._may_change:
+            raise LabIncapableError(f"the {self.ground.kind} lab cannot do: {Capability.MEMBERSHIP.value}")
+
     def _begin(self, verb: Verb, seconds: float) -> bool:
+        self._must_change()
         try:
             self.hooks.run(verb, self._request(), timeout=seconds)
         except HookTimeoutError:
@@ -120,6 +146,8 @@ class Membership:
         return True
 
     def _call(self, verb: Verb, cluster: str = "", *, optional: bool = False, version: str = "") -> Mapping[str, Any]:
+        self._must_change()
+        self._installed = verb is not Verb.REMOVE
         timeout = self.budgets.get("T_deploy" if verb is Verb.DEPLOY else "T_hook")
         answer = self.hooks.run(verb, self._request(cluster, version), timeout=timeout)
         if isinstance(answer, HookUnavailable):

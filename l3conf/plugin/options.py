@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import UserError
-from l3conf.labs import KINDS
+from l3conf.labs import EXISTING, KINDS
+from l3conf.labs.existing.options import add_existing_options, read_settings
 from l3conf.spec.budgets import Budgets, parse_override
 from l3conf.spec.catalogue import find_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from l3conf.labs.existing.settings import ExistingSettings
 
 _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
@@ -54,6 +57,8 @@ class RunOptions:
     """Keep the labs after the tests until the user has seen enough."""
     brief: bool
     """Each test on the first of its grounds alone, and no more than one worker node a cluster: enough for a trial."""
+    existing: ExistingSettings
+    """The clusters of ``--on existing``."""
     hook_env: Mapping[str, str]
     """Further variables of hooks, by which ``l3conf teeth`` throws a mutant's switch."""
 
@@ -77,6 +82,7 @@ def add_options(parser: pytest.Parser) -> None:
         default=Evidence.FAILURES.value,
         help="keep files of failures (default), or of all tests: flows as numbers and drawings",
     )
+    add_existing_options(group)
     group.addoption("--brief", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--hook-env", action="append", default=[], metavar="NAME=VALUE", help=argparse.SUPPRESS)
 
@@ -84,6 +90,8 @@ def add_options(parser: pytest.Parser) -> None:
 def read_options(config: pytest.Config) -> RunOptions:
     """Return the run's options; ``pytest.UsageError`` for the caller's mistakes."""
     try:
+        if config.getoption("on") == EXISTING:
+            read_settings(config).named_contexts  # noqa: B018 - refuses what names no clusters
         budgets = Budgets.default().with_overrides(dict(parse_override(text) for text in config.getoption("budget")))
         rows = tuple(find_requirement(row).id for row in config.getoption("row"))
     except UserError as error:
@@ -99,21 +107,29 @@ def read_options(config: pytest.Config) -> RunOptions:
         evidence=Evidence(config.getoption("evidence")),
         hold=config.getoption("hold"),
         brief=config.getoption("brief"),
+        existing=read_settings(config),
         hook_env=dict(text.split("=", 1) for text in config.getoption("hook_env")),
     )
 
 
 def topology_file(name: str, root: Path) -> Path:
     """Return the file of a topology by its name: of this checkout, or of the installed package."""
-    places = [root / "topologies"]
-    installed = importlib.util.find_spec("topologies")
-    if installed is not None:
-        places += [Path(place) for place in installed.submodule_search_locations or ()]
-    for place in places:
+    for place in _topology_folders(root):
         if (place / f"{name}.yaml").is_file():
             return place / f"{name}.yaml"
-    known = sorted({file.stem for place in places for file in place.glob("*.yaml")})
-    raise UserError(f"there is no topology {name!r}", remedy=f"there are: {', '.join(known) or 'none'}")
+    known = ", ".join(known_topologies(root))
+    raise UserError(f"there is no topology {name!r}", remedy=f"there are: {known or 'none'}")
+
+
+def known_topologies(root: Path) -> list[str]:
+    """Return the names of all topologies, in order."""
+    return sorted({file.stem for place in _topology_folders(root) for file in place.glob("*.yaml")})
+
+
+def _topology_folders(root: Path) -> list[Path]:
+    installed = importlib.util.find_spec("topologies")
+    found = [] if installed is None else [Path(place) for place in installed.submodule_search_locations or ()]
+    return [root / "topologies", *found]
 
 
 def _default_implementation(config: pytest.Config) -> Path | None:

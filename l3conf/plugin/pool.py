@@ -18,19 +18,18 @@ from l3conf.adapter import HookRunner
 from l3conf.adapter.images import build_images, resolved_images, visible_directories
 from l3conf.errors import LabError
 from l3conf.expectations.harness import Harness
-from l3conf.labs import open_lab
+from l3conf.labs import LASTING, open_lab
 from l3conf.model.few_nodes import with_few_nodes
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
 from l3conf.plugin.collection import Use, lab_name
 from l3conf.plugin.gateways import status_lines
-from l3conf.plugin.inventory import Pods, find_nodes, find_outsider, find_pods, find_service
+from l3conf.plugin.inventory import Pods, check_ranges, find_nodes, find_outsider, find_pods, find_service
 from l3conf.plugin.lab import Lab
 from l3conf.plugin.membership import Membership
 from l3conf.plugin.node_annotations import write_annotations
 from l3conf.plugin.options import topology_file
 from l3conf.plugin.recorder import UNSUPPORTED
 from l3conf.plugin.stages import Once
-from l3conf.probes.manifests import probe_manifests
 from l3conf.report.events import LabFacts
 from l3conf.spec.files import load_topology
 from l3conf.wait import DeadlineMissedError
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
     from l3conf.labs.base import Lab as Ground
     from l3conf.model.implementation import Implementation
-    from l3conf.model.topology import Topology
     from l3conf.plugin.run import Run
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -93,7 +91,10 @@ class LabPool:
         stages, ground = self._labs.pop(name, None), self._grounds.pop(name, None)
         try:
             if stages is not None and stages.bare.succeeded:
-                stages.bare().close()
+                lab = stages.bare()
+                if lab.ground.kind in LASTING:
+                    lab.members.take_out()
+                lab.close()
         finally:
             if ground is not None:
                 ground.close()
@@ -131,11 +132,15 @@ class LabPool:
         if self._run.options.brief:
             topology = with_few_nodes(topology)
         began = time.monotonic()
+        if self._run.options.lab_kind in LASTING:
+            for other in [*self._grounds]:
+                self.retire(other)
         ground = open_lab(
             self._run.options.lab_kind,
             topology,
             images=resolved_images(implementation, earlier=earlier),
             visible=visible_directories(implementation, earlier=earlier),
+            existing=self._run.options.existing,
             patience=self._run.options.budgets.patience,
             progress=lambda stage: self._run.note(f"lab {name}: {stage}"),
         )
@@ -158,12 +163,12 @@ class LabPool:
         """Install the probe workload and find all places; ``LabError`` if it does not get ready."""
         topology, seconds = ground.topology, harness.budgets.get("T_api")
         apis = {
-            cluster: ClusterAPI(cluster, access.kubeconfig, timeout=seconds)
+            cluster: ClusterAPI(cluster, access.kubeconfig, timeout=seconds, namespace=ground.namespace)
             for cluster, access in ground.clusters.items()
         }
         harness.status = lambda cluster: status_lines(cluster, apis[cluster].items(f"{GROUP}/gateways"))
         write_annotations(topology, apis)
-        pods = _install_probes(topology, apis, harness)
+        pods = _install_probes(ground, apis, harness)
         hooks = HookRunner(
             self._run.implementation,
             log_directory=self._run.hook_logs(name),
@@ -175,11 +180,11 @@ class LabPool:
             run=self._run,
             harness=harness,
             apis=apis,
-            broker=ClusterAPI("broker", ground.broker.kubeconfig, timeout=seconds),
+            broker=ClusterAPI("broker", ground.broker.kubeconfig, timeout=seconds, namespace=ground.namespace),
             pods=pods,
             services={cluster: find_service(api, cluster, pods.of(cluster)) for cluster, api in apis.items()},
             nodes=find_nodes(topology, harness),
-            outsider=find_outsider(topology, harness),
+            outsider=find_outsider(harness),
             members=Membership(ground, hooks, harness.budgets, self._run.scratch / "work" / name, starts_at=starts_at),
         )
 
@@ -206,21 +211,22 @@ def _install(lab: Lab) -> Lab:
     return lab
 
 
-def _install_probes(topology: Topology, apis: Mapping[str, ClusterAPI], harness: Harness) -> Pods:
+def _install_probes(ground: Ground, apis: Mapping[str, ClusterAPI], harness: Harness) -> Pods:
+    topology = ground.topology
     for cluster in topology.clusters:
-        for obj in probe_manifests(cluster):
+        for obj in ground.workload(cluster.name):
             apis[cluster.name].apply(obj)
     try:
-        return Pods(
-            tuple(
-                pod
-                for cluster in topology.clusters
-                for pod in harness.wait(
-                    f"probe pods of {cluster.name} are ready",
-                    lambda cluster=cluster: find_pods(apis[cluster.name], cluster, harness),  # type: ignore[misc]
-                    "T_workload",
-                )
+        found = {
+            cluster: harness.wait(
+                f"probe pods of {cluster.name} are ready",
+                lambda cluster=cluster: find_pods(apis[cluster.name], cluster, harness),  # type: ignore[misc]
+                "T_workload",
             )
-        )
+            for cluster in topology.clusters
+        }
     except DeadlineMissedError as missed:
         raise LabError(f"the probe workload does not get ready: {missed}", where=topology.name) from None
+    for cluster, pods in found.items():
+        check_ranges(cluster, pods)
+    return Pods(tuple(pod for pods in found.values() for pod in pods))

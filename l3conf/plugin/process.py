@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import IO
 
+    from l3conf.labs.existing.settings import ExistingSettings
+
 _PLUGINS = ("l3conf.plugin", "xdist.plugin")
 _END_GRACE = 20.0
 """Seconds that an interrupted run gets to end its labs."""
@@ -44,6 +46,8 @@ class Selection:
     topologies: tuple[str, ...] = ()
     budgets: Mapping[str, float] | None = None
     hook_env: Mapping[str, str] | None = None
+    existing: ExistingSettings | None = None
+    """The clusters of ``--on existing``."""
     brief: bool = False
     """Each test on the first of its grounds, with few nodes (``plugin.options``)."""
     workers: int = 0
@@ -66,6 +70,8 @@ class Selection:
             words += ["--hook-env", f"{name}={value}"]
         if self.workers:
             words += ["-n", str(self.workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
+        if self.existing is not None:
+            words += self.existing.words()
         if self.brief:
             words.append("--brief")
         if self.evidence is not Evidence.FAILURES:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from l3conf.errors import LabGoneError
+from l3conf.errors import LabGoneError, LabIncapableError
 from l3conf.plugin.collection import LATE, arrange, group_of, lab_of, late_tests, patience
 from l3conf.plugin.expected_seconds import LONG, seconds_of_lab, seconds_of_test
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
@@ -220,6 +220,8 @@ def classify(excinfo: pytest.ExceptionInfo[BaseException] | None, *, phase: str)
     if isinstance(excinfo.value, pytest.skip.Exception):
         reason = str(excinfo.value)
         return Verdict.UNSUPPORTED if reason.startswith(UNSUPPORTED) else Verdict.UNTESTABLE
+    if isinstance(excinfo.value, LabIncapableError) and phase != "teardown":
+        return Verdict.UNTESTABLE
     if isinstance(excinfo.value, _DISPROOFS) and phase != "teardown":
         return Verdict.FAIL
     return Verdict.ERROR

@@ -6,7 +6,6 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from l3conf.expectations.places import NAMESPACE
 from l3conf.plugin.cluster_api import GROUP, MERGE_PATCH, Object
 from l3conf.plugin.samples import PLURALS
 
@@ -62,7 +61,7 @@ class Resources:
 
     def try_to_create(self, obj: Object) -> Answer:
         """Return what the server says to an object without keeping it (server-side dry run)."""
-        return self.api.request("POST", self._path(obj["kind"]), body=obj, dryRun="All")
+        return self.api.request("POST", self._path(obj["kind"]), body=self._here(obj), dryRun="All")
 
     def has_both(self, kind: str) -> bool:
         """Say whether a kind has a specification and a status."""
@@ -74,7 +73,7 @@ class Resources:
         ``obj`` has a spec; a condition is what is put into its status.
         """
         path, name = self._path(obj["kind"]), obj["metadata"]["name"]
-        answer = self.api.request("POST", path, body={**obj, "status": _STATUS})
+        answer = self.api.request("POST", path, body={**self._here(obj), "status": _STATUS})
         assert answer.ok, f"{obj['kind']} was refused by {self.api.name}: {answer.message}"  # noqa: S101
         try:
             wrong = ["creating wrote status"] if answer.body.get("status") else []
@@ -116,7 +115,7 @@ class Resources:
     def round_trip(self, obj: Object) -> Object:
         """Create an object, read it back, delete it, and return what was read. ``AssertionError`` if refused."""
         path, name = self._path(obj["kind"]), obj["metadata"]["name"]
-        answer = self.api.request("POST", path, body=obj)
+        answer = self.api.request("POST", path, body=self._here(obj))
         assert answer.ok, f"{obj['kind']} was refused by {self.api.name}: {answer.status} {answer.message}"  # noqa: S101
         try:
             return dict(self.api.get(f"{path}/{name}"))
@@ -126,7 +125,7 @@ class Resources:
     def keeps_unknown_fields(self, obj: Object) -> tuple[bool, bool]:
         """Return whether an unknown field survives in a create, and in an update of the object made by it."""
         path, name = self._path(obj["kind"]), obj["metadata"]["name"]
-        strange = copy.deepcopy(obj)
+        strange = copy.deepcopy(self._here(obj))
         part = "spec" if "spec" in strange else "status"
         strange[part][_UNKNOWN_FIELD] = "kept?"
         created = self.api.request("POST", path, body=strange)
@@ -141,7 +140,11 @@ class Resources:
             self.api.request("DELETE", f"{path}/{name}")
 
     def _path(self, kind: str) -> str:
-        return f"{GROUP}/namespaces/{NAMESPACE}/{PLURALS[kind]}"
+        return f"{GROUP}/namespaces/{self.api.namespace}/{PLURALS[kind]}"
+
+    def _here(self, obj: Object) -> Object:
+        """Return an object as it is to be made in this cluster: in the suite's own namespace."""
+        return {**obj, "metadata": {**obj["metadata"], "namespace": self.api.namespace}}
 
 
 def _changed(obj: Object) -> Object:

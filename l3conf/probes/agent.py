@@ -11,6 +11,7 @@
     python -m l3conf.probes.agent flows              positions as a JSON list on stdin, records of this end on stdout
     python -m l3conf.probes.agent stop-flows         identities as a JSON list on stdin
     python -m l3conf.probes.agent forget-flows       likewise
+    python -m l3conf.probes.agent relay              requests as lines on stdin, replies on stdout (``probes.relay``)
 
 All but the first are for ``kubectl exec -i``; they reach the server through a Unix socket, so that sender and
 receiver of a pod are one process with one memory, as in a lab. ``L3CONF_PROBE_SOCKET`` names the socket,
@@ -35,6 +36,7 @@ from l3conf.probes import control, messages
 from l3conf.probes.engine import Engine
 from l3conf.probes.manifests import DEFAULT_SOCKET, PLACE_VARIABLE, SOCKET_VARIABLE
 from l3conf.probes.poller import READ
+from l3conf.probes.relay import relay
 from l3conf.probes.wire import PORT
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ _EXIT_BAD_INPUT = 3
 _TERMINATED = 128 + signal.SIGTERM
 _FLOW_VERBS = MappingProxyType({"start-flows": "flows", "stop-flows": "ids", "forget-flows": "ids"})
 """Verbs without an answer, and what the list on stdin is."""
-_VERBS = "serve, run, sightings, raw, start-flows, flows, stop-flows or forget-flows"
+_VERBS = "serve, run, sightings, raw, start-flows, flows, stop-flows, forget-flows or relay"
 
 
 def main(arguments: list[str]) -> int:
@@ -55,6 +57,8 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case ["serve"]:
                 serve(_place(), _socket_path())
+            case ["relay"]:
+                relay(_socket_path(), sys.stdin.fileno(), sys.stdout.fileno())
             case ["run"]:
                 _print(run(_socket_path(), _list_on_stdin()))
             case ["sightings"]:

@@ -7,7 +7,7 @@ work ends: a long batch holds up nothing that was asked after it.
 ============ ================================== ===============
 do           with                               result
 ============ ================================== ===============
-hello                                           {"pid"}
+hello                                           {"pid", "time"}
 add_place    place, namespace (a path), serve   null
 rm_place     place                              null
 run          probes                             observations
@@ -27,6 +27,7 @@ import binascii
 import json
 import os
 import struct
+import time
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
@@ -154,7 +155,7 @@ def perform(engine: Engine, request: Mapping[str, Any]) -> object:
     """Do what can be done at once; return the result. Raises ``L3confError``, and ``ValueError`` for bad requests."""
     match request["do"]:
         case "hello":
-            return {"pid": os.getpid()}
+            return {"pid": os.getpid(), "time": time.monotonic()}
         case "add_place":
             engine.add_place(request["place"], _open(request["namespace"]), serve=request["serve"])
         case "rm_place":

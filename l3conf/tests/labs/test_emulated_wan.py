@@ -37,7 +37,7 @@ def lab() -> Iterator[EmulatedLab]:
 def wan(lab: EmulatedLab) -> Wan:
     # A busy machine must not fail the lab's own test.
     harness = Harness(lab=lab, budgets=Budgets.default().with_overrides({"T_probe": 10.0}))
-    return Wan(harness, find_outsider(lab.topology, harness))
+    return Wan(harness, find_outsider(harness))
 
 
 def test_what_passes_is_seen_once_and_what_does_not_is_not(lab: EmulatedLab, wan: Wan) -> None:

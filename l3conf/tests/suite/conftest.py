@@ -97,7 +97,7 @@ def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
             pods=pods,
             services=services,
             nodes=find_nodes(topology, harness),
-            outsider=find_outsider(topology, harness),
+            outsider=find_outsider(harness),
             motion=motion,
             waited=waited,
         )

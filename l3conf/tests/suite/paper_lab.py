@@ -74,7 +74,7 @@ def paper_lab(topology: Topology, pools: dict[str, IPv4Network], motion: SlowMot
         pods=pods,
         services=services,
         nodes=find_nodes(topology, harness),
-        outsider=find_outsider(topology, harness),
+        outsider=find_outsider(harness),
         members=cast("Any", members),
     )
 

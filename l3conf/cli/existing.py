@@ -1,0 +1,115 @@
+"""Commands and options about clusters that exist: what a run would make there, what it needs, what is left."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from l3conf.errors import LabIncapableError, UserError
+
+if TYPE_CHECKING:
+    from l3conf.labs.existing.ground import Ground
+    from l3conf.plugin.process import Selection
+
+_CLEAN_SECONDS = 10.0
+
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="on existing: print every object that a run would make, and make none."
+)
+
+
+def check_clusters(selection: Selection) -> None:
+    """Refuse clusters that cannot be used; ``UserError`` names option, right or label."""
+    from l3conf.labs.existing.ground import find_ground  # noqa: PLC0415 - `l3conf --help` needs none of this
+
+    if selection.existing is not None:
+        with tempfile.TemporaryDirectory(prefix="l3conf-look-") as folder:
+            find_ground(selection.existing, Path(folder))
+
+
+def show_what_would_be(selection: Selection) -> int:
+    """Print the rights that a run needs, where its scenarios can stand, and what it would make in each cluster."""
+    import yaml  # noqa: PLC0415 - `l3conf --help` needs none of this
+
+    from l3conf.labs import EXISTING  # noqa: PLC0415
+    from l3conf.labs.existing.ground import find_ground  # noqa: PLC0415
+    from l3conf.labs.existing.objects import RunObjects, subject_of  # noqa: PLC0415
+    from l3conf.labs.existing.rights import roles_text  # noqa: PLC0415
+    from l3conf.model.topology import ClusterSpec  # noqa: PLC0415
+
+    if selection.lab_kind != EXISTING or selection.existing is None:
+        raise UserError(
+            "only clusters that exist need a dry run", where="--dry-run", remedy="use it with --on existing"
+        )
+    with tempfile.TemporaryDirectory(prefix="l3conf-look-") as folder:
+        ground = find_ground(selection.existing, Path(folder))
+    objects = RunObjects(
+        run="00000000",
+        image=selection.existing.probe_image,
+        host_network=selection.existing.host_network,
+        holder="a run; its eight digits are drawn when it begins",
+    )
+    click.echo(f"# Needed in every cluster, once:\n\n{roles_text()}")
+    click.echo("\n".join(f"# {line}" for line in _standing(selection, ground)))
+    for found, user in zip(ground.clusters, ground.users, strict=True):
+        name = found.name or found.context
+        spec = ClusterSpec(
+            name=name, pod_cidrs=found.pod_cidrs, service_cidrs=found.service_cidrs, node_cidrs=(), nodes=found.nodes
+        )
+        made = objects.of(spec, subject_of(user), dt.datetime.now(dt.UTC))
+        click.echo(f"\n# {len(made)} objects in cluster {name} (context {found.context}), made by {user}:")
+        click.echo(yaml.safe_dump_all(made, sort_keys=False, explicit_start=True))
+    return 0
+
+
+def _standing(selection: Selection, ground: Ground) -> list[str]:
+    """Return a line on each topology of the scenarios: whether these clusters can stand for it."""
+    from l3conf.labs.existing.matching import stand_for  # noqa: PLC0415
+    from l3conf.plugin.options import known_topologies, topology_file  # noqa: PLC0415
+    from l3conf.spec.files import load_topology  # noqa: PLC0415
+
+    installed = selection.existing is not None and selection.existing.installed
+    lines = []
+    for name in selection.topologies or known_topologies(Path.cwd()):
+        topology = load_topology(topology_file(name, Path.cwd()))
+        try:
+            stand_for(topology, ground.clusters, installed=installed)
+            lines.append(f"{name}: its scenarios run here")
+        except LabIncapableError as why:
+            lines.append(str(why))
+    return lines
+
+
+@click.command()
+def rights() -> None:
+    """Print the roles that a run needs in every cluster, for ``kubectl apply -f -``."""
+    from l3conf.labs.existing.rights import roles_text  # noqa: PLC0415 - `l3conf --help` needs none of this
+
+    click.echo(roles_text(), nl=False)
+
+
+@click.command()
+@click.option("--contexts", multiple=True, required=True, metavar="CONTEXT,…", help="Contexts of the clusters.")
+@click.option("--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="Kubeconfig with the contexts.")
+@click.option("--run", "force", default="", metavar="DIGITS", help="Remove what this run left, however young it is.")
+def clean(contexts: tuple[str, ...], kubeconfig: Path | None, force: str) -> None:
+    """Remove the namespaces of runs that were killed. Those of runs that may live are left alone."""
+    import os  # noqa: PLC0415 - `l3conf --help` needs none of this
+
+    from l3conf.labs.existing import kubeconfig as kubeconfigs  # noqa: PLC0415
+    from l3conf.labs.existing.holding import clean as clean_cluster  # noqa: PLC0415
+    from l3conf.plugin.cluster_api import ClusterAPI  # noqa: PLC0415
+
+    config: dict[str, Any] = kubeconfigs.read_kubeconfig(kubeconfig, os.environ)
+    names = [name.rpartition("=")[2] for given in contexts for name in given.split(",") if name]
+    with tempfile.TemporaryDirectory(prefix="l3conf-clean-") as folder:
+        for context in names:
+            path = kubeconfigs.write_private(Path(folder) / "config", kubeconfigs.only(config, context))
+            with contextlib.closing(ClusterAPI(context, path, timeout=_CLEAN_SECONDS)) as api:
+                lines = clean_cluster(api, dt.datetime.now(dt.UTC), force=force)
+                click.echo("\n".join(lines or [f"{context}: nothing is left of any run"]))
