@@ -158,8 +158,11 @@ class _Lab:
 
     async def _serve_probes_on_hosts(self, prober: Prober, fabric: Fabric) -> None:
         """Nodes and the outsider are places too: traffic to a node and to the world outside is probed there."""
-        keys = [f"{c.name}@{node.name}" for c in self._topology.clusters for node in c.nodes] + [OUTSIDER]
-        await asyncio.gather(*(prober.add_place(key, fabric.namespace(key).path, serve=True) for key in keys))
+        nodes = [f"{c.name}@{node.name}" for c in self._topology.clusters for node in c.nodes]
+        served = {**dict.fromkeys(nodes, self._request.serves_on_nodes), OUTSIDER: True}
+        await asyncio.gather(
+            *(prober.add_place(key, fabric.namespace(key).path, serve=serve) for key, serve in served.items())
+        )
 
     def _write_facts(self, servers: Mapping[str, APIServer]) -> None:
         directory = INSIDE / "kubeconfig"

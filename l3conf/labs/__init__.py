@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from l3conf.errors import UserError
+from l3conf.labs.base import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,11 @@ KINDS = (EMULATED, EXISTING)
 """Kinds of lab that ``--on`` takes."""
 LASTING = frozenset({EXISTING})
 """Kinds whose clusters outlive the lab: one lab stands on them at a time, and leaves them as they were."""
+
+
+def foreseen_capabilities(kind: str, existing: ExistingSettings) -> frozenset[Capability]:
+    """Return what a lab will be able to do, so that nothing is built for a test that needs more."""
+    return existing.capabilities if kind == EXISTING else frozenset(Capability)
 
 
 def open_lab(

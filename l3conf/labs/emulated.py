@@ -128,12 +128,14 @@ class EmulatedLab:
         name: str | None = None,
         background: bool = False,
         patience: float = 1.0,
+        serves_on_nodes: bool = True,
         progress: Callable[[str], None] = lambda _stage: None,
     ) -> EmulatedLab:
         """Build the topology and return once every node is Ready.
 
         A background lab outlives this process and is registered under ``name``; any other dies with it. ``patience``
-        says how many times slower than usual this machine may be: the lab's own times are multiplied by it.
+        says how many times slower than usual this machine may be: the lab's own times are multiplied by it. Without
+        ``serves_on_nodes`` nothing of the lab listens on nodes, where pods with hostNetwork may then do so.
         """
         check_packages()
         request = LaunchRequest(
@@ -143,6 +145,7 @@ class EmulatedLab:
             visible=tuple(visible),
             background=background,
             patience=patience,
+            serves_on_nodes=serves_on_nodes,
         )
         launched = launch(request, progress=progress)
         try:

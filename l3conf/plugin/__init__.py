@@ -13,7 +13,7 @@ import pytest
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Protocol
 from l3conf.oracle import Via
-from l3conf.plugin import fixtures, marks
+from l3conf.plugin import fixtures, incapability, marks
 from l3conf.plugin.caller import follow_caller, tidy_up_for_caller
 from l3conf.plugin.fixtures import POOL, RUN
 from l3conf.plugin.options import add_options, read_options
@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks and decide which part this process plays."""
     # By itself: among this package's names a fixture gives way to the submodule of its name once that is imported.
     config.pluginmanager.register(fixtures, "l3conf-fixtures")
+    config.pluginmanager.register(incapability, "l3conf-incapability")
     marks.declare(config)
     options = config.stash[_OPTIONS] = read_options(config)
     is_worker = hasattr(config, "workerinput")

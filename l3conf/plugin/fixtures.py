@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.labs import foreseen_capabilities
 from l3conf.plugin.collection import Use
+from l3conf.plugin.literal_names import names_spelt_out
 from l3conf.plugin.marks import capabilities_of, topology_of
+from l3conf.plugin.parametrization import names_of
 
 if TYPE_CHECKING:
     from l3conf.model.implementation import Implementation
@@ -42,45 +45,68 @@ def topology(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab after ``deploy`` and ``join``; whether it connects is not asked."""
+    _check_needs(request)
     lab = _pool(request).installed(topology, Use.SHARED)
-    return _capable(lab, request)
+    return _fitting(lab, request)
 
 
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab, in which packets were seen to cross between all members. Look, do not disturb."""
+    _check_needs(request)
     lab = _pool(request).connected(topology, Use.SHARED)
-    return _capable(lab, request)
+    return _fitting(lab, request)
 
 
 @pytest.fixture
 def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross, and that a test may cut and take apart."""
+    _check_needs(request)
     lab = _pool(request).connected(topology, Use.DISTURBED)
-    return _capable(lab, request)
+    return _fitting(lab, request)
 
 
 @pytest.fixture
 def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross once; then the suite is silent for patient tests."""
+    _check_needs(request)
     lab = _pool(request).connected(topology, Use.QUIET)
-    return _capable(lab, request)
+    return _fitting(lab, request)
 
 
 @pytest.fixture
 def earlier_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab at the version before the one under test, in which packets were seen to cross."""
+    _check_needs(request)
     lab = _pool(request).connected(topology, Use.EARLIER)
-    return _capable(lab, request)
+    return _fitting(lab, request)
 
 
 def _pool(request: pytest.FixtureRequest) -> LabPool:
     return request.config.stash[POOL]()
 
 
-def _capable(lab: Lab, request: pytest.FixtureRequest) -> Lab:
-    """Skip a test whose lab lacks what it needs: the row is then untestable here, with this reason."""
-    missing = [need.value for need in capabilities_of(request.node) if need not in lab.ground.capabilities]
+def _check_needs(request: pytest.FixtureRequest) -> None:
+    """Skip a test whose lab will lack what it needs: the row is then untestable there, with this reason."""
+    options = request.config.stash[RUN].options
+    able = foreseen_capabilities(options.lab_kind, options.existing)
+    missing = [need.value for need in capabilities_of(request.node) if need not in able]
     if missing:
-        pytest.skip(f"the {lab.ground.kind} lab cannot do: {', '.join(missing)}")
+        pytest.skip(f"the {options.lab_kind} lab cannot do: {', '.join(missing)}")
+
+
+def _fitting(lab: Lab, request: pytest.FixtureRequest) -> Lab:
+    """Return a lab in which a test means something."""
+    _check_names(lab, request)
     return lab
+
+
+def _check_names(lab: Lab, request: pytest.FixtureRequest) -> None:
+    """Skip a test that spells out names which its topology's clusters do not have on this ground."""
+    there = {cluster.name for cluster in lab.topology.clusters}
+    asked = names_of(topology_of(request.node), request.config.rootpath) - there
+    function, call = getattr(request.node, "function", None), getattr(request.node, "callspec", None)
+    if asked and function is not None:
+        spelt = sorted(asked & names_spelt_out(function, call.params if call else {}))
+        if spelt:
+            pytest.skip(f"it names {', '.join(spelt)}, and the clusters here are {', '.join(sorted(there))}")

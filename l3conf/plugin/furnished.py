@@ -200,7 +200,7 @@ class FurnishedLab:
         return Snapshot(
             nodes=if_told(self.node_states),
             objects=if_told(lambda: {api.name: installed_objects(api) for api in self.every_api}),
-            local_traffic=tables,
+            local_traffic=if_told(lambda: self._whole(tables)),
             carried=frozenset(
                 (Protocol.SCTP, family)
                 for family in self.families
@@ -208,6 +208,14 @@ class FurnishedLab:
                 and is_carried_inside(self.harness, self.pods, Protocol.SCTP, family)
             ),
         )
+
+    def _whole(self, tables: Mapping[IPFamily, LocalTraffic]) -> Mapping[IPFamily, LocalTraffic]:
+        """Return tables of local traffic if nothing that belongs into them is missing; else ``LabIncapableError``."""
+        missing = {Capability.HOSTS, Capability.OUTSIDER, Capability.COMMANDS} - self.ground.capabilities
+        if missing:
+            words = ", ".join(sorted(each.value for each in missing))
+            raise LabIncapableError(f"the {self.ground.kind} lab cannot do: {words}")
+        return tables
 
     def crossing(self, family: IPFamily) -> list[str]:
         """Return the flows between pods of different clusters that are answered now."""

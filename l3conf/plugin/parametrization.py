@@ -41,6 +41,12 @@ def families_of(topology: str, root: Path) -> tuple[IPFamily, ...]:
     return tuple(family for family in IPFamily if all(family in cluster.families for cluster in clusters))
 
 
+@functools.cache
+def names_of(topology: str, root: Path) -> frozenset[str]:
+    """Return the names of a topology's clusters, as its file has them."""
+    return frozenset(cluster.name for cluster in load_topology(topology_file(topology, root)).clusters)
+
+
 def _names(argument: str | tuple[str, ...] | list[str]) -> list[str]:
     """Return the argument names of a parametrize mark, which may be one comma-separated text."""
     return [name.strip() for name in argument.split(",")] if isinstance(argument, str) else list(argument)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from l3conf.errors import LabGoneError, LabIncapableError
+from l3conf.errors import LabGoneError
 from l3conf.plugin.collection import LATE, arrange, group_of, lab_of, late_tests, patience
 from l3conf.plugin.expected_seconds import LONG, seconds_of_lab, seconds_of_test
 from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.plugin.options import Evidence
 from l3conf.plugin.portions import Timed, portioned
+from l3conf.plugin.standing import ground_of, out_of_place
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
 
@@ -49,6 +50,7 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Filter, order and group the scenarios, before any other plugin leaves some of them out."""
+        self._leave_out(config, items)
         known = self._run.options.implementation is not None
         declared = self._run.claims.features | self._run.claims.profiles if known else None
         tests = arrange(items, self._run.options, config, declared)
@@ -58,6 +60,15 @@ class Recorder:
         if tests:
             self._run.emit(RunStarted(tests=tests))
             self._share_groups(config)
+
+    def _leave_out(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out what is no part of its rows on the ground of this run."""
+        if not any(map(rows_of, items)):
+            return
+        strange = out_of_place(items, ground_of(self._run.options, self._run.root))
+        if strange:
+            config.hook.pytest_deselected(items=strange)
+            items[:] = [item for item in items if item not in strange]
 
     def _portions(self, config: pytest.Config, scenarios: list[pytest.Item]) -> dict[str, Timed]:
         """Return the group of every scenario and its expected seconds, those of the lab included in its first one's."""
@@ -220,8 +231,6 @@ def classify(excinfo: pytest.ExceptionInfo[BaseException] | None, *, phase: str)
     if isinstance(excinfo.value, pytest.skip.Exception):
         reason = str(excinfo.value)
         return Verdict.UNSUPPORTED if reason.startswith(UNSUPPORTED) else Verdict.UNTESTABLE
-    if isinstance(excinfo.value, LabIncapableError) and phase != "teardown":
-        return Verdict.UNTESTABLE
     if isinstance(excinfo.value, _DISPROOFS) and phase != "teardown":
         return Verdict.FAIL
     return Verdict.ERROR

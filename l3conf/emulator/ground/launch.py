@@ -47,6 +47,8 @@ class LaunchRequest:
     background: bool = False
     patience: float = 1.0
     """How many times slower than usual this machine may be."""
+    serves_on_nodes: bool = True
+    """Whether the lab's own probe servers listen on nodes; else the port is free for pods with hostNetwork."""
 
 
 class LaunchedLab:

@@ -21,6 +21,7 @@ from l3conf.labs.existing.holding import Claim, clean, remove
 from l3conf.labs.existing.matching import stand_for
 from l3conf.labs.existing.objects import RunObjects, subject_of
 from l3conf.labs.existing.sessions import COMMAND, PodSession
+from l3conf.labs.existing.waiting import await_ready
 from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _API_SECONDS = 10.0
 _ANSWER_SECONDS = 15.0
 """Seconds that a pod's answer may take beyond the work itself."""
+_READY_SECONDS = 60.0
+"""Seconds for a pod to get ready, its image to be pulled included."""
 _REMOVAL_SECONDS = 120.0
 _BATCH = 500
 """Probes of one request: other requests get a word in."""
@@ -55,8 +58,7 @@ class ExistingLab:
         ``LabIncapableError`` if the clusters cannot stand for the topology.
         """
         self.topology = stand_for(topology, ground.clusters, installed=settings.installed)
-        hosts = {Capability.HOSTS} if settings.host_network else set()
-        self.capabilities = frozenset(hosts if settings.installed else hosts | {Capability.MEMBERSHIP})
+        self.capabilities = settings.capabilities
         names = [cluster.name for cluster in self.topology.clusters]
         self.clusters: Mapping[str, ClusterAccess] = dict(zip(names, ground.accesses, strict=True))
         self.broker = ground.broker
@@ -115,6 +117,7 @@ class ExistingLab:
         def open_stream() -> Any:  # noqa: ANN401 - a WebSocket
             api = self._open_api(cluster)
             try:
+                await_ready(api, namespace, pod, seconds=_READY_SECONDS)
                 return api.open_exec(namespace, pod, COMMAND)
             finally:
                 api.close()

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from l3conf.errors import UserError
+from l3conf.labs.base import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,6 +54,12 @@ class ExistingSettings:
             else:
                 words += [option] if value is True else [option, str(value)]
         return words
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What a lab on such clusters is able to do beyond the Kubernetes API."""
+        hosts = {Capability.HOSTS} if self.host_network else set()
+        return frozenset(hosts if self.installed else hosts | {Capability.MEMBERSHIP})
 
     @property
     def named_contexts(self) -> tuple[tuple[str, str], ...]:

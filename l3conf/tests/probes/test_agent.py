@@ -143,6 +143,52 @@ def test_each_end_of_a_flow_is_recorded_by_its_own_pod(tmp_path: Path) -> None:
 
 
 @sandboxed
+def test_a_relay_carries_many_requests_over_one_stream(tmp_path: Path) -> None:
+    with (
+        agent_at_a(tmp_path) as pod,
+        subprocess.Popen(
+            pod.argv("relay"), env=pod.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        ) as relay,
+    ):
+        assert relay.stdin is not None
+        assert relay.stdout is not None
+        lost = messages.probe_to_json(probe(port=9, protocol=Protocol.TCP, timeout=0.2))
+        relay.stdin.write(json.dumps({"id": 1, "do": "run", "probes": [lost] * 3}) + "\n")
+        relay.stdin.write(json.dumps({"id": 2, "do": "hello"}) + "\n")
+        relay.stdin.write(json.dumps({"id": 3, "do": "dance"}) + "\n")
+        replies = {reply["id"]: reply for reply in (json.loads(relay.stdout.readline()) for _ in range(3))}
+        assert [each["outcome"] for each in replies[1]["result"]] == ["refused"] * 3
+        assert replies[2]["result"]["pid"] == pod.server.pid
+        assert "dance" in replies[3]["error"]["what"]
+        relay.stdin.close()
+        assert relay.wait(BOUND) == 0
+
+
+@sandboxed
+def test_a_relay_ends_with_its_server(tmp_path: Path) -> None:
+    with (
+        agent_at_a(tmp_path) as pod,
+        subprocess.Popen(
+            pod.argv("relay"),
+            env=pod.env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as relay,
+    ):
+        assert relay.stdin is not None
+        assert relay.stdout is not None
+        relay.stdin.write(json.dumps({"id": 1, "do": "hello"}) + "\n")
+        relay.stdin.flush()
+        relay.stdout.readline()
+        pod.server.kill()
+        assert relay.wait(BOUND) == 1
+        assert relay.stderr is not None
+        assert "closed the connection" in relay.stderr.read()
+
+
+@sandboxed
 def test_sigterm_ends_the_server_and_removes_its_socket(tmp_path: Path) -> None:
     with agent_at_a(tmp_path) as pod:
         pod.server.send_signal(signal.SIGTERM)
@@ -164,6 +210,7 @@ def test_sigterm_ends_the_server_and_removes_its_socket(tmp_path: Path) -> None:
         ("run", '[{"source": "a", "destination": "10.0.0.1", "timeout": "soon"}]', 3, "timeout"),
         ("run", '["a"]', 3, "stdin"),
         ("raw", '["?"]', 1, "base64"),
+        ("relay", "nonsense\n", 3, "not JSON"),
         ("dance", "[]", 3, "serve, run, sightings, raw, start-flows"),
     ],
 )

@@ -19,7 +19,7 @@ pytest_plugins = "pytester"
 
 SCENARIO = """
 import pytest
-from l3conf.errors import HookFailedError, LabError
+from l3conf.errors import HookFailedError, LabError, LabIncapableError
 from l3conf.plugin.marks import verifies
 
 @verifies("L3-F5")
@@ -70,6 +70,7 @@ def verdict_of(pytester: pytest.Pytester) -> Verdict:
         ("raise HookFailedError('hook')", Verdict.ERROR),
         ("raise KeyError('bug')", Verdict.ERROR),
         ("pytest.skip('no raw packets here')", Verdict.UNTESTABLE),
+        ("raise LabIncapableError('the existing lab cannot do: node-state')", Verdict.UNTESTABLE),
     ],
 )
 def test_what_a_test_ends_in_decides_its_verdict(
@@ -258,6 +259,7 @@ from l3conf.plugin.collection import lab_name
 
 class Pool:
     ground = SimpleNamespace(capabilities=frozenset(), kind="paper")
+    topology = SimpleNamespace(clusters=())
     def __init__(self, run): pass
     def say(self, text):
         with open("said", "a") as file:

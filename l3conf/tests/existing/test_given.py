@@ -1,0 +1,127 @@
+"""What callers give: contexts, ranges, kubeconfigs."""
+
+from __future__ import annotations
+
+import stat
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from l3conf.errors import UserError
+from l3conf.labs.existing.kubeconfig import only, read_kubeconfig, server_of, write_private
+from l3conf.labs.existing.options import settings
+from l3conf.labs.existing.settings import ExistingSettings, ranges
+
+
+def test_contexts_may_be_named_and_given_in_one_word_or_several() -> None:
+    given = ExistingSettings(contexts=("east=arn:aws:eks/prod,kind-west", "third"))
+    assert given.named_contexts == (("east", "arn:aws:eks/prod"), ("", "kind-west"), ("", "third"))
+
+
+@pytest.mark.parametrize("contexts", [(), ("east",), ("east,east",), ("a=east,b=east",)])
+def test_fewer_than_two_clusters_are_refused(contexts: tuple[str, ...]) -> None:
+    with pytest.raises(UserError, match="--contexts"):
+        _ = ExistingSettings(contexts=contexts).named_contexts
+
+
+def test_settings_survive_the_way_through_a_command_line() -> None:
+    given = ExistingSettings(
+        contexts=("a", "b"),
+        kubeconfig=Path("/k"),
+        probe_image="registry.example/probe:v2",
+        installed=True,
+        pod_cidrs=("a=10.0.0.0/8",),
+    )
+    words = given.words()
+    assert words.count("--contexts") == 2
+    assert "--installed" in words
+    assert "--host-network" not in words
+    assert "--hook-kubeconfig" not in words
+    again = settings(
+        contexts=("a", "b"),
+        kubeconfig=Path("/k"),
+        probe_image="registry.example/probe:v2",
+        installed=True,
+        host_network=False,
+        broker_context="",
+        pod_cidrs=("a=10.0.0.0/8",),
+        of_others="left out",
+    )
+    assert again == given
+
+
+def test_ranges_are_read_by_cluster() -> None:
+    assert ranges(["east=10.1.0.0/16, fd01::/48"], "--pod-cidrs") == {
+        "east": (ip_network("10.1.0.0/16"), ip_network("fd01::/48"))
+    }
+
+
+@pytest.mark.parametrize("text", ["10.1.0.0/16", "east=10.1.0.0/8", "east=", "east=here"])
+def test_a_range_that_is_none_is_refused_with_its_option(text: str) -> None:
+    with pytest.raises(UserError, match="--pod-cidrs"):
+        ranges([text], "--pod-cidrs")
+
+
+def config(context: str, **cluster: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
+    return {
+        "clusters": [{"name": f"{context}-c", "cluster": {"server": f"https://{context}", **cluster}}],
+        "users": [{"name": "me", "user": {"token": f"secret of {context}"}}],
+        "contexts": [{"name": context, "context": {"cluster": f"{context}-c", "user": "me"}}],
+        "current-context": context,
+    }
+
+
+def written(path: Path, content: object) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_files_are_merged_as_kubectl_does_and_the_first_entry_of_a_name_counts(tmp_path: Path) -> None:
+    paths = [written(tmp_path / name / "config", config(name)) for name in ("east", "west")]
+    merged = read_kubeconfig(None, {"KUBECONFIG": f"{paths[0]}:{tmp_path}/missing:{paths[1]}"})
+    west = only(merged, "west")
+    assert server_of(west) == "https://west"
+    assert west["users"][0]["user"]["token"] == "secret of east"
+
+
+def test_only_what_a_context_needs_leaves_a_kubeconfig(tmp_path: Path) -> None:
+    both = config("east")
+    both["users"].append({"name": "admin", "user": {"token": "the administrator's"}})
+    one = only(read_kubeconfig(written(tmp_path / "config", both), {}), "east")
+    assert [user["name"] for user in one["users"]] == ["me"]
+    path = write_private(tmp_path / "one", one)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert yaml.safe_load(path.read_text())["current-context"] == "east"
+
+
+def test_files_that_a_kubeconfig_names_are_found_from_anywhere(tmp_path: Path) -> None:
+    path = written(tmp_path / "dir" / "config", config("east", **{"certificate-authority": "ca.pem"}))
+    one = only(read_kubeconfig(path, {}), "east")
+    assert one["clusters"][0]["cluster"]["certificate-authority"] == str(tmp_path / "dir" / "ca.pem")
+
+
+def test_an_unknown_context_is_told_which_there_are(tmp_path: Path) -> None:
+    known = read_kubeconfig(written(tmp_path / "config", config("east")), {})
+    with pytest.raises(UserError, match=r"no context 'north'.*has: east"):
+        only(known, "north")
+
+
+@pytest.mark.parametrize("content", ["- a list\n", "contexts: 3\n", "a: [\n"])
+def test_a_file_that_is_no_kubeconfig_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(content)
+    with pytest.raises(UserError, match=re_escape(path)):
+        read_kubeconfig(path, {})
+
+
+def re_escape(path: Path) -> str:
+    return str(path).replace(".", r"\.")
+
+
+def test_no_kubeconfig_at_all_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no kubeconfig"):
+        read_kubeconfig(None, {"KUBECONFIG": str(tmp_path / "none")})

@@ -1,0 +1,240 @@
+"""Two emulated clusters that are given only as contexts of a kubeconfig, with exactly the documented rights."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from l3conf.adapter import HookRequest, HookRunner
+from l3conf.adapter.images import resolved_images, visible_directories
+from l3conf.labs.emulated import EmulatedLab
+from l3conf.labs.existing.objects import LEASE, micro_time
+from l3conf.labs.existing.rights import CLUSTER_ROLE, roles
+from l3conf.model.few_nodes import with_few_nodes
+from l3conf.model.implementation import Verb
+from l3conf.plugin.cluster_api import MERGE_PATCH, ClusterAPI
+from l3conf.spec.files import load_implementation, load_topology
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[3]
+IMPLEMENTATION = ROOT / "reference_impl" / "impl.yaml"
+PATIENCE = 10.0
+RUN = 110.0
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_GRANTED, _POWERLESS = "granted", "powerless"
+
+pytestmark = pytest.mark.xdist_group("emulated-lab")
+
+
+@dataclass(slots=True)
+class Clusters:
+    """Clusters that l3conf is told of by kubeconfigs alone."""
+
+    lab: EmulatedLab
+    folder: Path
+
+    def api(self, cluster: str) -> contextlib.closing[ClusterAPI]:
+        access = {**self.lab.clusters, "broker": self.lab.broker}[cluster]
+        return contextlib.closing(ClusterAPI(cluster, access.kubeconfig, timeout=PATIENCE))
+
+    def namespaces(self) -> set[str]:
+        found = set()
+        for name in self.lab.clusters:
+            with self.api(name) as api:
+                found |= {f"{name}/{obj['metadata']['name']}" for obj in api.items("/api/v1/namespaces")}
+        return found
+
+    def of_runs(self) -> set[str]:
+        return {name for name in self.namespaces() if "/l3conf-" in name}
+
+    def command(self, *words: str, user: str = _GRANTED) -> list[str]:
+        kubeconfig = str(self.folder / f"{user}.yaml")
+        return [sys.executable, "-m", "l3conf.cli.main", *words, "--contexts", "east,west", "--kubeconfig", kubeconfig]
+
+    def run(self, *words: str, user: str = _GRANTED) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words, user=user), capture_output=True, text=True, timeout=RUN, cwd=ROOT, check=False
+        )
+
+    def about(self, *rows: str) -> list[str]:
+        return [*_about(*rows), "--broker-context", "broker", "--probe-image", "l3conf/probe-agent:v1"]
+
+    def installing(self, *rows: str) -> list[str]:
+        ranges = ("east=10.1.0.0/16", "west=10.2.0.0/16"), ("east=10.101.0.0/16", "west=10.102.0.0/16")
+        words = [word for given in ranges[0] for word in ("--pod-cidrs", given)]
+        words += [word for given in ranges[1] for word in ("--service-cidrs", given)]
+        hooks = ["--hook-kubeconfig", str(self.folder / "admin.yaml"), "--broker-server", self.lab.broker.member_server]
+        return [*self.about(*rows), *words, *hooks]
+
+
+def _about(*rows: str) -> list[str]:
+    return ["run", *rows, "--on", "existing", "--impl", str(IMPLEMENTATION)]
+
+
+@pytest.fixture(scope="module")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
+    implementation = load_implementation(IMPLEMENTATION)
+    topology = with_few_nodes(load_topology(ROOT / "topologies" / "two-clusters.yaml"))
+    images, visible = resolved_images(implementation), visible_directories(implementation)
+    lab = EmulatedLab.start(topology, images=images, visible=visible, serves_on_nodes=False)
+    try:
+        clusters = Clusters(lab, tmp_path_factory.mktemp("kubeconfigs"))
+        write_kubeconfigs(clusters)
+        yield clusters
+    finally:
+        lab.close()
+
+
+def write_kubeconfigs(clusters: Clusters) -> None:
+    """Write the administrator's kubeconfig, that of a granted account and that of one without rights."""
+    users: dict[str, list[dict[str, Any]]] = {"admin": [], _GRANTED: [], _POWERLESS: []}
+    places = []
+    for name, access in {**clusters.lab.clusters, "broker": clusters.lab.broker}.items():
+        own = yaml.safe_load(access.kubeconfig.read_text())
+        places.append({"name": name, "cluster": own["clusters"][0]["cluster"]})
+        users["admin"].append({"name": name, "user": own["users"][0]["user"]})
+        with clusters.api(name) as api:
+            grant(api)
+            for account in (_GRANTED, _POWERLESS):
+                users[account].append({"name": name, "user": {"token": token(api, account)}})
+    contexts = [{"name": one["name"], "context": {"cluster": one["name"], "user": one["name"]}} for one in places]
+    for account, entries in users.items():
+        config = {"apiVersion": "v1", "kind": "Config", "clusters": places, "contexts": contexts, "users": entries}
+        (clusters.folder / f"{account}.yaml").write_text(yaml.safe_dump(config))
+
+
+def grant(api: ClusterAPI) -> None:
+    """Do what ``l3conf rights`` says, and nothing else."""
+    for role in roles():
+        assert api.request("POST", f"{_RBAC}/clusterroles", body=role).ok
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "l3conf"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": CLUSTER_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "name": _GRANTED, "namespace": "default"}],
+    }
+    assert api.request("POST", f"{_RBAC}/clusterrolebindings", body=binding).ok
+
+
+def token(api: ClusterAPI, account: str) -> str:
+    path = "/api/v1/namespaces/default/serviceaccounts"
+    made = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}}
+    assert api.request("POST", path, body=made).ok
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    return str(api.request("POST", f"{path}/{account}/token", body=asked).body["status"]["token"])
+
+
+def test_a_dry_run_prints_every_object_and_makes_none(clusters: Clusters) -> None:
+    before = clusters.namespaces()
+    done = clusters.run(*clusters.installing("L3-F1"), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    objects = [obj for obj in yaml.safe_load_all(done.stdout) if obj]
+    kinds = [obj["kind"] for obj in objects]
+    assert [kinds.count(kind) for kind in ("ClusterRole", "Namespace", "RoleBinding", "Pod")] == [2, 2, 2, 4]
+    assert "# two-clusters: its scenarios run here" in done.stdout
+    assert re.search(r"# .*dual-stack: .*no IPv6", done.stdout)
+    assert clusters.namespaces() == before
+
+
+def test_a_missing_right_is_named_before_anything_is_made(clusters: Clusters) -> None:
+    before = clusters.namespaces()
+    done = clusters.run(*clusters.installing("L3-F1"), user=_POWERLESS)
+    assert done.returncode == 3
+    assert "create namespaces" in done.stderr
+    assert "bind clusterroles.rbac.authorization.k8s.io/l3conf-own-namespace" in done.stderr
+    assert "l3conf rights" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert clusters.namespaces() == before
+
+
+def test_a_range_that_nothing_tells_is_asked_for(clusters: Clusters) -> None:
+    done = clusters.run(*clusters.about("L3-F1"))
+    assert done.returncode == 3
+    assert "--service-cidrs east=CIDR" in done.stderr
+
+
+def test_rows_pass_with_exactly_the_documented_rights(clusters: Clusters, tmp_path: Path) -> None:
+    before = clusters.namespaces()
+    rows = ("L3-A1", "L3-F1", "L3-F2", "L3-F5", "L3-E1", "L3-F6")
+    done = clusters.run(*clusters.installing(*rows), "-o", str(tmp_path / "report"))
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    found = {row["id"]: row for row in report["rows"] if row["id"] in rows}
+    verdicts = {row: found[row]["verdict"] for row in rows}
+    assert verdicts == {
+        **dict.fromkeys(("L3-A1", "L3-F1", "L3-F2", "L3-F5"), "pass"),
+        **dict.fromkeys(("L3-E1", "L3-F6"), "untestable"),
+    }, done.stdout[-3000:]
+    assert "wan-faults" in found["L3-E1"]["reason"]
+    assert "--host-network" in found["L3-F6"]["reason"]
+    assert report["run"]["lab"] == "existing"
+    assert report["harnessErrors"] == []
+    assert clusters.namespaces() == before, "neither the run's own nor the implementation's objects are left"
+
+
+@pytest.fixture(scope="module")
+def installed(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have the implementation stand already, as its operators installed it."""
+    hooks = HookRunner(load_implementation(IMPLEMENTATION), log_directory=tmp_path_factory.mktemp("logs"))
+    work = tmp_path_factory.mktemp("work")
+    hooks.run(Verb.DEPLOY, HookRequest(lab=clusters.lab, work_directory=work))
+    for cluster in clusters.lab.clusters:
+        hooks.run(Verb.JOIN, HookRequest(lab=clusters.lab, work_directory=work, cluster=cluster))
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_stands_already_is_tested_as_it_is(clusters: Clusters, tmp_path: Path) -> None:
+    before = clusters.namespaces()
+    rows = ("L3-F5", "L3-F6", "L3-B1")
+    words = (*clusters.about(*rows), "--installed", "--host-network")
+    done = clusters.run(*words, "-o", str(tmp_path / "report"))
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    verdicts = {row["id"]: row["verdict"] for row in report["rows"] if row["id"] in rows}
+    assert verdicts == {"L3-F5": "pass", "L3-F6": "pass", "L3-B1": "untestable"}, done.stdout[-3000:]
+    assert not list((tmp_path / "report").rglob("*-deploy.log")), "no hook was called"
+    assert clusters.namespaces() == before
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_a_killed_run_left_is_removed_when_it_counts_as_dead(clusters: Clusters) -> None:
+    assert not clusters.of_runs()
+    words = clusters.command(*clusters.about("L3-F5"), "--installed")
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
+        await_namespaces(clusters, 2)
+        os.killpg(run.pid, signal.SIGKILL)
+    left = clusters.of_runs()
+    young = clusters.run("clean")
+    assert young.returncode == 0, young.stderr
+    assert young.stdout.count("kept: its run may live") == 2
+    assert clusters.of_runs() == left
+    long_ago = micro_time(dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
+    for place in left:
+        cluster, namespace = place.split("/")
+        with clusters.api(cluster) as api:
+            path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}"
+            assert api.request("PATCH", path, body={"spec": {"renewTime": long_ago}}, content_type=MERGE_PATCH).ok
+    cleaned = clusters.run("clean")
+    assert cleaned.stdout.count(": removed") == 2, cleaned.stderr
+    assert not clusters.of_runs()
+
+
+def await_namespaces(clusters: Clusters, count: int) -> None:
+    deadline = time.monotonic() + RUN / 2
+    while len(clusters.of_runs()) < count:
+        assert time.monotonic() < deadline, "the run made no namespaces"
+        time.sleep(0.05)
