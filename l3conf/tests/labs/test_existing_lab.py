@@ -211,6 +211,17 @@ def test_what_stands_already_is_tested_as_it_is(clusters: Clusters, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_removes_what_it_made(clusters: Clusters, number: int) -> None:
+    words = clusters.command(*clusters.about("L3-F5"), "--installed")
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
+        await_namespaces(clusters, 2)
+        run.send_signal(number)
+        run.wait(RUN / 2)
+    assert not clusters.of_runs()
+
+
+@pytest.mark.usefixtures("installed")
 def test_what_a_killed_run_left_is_removed_when_it_counts_as_dead(clusters: Clusters) -> None:
     assert not clusters.of_runs()
     words = clusters.command(*clusters.about("L3-F5"), "--installed")
