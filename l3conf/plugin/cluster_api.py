@@ -57,6 +57,11 @@ class Answer:
         return self.status < HTTP_ERRORS
 
     @property
+    def is_not_granted(self) -> bool:
+        """Whether RBAC refused it, and no admission: by its words, ``… is forbidden: User "…" cannot …``."""
+        return self.status == HTTP_FORBIDDEN and 'is forbidden: User "' in self.message
+
+    @property
     def message(self) -> str:
         """The server's own words, if it sent a Status."""
         return str(self.body.get("message", "")) if isinstance(self.body, dict) else str(self.body)[:300]
@@ -65,8 +70,15 @@ class Answer:
 class ClusterAPI:
     """One cluster's API server, reached by a kubeconfig. Use from one thread; close when done."""
 
-    def __init__(self, name: str, kubeconfig: Path, *, timeout: float, namespace: str = NAMESPACE) -> None:
-        """``namespace`` is where the suite's own objects are in this cluster."""
+    def __init__(
+        self, name: str, kubeconfig: Path, *, timeout: float, namespace: str = NAMESPACE, under_test: bool = False
+    ) -> None:
+        """``namespace`` is where the suite's own objects are in this cluster.
+
+        What RBAC refuses to the suite's own credential raises ``LabIncapableError``: the ground's operator did not
+        grant it, whoever is tested. Of a credential ``under_test`` it is an answer like any other.
+        """
+        self._under_test = under_test
         self.name = name
         self.namespace = namespace
         self.timeout = timeout
@@ -91,22 +103,24 @@ class ClusterAPI:
         content_type: str = "application/json",
         **query: str,
     ) -> Answer:
-        """Make one request and return whatever the server answered. ``LabError`` if it did not answer at all."""
+        """Make one request and return what the server answered.
+
+        ``LabError`` if it did not answer at all, ``LabIncapableError`` if the suite has not been granted this.
+        """
         response = self._send(method, path, body, content_type, query, stream=False)
         try:
-            return Answer(response.status, json.loads(response.data) if response.data else None)
+            answer = Answer(response.status, json.loads(response.data) if response.data else None)
         except ValueError:
-            return Answer(response.status, response.data.decode(errors="replace"))
+            answer = Answer(response.status, response.data.decode(errors="replace"))
+        if answer.is_not_granted and not self._under_test:
+            raise LabIncapableError(f"not granted: {answer.message}", where=self.name)
+        return answer
 
     def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
-        """Return the JSON at a path; ``LookupError`` if there is none, ``LabError`` for other refusals.
-
-        ``LabIncapableError`` where the operator has not granted it.
-        """
+        """Return the JSON at a path; ``LookupError`` if there is none, ``LabError`` for other refusals."""
         answer = self.request("GET", path, **query)
         if answer.status == HTTP_NOT_FOUND:
             raise LookupError(f"{self.name}: {path} does not exist")
-        _must_be_granted(answer, f"GET {path}", self.name)
         if not answer.ok:
             raise LabError(f"GET {path} was answered {answer.status}: {answer.message}", where=self.name)
         return answer.body
@@ -131,7 +145,6 @@ class ClusterAPI:
         answer = self.request("POST", path, body=obj)
         if answer.status == HTTP_CONFLICT:
             answer = self.request("PATCH", f"{path}/{name}", body=obj, content_type=MERGE_PATCH)
-        _must_be_granted(answer, f"{obj['kind']} {name}", self.name)
         if not answer.ok:
             raise LabError(f"{obj['kind']} {name} was refused ({answer.status}): {answer.message}", where=self.name)
 
@@ -223,11 +236,6 @@ class ClusterAPI:
         configuration = self._client.configuration
         token = configuration.get_api_key_with_prefix("BearerToken")
         return token or configuration.get_api_key_with_prefix("authorization") or ""
-
-
-def _must_be_granted(answer: Answer, what: str, cluster: str) -> None:
-    if answer.status == HTTP_FORBIDDEN:
-        raise LabIncapableError(f"not granted: {what}: {answer.message}", where=cluster)
 
 
 def collection_path(obj: Mapping[str, Any]) -> str:

@@ -233,7 +233,7 @@ def open_account(
         kubeconfig = target
         target.touch(mode=0o600)
         target.write_text(yaml.safe_dump(_with_token(admin, _token(access, home))), encoding="utf-8")
-    api = ClusterAPI(f"broker, as {member}", kubeconfig, timeout=broker.timeout)
+    api = ClusterAPI(f"broker, as {member}", kubeconfig, timeout=broker.timeout, under_test=True)
     return MemberAccount(member=member, namespace=access.namespace, api=api, admin=broker)
 
 

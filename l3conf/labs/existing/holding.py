@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from l3conf.errors import LabError
+from l3conf.errors import LabError, LabIncapableError
 from l3conf.labs.existing.objects import LEASE, LEASE_SECONDS, MANAGED, RUN_LABEL, micro_time
 from l3conf.labs.existing.remains import Remnant, remnant
 from l3conf.plugin.cluster_api import HTTP_NOT_FOUND, MERGE_PATCH
@@ -15,7 +15,7 @@ from l3conf.plugin.cluster_api import HTTP_NOT_FOUND, MERGE_PATCH
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from l3conf.plugin.cluster_api import ClusterAPI
+    from l3conf.plugin.cluster_api import ClusterAPI, Object
 
 _NAMESPACES = "/api/v1/namespaces"
 _RENEWALS = 4
@@ -63,12 +63,18 @@ class Claim:
 def remnants(api: ClusterAPI) -> list[Remnant]:
     """Return the namespaces of runs in a cluster, living ones included."""
     label, value = next(iter(MANAGED.items()))
-    found = []
-    for namespace in api.items(_NAMESPACES, labelSelector=f"{label}={value},{RUN_LABEL}"):
-        name = namespace["metadata"]["name"]
-        answer = api.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/{name}/leases/{LEASE}")
-        found.append(remnant(namespace, answer.body if answer.ok else None))
+    listed = api.items(_NAMESPACES, labelSelector=f"{label}={value},{RUN_LABEL}")
+    found = [remnant(namespace, _lease(api, namespace["metadata"]["name"])) for namespace in listed]
     return [one for one in found if one is not None]
+
+
+def _lease(api: ClusterAPI, namespace: str) -> Object | None:
+    """Return the claim on a namespace, an empty one if there is none; None if it is not ours to read."""
+    try:
+        answer = api.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}")
+    except LabIncapableError:
+        return None
+    return answer.body if answer.ok else {}
 
 
 def remove(api: ClusterAPI, namespaces: Sequence[str], *, seconds: float) -> None:
@@ -96,7 +102,7 @@ def clean(api: ClusterAPI, now: dt.datetime, *, force: str = "", seconds: float 
     gone = [one for one in found if one.is_dead(now) or one.run == force]
     remove(api, [one.name for one in gone], seconds=seconds)
     for one in found:
-        word = "removed" if one in gone else "kept: its run may live"
+        word = "removed" if one in gone else f"kept: {one.doubt}"
         age = (now - one.renewed).total_seconds()
         held = f" of {one.holder}" if one.holder else ""
         lines.append(f"{api.name}: namespace {one.name}{held}, last heard of {age:.0f} s ago: {word}")

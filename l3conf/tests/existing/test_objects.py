@@ -162,11 +162,19 @@ def test_a_run_counts_as_dead_when_its_claim_has_not_been_renewed_for_long() -> 
 
 
 def test_without_a_claim_the_age_of_the_namespace_counts() -> None:
-    young = remnant(namespace(), None)
-    old = remnant(namespace(creationTimestamp="2029-12-31T20:00:00Z"), None)
+    young = remnant(namespace(), {})
+    old = remnant(namespace(creationTimestamp="2029-12-31T20:00:00Z"), {})
     assert young is not None
     assert old is not None
     assert (young.is_dead(NOW), old.is_dead(NOW)) == (False, True)
+
+
+def test_a_run_whose_claim_is_not_ours_to_read_is_never_given_up() -> None:
+    """Somebody else's credential runs it: it may well live."""
+    old = remnant(namespace(creationTimestamp="2029-12-31T20:00:00Z"), None)
+    assert old is not None
+    assert not old.is_dead(NOW)
+    assert "not ours to read" in old.doubt
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from l3conf.errors import LabError
 from l3conf.labs.existing.waiting import await_ready, why_not
-from l3conf.plugin.cluster_api import ClusterAPI
+
+if TYPE_CHECKING:
+    from l3conf.plugin.cluster_api import ClusterAPI
 
 UNREADY = {"type": "Ready", "status": "False"}
 READY = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
