@@ -86,11 +86,12 @@ def _standing(selection: Selection, ground: Ground) -> list[str]:
 
 
 @click.command()
-def rights() -> None:
+@click.option("--job", is_flag=True, help="Print a Job that runs inside one of the clusters, instead.")
+def rights(*, job: bool) -> None:
     """Print the roles that a run needs in every cluster, for ``kubectl apply -f -``."""
-    from l3conf.labs.existing.rights import roles_text  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.labs.existing.rights import job_text, roles_text  # noqa: PLC0415 - `l3conf --help` needs none of this
 
-    click.echo(roles_text(), nl=False)
+    click.echo(job_text() if job else roles_text(), nl=False)
 
 
 @click.command()

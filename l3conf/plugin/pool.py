@@ -30,6 +30,7 @@ from l3conf.plugin.node_annotations import write_annotations
 from l3conf.plugin.options import topology_file
 from l3conf.plugin.recorder import UNSUPPORTED
 from l3conf.plugin.stages import Once
+from l3conf.plugin.uninterrupted import uninterrupted
 from l3conf.report.events import LabFacts
 from l3conf.spec.files import load_topology
 from l3conf.wait import DeadlineMissedError
@@ -89,15 +90,11 @@ class LabPool:
         ``name``: as ``lab_name`` gives it.
         """
         stages, ground = self._labs.pop(name, None), self._grounds.pop(name, None)
-        try:
-            if stages is not None and stages.bare.succeeded:
-                lab = stages.bare()
-                if lab.ground.kind in LASTING:
-                    lab.members.take_out()
-                lab.close()
-        finally:
-            if ground is not None:
-                ground.close()
+        if ground is not None and ground.kind in LASTING:
+            with uninterrupted(f"taking away what the lab {name} has made"):
+                _end(stages, ground)
+        else:
+            _end(stages, ground)
 
     def close(self) -> None:
         """End all labs. The first error is raised after all of them were tried."""
@@ -187,6 +184,18 @@ class LabPool:
             outsider=find_outsider(harness),
             members=Membership(ground, hooks, harness.budgets, self._run.scratch / "work" / name, starts_at=starts_at),
         )
+
+
+def _end(stages: Stages | None, ground: Ground | None) -> None:
+    try:
+        if stages is not None and stages.bare.succeeded:
+            lab = stages.bare()
+            if lab.ground.kind in LASTING:
+                lab.members.take_out()
+            lab.close()
+    finally:
+        if ground is not None:
+            ground.close()
 
 
 def _version_before(implementation: Implementation) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from l3conf.errors import UserError
+from l3conf.labs import LASTING
 from l3conf.plugin.caller import CALLER
 from l3conf.plugin.options import Evidence
 from l3conf.plugin.run import SCRATCH
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _PLUGINS = ("l3conf.plugin", "xdist.plugin")
 _END_GRACE = 20.0
 """Seconds that an interrupted run gets to end its labs."""
+_LASTING_GRACE = 420.0
+"""Likewise where it takes away what it made on clusters that exist: a hook, and namespaces of which pods are to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +159,12 @@ class Running(Protocol):
         """End it at once."""
 
 
-def end(process: Running) -> None:
+def end(process: Running, grace: float = _END_GRACE) -> None:
     """Interrupt a run as Ctrl-C would, so that it ends its labs, and kill it if that does not help. Idempotent."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.wait(_END_GRACE)
+        process.wait(grace)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(_END_GRACE)
@@ -178,7 +181,7 @@ def started(selection: Selection, output: IO[bytes] | None, *more: str) -> Itera
         try:
             yield process
         except BaseException:
-            end(process)
+            end(process, _LASTING_GRACE if selection.lab_kind in LASTING else _END_GRACE)
             raise
         process.wait()
 

@@ -50,6 +50,11 @@ def roles_text() -> str:
     return files(__package__).joinpath("rights.yaml").read_text(encoding="utf-8")
 
 
+def job_text() -> str:
+    """Return the Job that runs inside a cluster, as its file has it."""
+    return files(__package__).joinpath("job.yaml").read_text(encoding="utf-8")
+
+
 def roles() -> list[dict[str, Any]]:
     """Return the roles as objects."""
     return list(yaml.safe_load_all(roles_text()))
