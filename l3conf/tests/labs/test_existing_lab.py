@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime as dt
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +25,9 @@ from l3conf.adapter import HookRequest, HookRunner
 from l3conf.adapter.images import resolved_images, visible_directories
 from l3conf.labs.emulated import EmulatedLab
 from l3conf.labs.existing.objects import LEASE, micro_time
-from l3conf.labs.existing.rights import CLUSTER_ROLE, roles
+from l3conf.labs.existing.rights import CLUSTER_ROLE, job_text, roles
 from l3conf.model.few_nodes import with_few_nodes
-from l3conf.model.implementation import Verb
+from l3conf.model.implementation import EmulatedImage, Verb
 from l3conf.plugin.cluster_api import MERGE_PATCH, ClusterAPI
 from l3conf.spec.files import load_implementation, load_topology
 
@@ -90,7 +93,10 @@ def _about(*rows: str) -> list[str]:
 def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
     implementation = load_implementation(IMPLEMENTATION)
     topology = with_few_nodes(load_topology(ROOT / "topologies" / "two-clusters.yaml"))
-    images, visible = resolved_images(implementation), visible_directories(implementation)
+    suite = EmulatedImage(
+        name="ghcr.io/l3conf/l3conf:*", command=("sh",), env={"PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
+    )
+    images, visible = (*resolved_images(implementation), suite), visible_directories(implementation)
     lab = EmulatedLab.start(topology, images=images, visible=visible, serves_on_nodes=False)
     try:
         clusters = Clusters(lab, tmp_path_factory.mktemp("kubeconfigs"))
@@ -208,6 +214,59 @@ def test_what_stands_already_is_tested_as_it_is(clusters: Clusters, tmp_path: Pa
     assert verdicts == {"L3-F5": "pass", "L3-F6": "pass", "L3-B1": "untestable"}, done.stdout[-3000:]
     assert not list((tmp_path / "report").rglob("*-deploy.log")), "no hook was called"
     assert clusters.namespaces() == before
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_pod_inside_a_cluster_runs_it_and_hands_out_its_report(clusters: Clusters, tmp_path: Path) -> None:
+    """The pod of the Job, which is all of it that this API server has not: it serves no ``batch``."""
+    account, binding, job = yaml.safe_load_all(job_text())
+    arguments = [*clusters.about("L3-F5")[1:], "--installed", "--contexts", "east,west"]
+    told = ["run", *arguments, "--kubeconfig", "/etc/l3conf-kubeconfig/config"]
+    pod = pod_of(job, " ".join(told).replace(str(IMPLEMENTATION), "/etc/l3conf/impl.yaml"))
+    with clusters.api("east") as api:
+        for obj in (
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "l3conf"}},
+            account,
+            of_namespace("ConfigMap", "l3conf-implementation", data={"impl.yaml": IMPLEMENTATION.read_text()}),
+        ):
+            api.apply(obj)
+        secret = of_namespace("Secret", "l3conf-kubeconfig", stringData={"config": from_inside(clusters)})
+        assert api.request("POST", "/api/v1/namespaces/l3conf/secrets", body=secret).ok
+        assert api.request("POST", f"{_RBAC}/clusterrolebindings", body=binding).ok
+        api.apply(pod)
+        path = "/api/v1/namespaces/l3conf/pods/l3conf"
+        phase, deadline = "", time.monotonic() + RUN / 2
+        while phase not in {"Succeeded", "Failed"} and time.monotonic() < deadline:
+            time.sleep(0.2)
+            phase = api.get(path)["status"].get("phase", "")
+        assert phase == "Succeeded", api.text(f"{path}/log", container="l3conf")
+        archive = base64.b64decode(api.text(f"{path}/log", container="report"))
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(tmp_path, filter="data")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {row["id"]: row["verdict"] for row in report["rows"]}["L3-F5"] == "pass"
+    assert not clusters.of_runs()
+
+
+def pod_of(job: dict[str, Any], arguments: str) -> dict[str, Any]:
+    spec = job["spec"]["template"]["spec"]
+    spec["initContainers"][0]["env"][0]["value"] = arguments
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": job["metadata"], "spec": spec}
+
+
+def of_namespace(kind: str, name: str, **content: object) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "l3conf"}, **content}
+
+
+def from_inside(clusters: Clusters) -> str:
+    """Return the granted kubeconfig as a pod of east needs it: addresses that it reaches, and its own token."""
+    config = yaml.safe_load((clusters.folder / f"{_GRANTED}.yaml").read_text())
+    servers = {"east": "https://172.16.1.2:6443", "west": "https://172.16.2.2:6443", "broker": "https://192.0.2.2:6443"}
+    for one in config["clusters"]:
+        one["cluster"]["server"] = servers[one["name"]]
+    own = {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
+    config["users"] = [{**user, "user": own} if user["name"] == "east" else user for user in config["users"]]
+    return str(yaml.safe_dump(config))
 
 
 @pytest.mark.usefixtures("installed")
