@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.labs import LASTING
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Protocol
 from l3conf.oracle import Via
@@ -58,6 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(Controller(config, options, options.output), "l3conf-controller")
     distributes = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
+    if distributes and options.lab_kind in LASTING:
+        raise pytest.UsageError(f"--on {options.lab_kind}: one lab at a time stands on these clusters (leave out -n)")
     if is_worker or not distributes:
         _become_worker(config, options)
     else:

@@ -177,17 +177,19 @@ def test_a_range_that_nothing_tells_is_asked_for(clusters: Clusters) -> None:
 
 def test_rows_pass_with_exactly_the_documented_rights(clusters: Clusters, tmp_path: Path) -> None:
     before = clusters.namespaces()
-    rows = ("L3-A1", "L3-F1", "L3-F2", "L3-F5", "L3-E1", "L3-F6")
+    rows = ("L3-A1", "L3-F1", "L3-F2", "L3-F5", "L3-E1", "L3-F6", "L3-F7")
     done = clusters.run(*clusters.installing(*rows), "-o", str(tmp_path / "report"))
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     found = {row["id"]: row for row in report["rows"] if row["id"] in rows}
     verdicts = {row: found[row]["verdict"] for row in rows}
     assert verdicts == {
         **dict.fromkeys(("L3-A1", "L3-F1", "L3-F2", "L3-F5"), "pass"),
-        **dict.fromkeys(("L3-E1", "L3-F6"), "untestable"),
+        **dict.fromkeys(("L3-E1", "L3-F6", "L3-F7"), "untestable"),
     }, done.stdout[-3000:]
     assert "wan-faults" in found["L3-E1"]["reason"]
     assert "--host-network" in found["L3-F6"]["reason"]
+    said = [test["message"] for test in found["L3-F7"]["tests"]]
+    assert any("outsider" in message for message in said), "in a lab of its own, which took the place of the first"
     assert report["run"]["lab"] == "existing"
     assert report["harnessErrors"] == []
     assert clusters.namespaces() == before, "neither the run's own nor the implementation's objects are left"

@@ -285,6 +285,32 @@ def test_a_lab_ends_with_the_last_test_that_needs_it(pytester: pytest.Pytester, 
     assert said[-3:] == ["two-clusters", "two-clusters ends", "rest ends"]
 
 
+@pytest.mark.parametrize(("body", "verdict"), [("pass", "pass"), ("assert lab and 'west'", "untestable")])
+def test_a_test_that_spells_out_names_is_untestable_where_clusters_have_others(
+    pytester: pytest.Pytester, implementation: Path, body: str, verdict: str
+) -> None:
+    named = RECORDING.replace("clusters=()", "clusters=[SimpleNamespace(name='east'), SimpleNamespace(name='prod-2')]")
+    text = SCENARIO.format(body=body).replace("def test_it():", "def test_it(lab):")
+    run(pytester, implementation, test_one=text, conftest=named)
+    (finished,) = [event for event in events(pytester) if isinstance(event, TestFinished)]
+    assert finished.outcome == verdict
+    if body != "pass":
+        assert finished.message.endswith("it names west, and the clusters here are east, prod-2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [((), "*--contexts: 0 clusters were named*"), (("--contexts", "a,b", "-n", "2"), "*one lab at a time*")],
+)
+def test_existing_clusters_are_named_and_take_one_worker(
+    pytester: pytest.Pytester, implementation: Path, words: tuple[str, ...], said: str
+) -> None:
+    pytester.makepyfile(test_one=SCENARIO.format(body="pass"))
+    result = pytester.runpytest_subprocess("--impl", str(implementation), "--on", "existing", *words)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+
+
 def test_a_worker_that_dies_leaves_an_error_and_no_pass(pytester: pytest.Pytester, implementation: Path) -> None:
     text = SCENARIO.format(body="import os; os._exit(9)")
     run(pytester, implementation, "-n", "1", "--dist", "loadgroup", "--max-worker-restart", "0", test_one=text)
