@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from l3conf.errors import UserError
 from l3conf.labs.base import ClusterAccess
@@ -60,7 +61,20 @@ def find_ground(settings: ExistingSettings, folder: Path) -> Ground:
             }
             clusters.append(find_cluster(context, name, survey(api), **given))
     broker = _access("broker", settings.broker_context or pairs[0][1], own, hooks, folder, settings.broker_server)
+    if not settings.installed:
+        check_reachable(broker.member_server)
     return Ground(clusters=tuple(clusters), users=tuple(users), accesses=tuple(accesses), broker=broker)
+
+
+def check_reachable(server: str) -> None:
+    """Refuse an address of the broker that means something else in every pod. Pure."""
+    host = urlsplit(server).hostname or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1":
+        raise UserError(
+            f"pods do not reach the broker at {server}",
+            where="--broker-server",
+            remedy="say at which https://address:port the members' pods do",
+        )
 
 
 def _access(

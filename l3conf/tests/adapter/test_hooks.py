@@ -202,6 +202,18 @@ def test_a_cluster_under_anothers_name_is_told_of_in_its_place(request_: HookReq
     assert [(one["name"], one["kubeconfig"]) for one in told] == [("east", "/secret/west.kubeconfig")]
 
 
+def test_hooks_are_given_credentials_of_their_own_where_there_are_some(request_: HookRequest) -> None:
+    """They install; the suite looks. Where clusters are other people's these are different rights."""
+    lab = request_.lab
+    own = {
+        name: replace(access, hook_kubeconfig=Path("/secret/operator.kubeconfig"))
+        for name, access in lab.clusters.items()
+    }
+    asked = replace(request_, lab=cast("Lab", replace(cast("PaperLab", lab), clusters=own)))
+    (told,) = cast("list[dict[str, object]]", asked.to_json("join")["clusters"])
+    assert told["kubeconfig"] == "/secret/operator.kubeconfig"
+
+
 def test_a_cluster_may_use_the_drivers_that_the_topology_means_in_its_order(request_: HookRequest) -> None:
     def told(wanted: tuple[int, ...], known: tuple[str, ...]) -> object:
         east = replace(request_.lab.topology.clusters[0], cable_drivers=wanted)

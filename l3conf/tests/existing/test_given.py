@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from l3conf.errors import UserError
+from l3conf.labs.existing.ground import check_reachable
 from l3conf.labs.existing.kubeconfig import only, read_kubeconfig, server_of, write_private
 from l3conf.labs.existing.options import settings
 from l3conf.labs.existing.settings import ExistingSettings, ranges
@@ -63,6 +64,13 @@ def test_ranges_are_read_by_cluster() -> None:
 def test_a_range_that_is_none_is_refused_with_its_option(text: str) -> None:
     with pytest.raises(UserError, match="--pod-cidrs"):
         ranges([text], "--pod-cidrs")
+
+
+@pytest.mark.parametrize("server", ["https://127.0.0.1:6443", "https://localhost", "https://[::1]:6443"])
+def test_a_broker_at_an_address_of_this_machine_is_reached_by_no_pod(server: str) -> None:
+    with pytest.raises(UserError, match="--broker-server"):
+        check_reachable(server)
+    check_reachable("https://192.0.2.2:6443")
 
 
 def config(context: str, **cluster: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML

@@ -10,31 +10,35 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from l3conf.continuity import NumberedFlow, Position, continuity
-from l3conf.observation import Outcome, Protocol
+from l3conf.observation import ORDINARY, Outcome, Protocol
 from l3conf.probes import flow_messages, messages, packets, wire
 from l3conf.tests.probes.ground import A, B, Ground, probe, routed_pair
 from l3conf.tests.sandbox import sandboxed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BOUND = 20.0
+POWERLESS = ("setpriv", "--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
+"""What runs a command with no capability, although its user is root in the sandbox."""
 
 
 class Pod:
     """An agent that serves as place ``a`` of a ground."""
 
-    def __init__(self, ground: Ground, directory: Path) -> None:
+    def __init__(self, ground: Ground, directory: Path, *runner: str) -> None:
+        """``runner``: a command that runs the server's own."""
         self.ground = ground
         self.env = {**os.environ, "L3CONF_PROBE_SOCKET": str(directory / "probe.sock"), "L3CONF_PLACE": "a"}
         with ground.a.entered():
-            self.server = subprocess.Popen(self.argv("serve"), env=self.env, stdout=subprocess.PIPE, text=True)
+            argv = [*runner, *self.argv("serve")]
+            self.server = subprocess.Popen(argv, env=self.env, stdout=subprocess.PIPE, text=True)
 
     @staticmethod
     def argv(verb: str) -> list[str]:
@@ -69,10 +73,10 @@ class Pod:
 
 
 @contextmanager
-def agent_at_a(directory: Path) -> Iterator[Pod]:
+def agent_at_a(directory: Path, *runner: str) -> Iterator[Pod]:
     with routed_pair() as ground:
         ground.engine.remove_place("a")
-        pod = Pod(ground, directory)
+        pod = Pod(ground, directory, *runner)
         with pod.server:
             try:
                 assert pod.server.stdout is not None
@@ -103,6 +107,26 @@ def test_both_paths_observe_the_same(tmp_path: Path) -> None:
     assert [{k: v for k, v in each.items() if k not in luck} for each in slow] == [
         {k: v for k, v in each.items() if k not in luck} for each in fast
     ]
+
+
+@sandboxed
+def test_without_any_capability_a_pod_probes_over_every_ordinary_protocol(tmp_path: Path) -> None:
+    """As the Pod Security Standard "restricted" leaves it, with its user among those that may ping."""
+    with agent_at_a(tmp_path, *POWERLESS) as pod:
+        status = Path(f"/proc/{pod.server.pid}/status").read_text()
+        assert {line.split()[1] for line in status.splitlines() if line.startswith("Cap")} == {"0" * 16}
+        (first,) = pod.ask("run", [messages.probe_to_json(probe(protocol=Protocol.ICMP))])
+        assert first["outcome"] == "harness_error", "the control: the group range of a new namespace is empty"
+        with pod.ground.a.entered():
+            Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0")
+        asked = [probe(protocol=protocol) for protocol in ORDINARY] + [
+            probe(ttl=1),
+            probe(size=1400, dont_fragment=True),
+        ]
+        seen = pod.ask("run", [messages.probe_to_json(each) for each in asked])
+        assert [each["outcome"] for each in seen] == ["delivered"] * 3 + ["ttl_exceeded", "too_big"]
+        (inward,) = pod.ground.run(probe(A, source="b"))
+        assert inward.outcome is Outcome.DELIVERED
 
 
 @sandboxed
