@@ -20,6 +20,8 @@ from kubernetes.stream import ws_client
 
 from l3conf.errors import LabError, LabIncapableError
 from l3conf.expectations.places import NAMESPACE
+from l3conf.plugin.confinement import writes_elsewhere
+from l3conf.plugin.own_kinds import collection_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,17 +32,6 @@ Object = dict[str, Any]
 
 GROUP = "/apis/submariner.io/v1"
 MERGE_PATCH = "application/merge-patch+json"
-_PLURALS = {
-    "Namespace": ("/api/v1", "namespaces"),
-    "Pod": ("/api/v1", "pods"),
-    "Service": ("/api/v1", "services"),
-    "ConfigMap": ("/api/v1", "configmaps"),
-    "ServiceAccount": ("/api/v1", "serviceaccounts"),
-    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
-    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
-    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
-}
-"""Kinds that the suite itself creates."""
 HTTP_CONFLICT, HTTP_GONE, HTTP_NOT_FOUND, HTTP_FORBIDDEN, HTTP_ERRORS = 409, 410, 404, 403, 400
 
 
@@ -71,14 +62,22 @@ class ClusterAPI:
     """One cluster's API server, reached by a kubeconfig. Use from one thread; close when done."""
 
     def __init__(
-        self, name: str, kubeconfig: Path, *, timeout: float, namespace: str = NAMESPACE, under_test: bool = False
+        self,
+        name: str,
+        kubeconfig: Path,
+        *,
+        timeout: float,
+        namespace: str = NAMESPACE,
+        under_test: bool = False,
+        confined: bool = False,
     ) -> None:
-        """``namespace`` is where the suite's own objects are in this cluster.
+        """``namespace`` is where the suite's own objects are in this cluster; ``confined``: and nowhere else.
 
         What RBAC refuses to the suite's own credential raises ``LabIncapableError``: the ground's operator did not
         grant it, whoever is tested. Of a credential ``under_test`` it is an answer like any other.
         """
         self._under_test = under_test
+        self._confined = confined
         self.name = name
         self.namespace = namespace
         self.timeout = timeout
@@ -105,8 +104,11 @@ class ClusterAPI:
     ) -> Answer:
         """Make one request and return what the server answered.
 
-        ``LabError`` if it did not answer at all, ``LabIncapableError`` if the suite has not been granted this.
+        ``LabError`` if it did not answer at all, ``LabIncapableError`` if the suite has not been granted this, or would
+        write into what is not its own.
         """
+        if self._confined and writes_elsewhere(method, path, body, query, self.namespace):
+            raise LabIncapableError(f"{method} {path} would write into what is not this run's own", where=self.name)
         response = self._send(method, path, body, content_type, query, stream=False)
         try:
             answer = Answer(response.status, json.loads(response.data) if response.data else None)
@@ -236,13 +238,6 @@ class ClusterAPI:
         configuration = self._client.configuration
         token = configuration.get_api_key_with_prefix("BearerToken")
         return token or configuration.get_api_key_with_prefix("authorization") or ""
-
-
-def collection_path(obj: Mapping[str, Any]) -> str:
-    """Return the path of the collection that an object of the suite belongs to."""
-    prefix, plural = _PLURALS[obj["kind"]]
-    namespace = obj["metadata"].get("namespace", "")
-    return f"{prefix}/namespaces/{namespace}/{plural}" if namespace else f"{prefix}/{plural}"
 
 
 def follow(

@@ -19,6 +19,7 @@ from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
+from l3conf.labs import LASTING
 from l3conf.labs.base import Capability
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.strangers import unowned_addresses
@@ -265,7 +266,13 @@ class FurnishedLab:
         """Return a further client of a cluster's API, for a thread of its own; the caller closes it."""
         access = self.ground.clusters[cluster]
         seconds = self.harness.budgets.get("T_api")
-        return ClusterAPI(cluster, access.kubeconfig, timeout=seconds, namespace=self.ground.namespace)
+        return ClusterAPI(
+            cluster,
+            access.kubeconfig,
+            timeout=seconds,
+            namespace=self.ground.namespace,
+            confined=self.ground.kind in LASTING,
+        )
 
     def close(self) -> None:
         """Close API clients and end the ground."""

@@ -10,13 +10,13 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from l3conf.adapter import HookRunner
 from l3conf.adapter.images import build_images, resolved_images, visible_directories
-from l3conf.errors import LabError
+from l3conf.errors import LabError, LabIncapableError
 from l3conf.expectations.harness import Harness
 from l3conf.labs import LASTING, open_lab
 from l3conf.model.few_nodes import with_few_nodes
@@ -123,6 +123,8 @@ class LabPool:
     def _open(self, name: str, topology_name: str, use: Use) -> Lab:
         implementation, earlier = self._run.implementation, use is Use.EARLIER
         starts_at = _version_before(implementation) if earlier else ""
+        if earlier and self._run.options.lab_kind in LASTING:
+            raise LabIncapableError(f"the {self._run.options.lab_kind} lab cannot begin at an earlier version")
         if earlier:
             self._built()
         topology = load_topology(topology_file(topology_name, self._run.root))
@@ -159,10 +161,8 @@ class LabPool:
     def _furnish(self, name: str, ground: Ground, harness: Harness, starts_at: str) -> Lab:
         """Install the probe workload and find all places; ``LabError`` if it does not get ready."""
         topology, seconds = ground.topology, harness.budgets.get("T_api")
-        apis = {
-            cluster: ClusterAPI(cluster, access.kubeconfig, timeout=seconds, namespace=ground.namespace)
-            for cluster, access in ground.clusters.items()
-        }
+        rules: Any = {"timeout": seconds, "namespace": ground.namespace, "confined": ground.kind in LASTING}
+        apis = {cluster: ClusterAPI(cluster, access.kubeconfig, **rules) for cluster, access in ground.clusters.items()}
         harness.status = lambda cluster: status_lines(cluster, apis[cluster].items(f"{GROUP}/gateways"))
         write_annotations(topology, apis)
         pods = _install_probes(ground, apis, harness)
@@ -177,7 +177,7 @@ class LabPool:
             run=self._run,
             harness=harness,
             apis=apis,
-            broker=ClusterAPI("broker", ground.broker.kubeconfig, timeout=seconds, namespace=ground.namespace),
+            broker=ClusterAPI("broker", ground.broker.kubeconfig, **rules),
             pods=pods,
             services={cluster: find_service(api, cluster, pods.of(cluster)) for cluster, api in apis.items()},
             nodes=find_nodes(topology, harness),
