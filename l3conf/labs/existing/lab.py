@@ -11,9 +11,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from l3conf.errors import LabError, LabIncapableError
+from l3conf.errors import LabError
 from l3conf.labs.base import Capability, ClusterAccess
 from l3conf.labs.existing.flows import PodFlows
 from l3conf.labs.existing.ground import find_ground
@@ -21,19 +21,18 @@ from l3conf.labs.existing.holding import Claim, clean, remove
 from l3conf.labs.existing.matching import stand_for
 from l3conf.labs.existing.objects import RunObjects, subject_of
 from l3conf.labs.existing.sessions import COMMAND, PodSession
+from l3conf.labs.existing.unprivileged import Unprivileged
 from l3conf.labs.existing.waiting import await_ready
 from l3conf.plugin.cluster_api import ClusterAPI
 from l3conf.probes.messages import observation_from_json, probe_to_json, sighting_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from l3conf.continuity import NumberedFlow
     from l3conf.labs.base import FlowReader
     from l3conf.labs.existing.ground import Ground
     from l3conf.labs.existing.settings import ExistingSettings
-    from l3conf.model.faults import Fault
     from l3conf.model.topology import IPAddress, Topology
     from l3conf.observation import Observation, Probe, Sighting
 
@@ -47,10 +46,8 @@ _BATCH = 500
 """Probes of one request: other requests get a word in."""
 
 
-class ExistingLab:
+class ExistingLab(Unprivileged):
     """Clusters that exist (``labs.base.Lab``). They outlive every run; its namespaces go when it is closed."""
-
-    kind = "existing"
 
     def __init__(self, topology: Topology, ground: Ground, settings: ExistingSettings, folder: Path) -> None:
         """Make nothing in a cluster yet. ``folder`` becomes this object's to remove.
@@ -200,35 +197,6 @@ class ExistingLab:
         finally:
             running.forget()
 
-    def cut(self, source: str, destination: str) -> AbstractContextManager[None]:
-        """Refuse: nothing between clusters is this run's to cut."""
-        del source, destination
-        self._cannot(Capability.WAN_FAULTS)
-
-    def fault(self, fault: Fault) -> AbstractContextManager[None]:
-        """Refuse: other people's clusters are not disturbed."""
-        raise LabIncapableError(f"the {self.kind} lab has no faults, and so no {type(fault).__name__}")
-
-    def inject(self, place: str, packets: Sequence[bytes]) -> None:
-        """Refuse: probe pods have no right to raw packets."""
-        del place, packets
-        self._cannot(Capability.RAW_PACKETS)
-
-    def capture(self, where: str) -> AbstractContextManager[Path]:
-        """Refuse: what passes between clusters is other people's, too."""
-        del where
-        self._cannot(Capability.WAN_CAPTURE)
-
-    def node_state(self, cluster: str, node: str) -> Mapping[str, object]:
-        """Refuse: reading a node's configuration takes root there."""
-        del cluster, node
-        self._cannot(Capability.NODE_STATE)
-
-    def run(self, place: str, argv: Sequence[str], *, timeout: float) -> tuple[int, str, str]:
-        """Refuse: probe pods have nothing to run but the probe server."""
-        del place, argv, timeout
-        self._cannot(Capability.COMMANDS)
-
     def close(self) -> None:
         """Remove everything that the run made, and wait until it is gone. Idempotent; ``LabError`` if it is not."""
         if self._closed:
@@ -255,9 +223,9 @@ class ExistingLab:
         session = self._sessions.get(place)
         if session is None:
             if place == "@outsider":
-                self._cannot(Capability.OUTSIDER)
+                self.cannot(Capability.OUTSIDER)
             if place in self._addresses:
-                self._cannot(Capability.HOSTS)
+                self.cannot(Capability.HOSTS)
             raise LabError("there is no such place", where=place)
         return session
 
@@ -266,8 +234,4 @@ class ExistingLab:
         if Capability.HOSTS in self.capabilities:
             return
         if any(destination in addresses for addresses in self._addresses.values()):
-            self._cannot(Capability.HOSTS)
-
-    def _cannot(self, capability: Capability) -> NoReturn:
-        remedy = "give --host-network" if capability is Capability.HOSTS else ""
-        raise LabIncapableError(f"the {self.kind} lab cannot do: {capability.value}", remedy=remedy)
+            self.cannot(Capability.HOSTS)
