@@ -112,9 +112,8 @@ def preflight(selection: Selection) -> None:
         raise click.BadParameter(f"{selection.lab_kind!r} is none of {', '.join(KINDS)}", param_hint="--on")
     load_implementation(selection.implementation)
     Budgets.default().with_overrides(selection.budgets or {})
-    if selection.lab_kind == EXISTING:
-        check_clusters(selection)
-    else:
+    check_clusters(selection)
+    if selection.lab_kind != EXISTING:
         from l3conf.labs.emulated import check_host  # noqa: PLC0415 - for those who need it
 
         check_host()

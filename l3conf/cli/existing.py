@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from l3conf.errors import LabIncapableError, UserError
+from l3conf.errors import LabError, LabIncapableError, UserError
 
 if TYPE_CHECKING:
     from l3conf.labs.existing.ground import Ground
     from l3conf.plugin.process import Selection
-
-_CLEAN_SECONDS = 10.0
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="on existing: print every object that a run would make, and make none."
@@ -25,11 +23,18 @@ dry_run_option = click.option(
 
 def check_clusters(selection: Selection) -> None:
     """Refuse clusters that cannot be used; ``UserError`` names option, right or label."""
-    from l3conf.labs.existing.ground import find_ground  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.labs import EXISTING  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.labs.existing.ground import find_ground  # noqa: PLC0415
 
-    if selection.existing is not None:
+    if selection.existing is None:
+        return
+    if selection.lab_kind == EXISTING:
         with tempfile.TemporaryDirectory(prefix="l3conf-look-") as folder:
             find_ground(selection.existing, Path(folder))
+    elif words := selection.existing.words():
+        raise UserError(
+            f"{words[0]} is about clusters that exist", where=f"--on {selection.lab_kind}", remedy="use --on existing"
+        )
 
 
 def show_what_would_be(selection: Selection) -> int:
@@ -103,14 +108,22 @@ def clean(contexts: tuple[str, ...], kubeconfig: Path | None, force: str) -> Non
     import os  # noqa: PLC0415 - `l3conf --help` needs none of this
 
     from l3conf.labs.existing import kubeconfig as kubeconfigs  # noqa: PLC0415
+    from l3conf.labs.existing.ground import open_context  # noqa: PLC0415
     from l3conf.labs.existing.holding import clean as clean_cluster  # noqa: PLC0415
-    from l3conf.plugin.cluster_api import ClusterAPI  # noqa: PLC0415
+    from l3conf.labs.existing.settings import contexts_of  # noqa: PLC0415
 
     config: dict[str, Any] = kubeconfigs.read_kubeconfig(kubeconfig, os.environ)
-    names = [name.rpartition("=")[2] for given in contexts for name in given.split(",") if name]
+    parts = {context: kubeconfigs.only(config, context) for _, context in contexts_of(contexts)}
+    errors = []
     with tempfile.TemporaryDirectory(prefix="l3conf-clean-") as folder:
-        for context in names:
-            path = kubeconfigs.write_private(Path(folder) / "config", kubeconfigs.only(config, context))
-            with contextlib.closing(ClusterAPI(context, path, timeout=_CLEAN_SECONDS)) as api:
-                lines = clean_cluster(api, dt.datetime.now(dt.UTC), force=force)
+        for context, part in parts.items():
+            path = kubeconfigs.write_private(Path(folder) / "config", part)
+            try:
+                with contextlib.closing(open_context(context, path)) as api:
+                    lines = clean_cluster(api, dt.datetime.now(dt.UTC), force=force)
+            except (LabError, UserError) as error:  # the other clusters are to be cleaned all the same
+                errors.append(error)
+            else:
                 click.echo("\n".join(lines or [f"{context}: nothing is left of any run"]))
+    if errors:
+        raise LabError("\n".join(map(str, errors)))

@@ -54,6 +54,8 @@ class FoundCluster:
     service_cidrs: tuple[IPNetwork, ...]
     node_addresses: Mapping[str, tuple[IPAddress, ...]] = field(default_factory=dict)
     version: str = ""
+    kernels: tuple[str, ...] = ()
+    """Releases of its nodes' kernels."""
 
     @property
     def families(self) -> frozenset[IPFamily]:
@@ -98,6 +100,7 @@ def find_cluster(
         service_cidrs=tuple(services),
         node_addresses={node["metadata"]["name"]: _internal_addresses(node) for node in ready},
         version=seen.version,
+        kernels=tuple(sorted({kernel for node in ready if (kernel := _kernel(node))})),
     )
 
 
@@ -110,6 +113,10 @@ def _is_usable(node: Mapping[str, Any]) -> bool:
 
 def _is_gateway(node: Mapping[str, Any]) -> bool:
     return (node["metadata"].get("labels") or {}).get(GATEWAY_LABEL) == "true"
+
+
+def _kernel(node: Mapping[str, Any]) -> str:
+    return str(((node.get("status") or {}).get("nodeInfo") or {}).get("kernelVersion") or "")
 
 
 def _internal_addresses(node: Mapping[str, Any]) -> tuple[IPAddress, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from l3conf.errors import UserError
+from l3conf.errors import LabError, UserError
 from l3conf.labs.base import ClusterAccess
 from l3conf.labs.existing import kubeconfig as kubeconfigs
 from l3conf.labs.existing.found import find_cluster
@@ -50,9 +50,12 @@ def find_ground(settings: ExistingSettings, folder: Path) -> Ground:
     own = kubeconfigs.read_kubeconfig(settings.kubeconfig, os.environ)
     hooks = kubeconfigs.read_kubeconfig(settings.hook_kubeconfig, os.environ) if settings.hook_kubeconfig else own
     accesses = [_access(f"{i}", context, own, hooks, folder) for i, (_, context) in enumerate(pairs)]
+    broker = _access("broker", settings.broker_context or pairs[0][1], own, hooks, folder, settings.broker_server)
+    if not settings.installed:
+        check_reachable(broker.member_server)
     clusters, users = [], []
     for (name, context), access in zip(pairs, accesses, strict=True):
-        with closing(ClusterAPI(context, access.kubeconfig, timeout=_API_SECONDS)) as api:
+        with closing(open_context(context, access.kubeconfig)) as api:
             check_rights(api)
             users.append(who_am_i(api))
             given = {
@@ -60,10 +63,17 @@ def find_ground(settings: ExistingSettings, folder: Path) -> Ground:
                 "service_cidrs": services.get(name or context, ()),
             }
             clusters.append(find_cluster(context, name, survey(api), **given))
-    broker = _access("broker", settings.broker_context or pairs[0][1], own, hooks, folder, settings.broker_server)
-    if not settings.installed:
-        check_reachable(broker.member_server)
     return Ground(clusters=tuple(clusters), users=tuple(users), accesses=tuple(accesses), broker=broker)
+
+
+def open_context(context: str, kubeconfig: Path) -> ClusterAPI:
+    """Return a client for a file with one context; the caller closes it. ``UserError`` for what is wrong with it."""
+    try:
+        return ClusterAPI(context, kubeconfig, timeout=_API_SECONDS)
+    except (LabError, ValueError) as error:
+        # Base64 that is none is a ValueError. Neither says a file of the caller's: it is a copy that was read.
+        what = error.what if isinstance(error, LabError) else str(error)
+        raise UserError(f"context {context!r} cannot be used: {what}", where="kubeconfig") from error
 
 
 def check_reachable(server: str) -> None:

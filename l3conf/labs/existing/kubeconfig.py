@@ -48,10 +48,13 @@ def only(kubeconfig: Mapping[str, Any], context: str) -> dict[str, Any]:
     if found is None:
         known = ", ".join(sorted(entry["name"] for entry in kubeconfig["contexts"])) or "none"
         raise UserError(f"there is no context {context!r}", where="--contexts", remedy=f"your kubeconfig has: {known}")
-    spec = found["context"]
-    cluster, user = (_entry(kubeconfig, f"{kind}s", spec.get(kind, "")) for kind in ("cluster", "user"))
+    spec = _content(found, "context", context)
+    cluster, user = (_entry(kubeconfig, f"{kind}s", str(spec.get(kind, ""))) for kind in ("cluster", "user"))
     if cluster is None or user is None:
         raise UserError(f"context {context!r} names a cluster or user that is not there", where="kubeconfig")
+    if not _content(cluster, "cluster", context).get("server"):
+        raise UserError(f"the cluster of context {context!r} has no server", where="kubeconfig")
+    _content(user, "user", context)
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -60,6 +63,13 @@ def only(kubeconfig: Mapping[str, Any], context: str) -> dict[str, Any]:
         "users": [user],
         "contexts": [found],
     }
+
+
+def _content(entry: Mapping[str, Any], kind: str, context: str) -> Mapping[str, Any]:
+    content = entry.get(kind)
+    if not isinstance(content, dict):
+        raise UserError(f"the {kind} {entry['name']!r} of context {context!r} says nothing", where="kubeconfig")
+    return content
 
 
 def server_of(kubeconfig: Mapping[str, Any]) -> str:

@@ -133,12 +133,13 @@ class ExistingLab(Unprivileged):
         return self._addresses.get(place, ())
 
     def describe(self) -> Mapping[str, str]:
-        """Return versions and ranges of every cluster."""
+        """Return versions and ranges of every cluster; this machine's own kernel carries nothing."""
         found = zip(self.topology.clusters, self._ground.clusters, strict=True)
-        lines = {"lab": f"existing: run {self.objects.run}", "kernel": platform.release()}
+        lines = {"lab": f"existing: run {self.objects.run}"}
         for spec, one in found:
             cidrs = ", ".join(map(str, (*spec.pod_cidrs, *spec.service_cidrs)))
-            lines[f"cluster/{spec.name}"] = f"Kubernetes {one.version or 'unknown'}; {len(spec.nodes)} nodes; {cidrs}"
+            of = f"Kubernetes {one.version or 'unknown'}, kernel {' and '.join(one.kernels) or 'unknown'}"
+            lines[f"cluster/{spec.name}"] = f"{of}; {len(spec.nodes)} nodes; {cidrs}"
         return lines
 
     def probe(self, probes: Sequence[Probe]) -> list[Observation]:

@@ -39,8 +39,8 @@ class Stream(Protocol):
     def recv(self) -> str | bytes:
         """Wait for a message; empty when the other end has closed."""
 
-    def close(self) -> None:
-        """Close it."""
+    def close(self, *, timeout: float) -> None:
+        """Close it; wait for the other end to say that it has closed for so many seconds."""
 
 
 class PodSession:
@@ -81,7 +81,7 @@ class PodSession:
         with self._lock:
             stream, self._stream = self._stream, None
         if stream is not None:
-            stream.close()
+            stream.close(timeout=0)  # an end that is gone must not hold up the removal of what the run made
 
     def _connect(self) -> None:
         stream = self._stream = self._open()
@@ -93,7 +93,7 @@ class PodSession:
             self.offset = there - (before + time.monotonic()) / 2
         except BaseException:
             self._stream = None
-            stream.close()
+            stream.close(timeout=0)
             raise
 
     def _send(self, do: str, arguments: dict[str, object]) -> Future[Any]:

@@ -64,22 +64,40 @@ class ExistingSettings:
     @property
     def named_contexts(self) -> tuple[tuple[str, str], ...]:
         """The clusters: the name that was given, or empty, and the context. ``UserError`` unless there are two."""
-        split = [text.strip() for given in self.contexts for text in given.split(",") if text.strip()]
-        pairs = tuple((name, context) for name, mark, context in map(_at_mark, split) if mark or context)
-        contexts = [context for _, context in pairs]
-        if len(contexts) < 2 or len(set(contexts)) < len(contexts):  # noqa: PLR2004 - a set begins with two
+        pairs = contexts_of(self.contexts)
+        contexts = {context for _, context in pairs}
+        if len(contexts) < 2 or len(contexts) < len(pairs):  # noqa: PLR2004 - a set begins with two
             raise UserError(
-                f"{len(set(contexts))} clusters were named",
+                f"{len(contexts)} clusters were named",
                 where="--contexts",
                 remedy="name two contexts or more of your kubeconfig, e.g. --contexts east,west",
             )
+        called = [name or context for name, context in pairs]
+        for name in called:
+            if called.count(name) > 1:
+                raise UserError(
+                    f"two clusters are called {name!r}", where="--contexts", remedy="give each its own name"
+                )
         return pairs
 
 
-def _at_mark(text: str) -> tuple[str, str, str]:
-    """Split ``NAME=CONTEXT``; contexts of some clouds hold further signs of equality."""
-    name, mark, context = text.partition("=")
-    return (name, mark, context) if mark else ("", "", text)
+def contexts_of(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return name, or nothing, and context of each cluster, from ``[NAME=]CONTEXT,…``. ``UserError`` if none is named.
+
+    Contexts of some clouds hold further signs of equality.
+    """
+    split = [text.strip() for each in given for text in each.split(",") if text.strip()]
+    pairs = []
+    for text in split:
+        name, mark, context = text.partition("=")
+        pairs.append((name, context) if mark else ("", text))
+    if not pairs or not all(context for _, context in pairs):
+        raise UserError(
+            "a context is missing",
+            where="--contexts",
+            remedy="name contexts of your kubeconfig, e.g. --contexts east,west",
+        )
+    return tuple(pairs)
 
 
 def ranges(given: Iterable[str], option: str) -> Mapping[str, tuple[IPNetwork, ...]]:

@@ -17,7 +17,8 @@ KUBEADM = "kind: ClusterConfiguration\nnetworking: {podSubnet: '10.5.0.0/16,fd05
 def node(name: str, *, gateway: bool = False, ready: str = "True", os: str = "linux", **spec: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     labels = {"kubernetes.io/os": os, **({"submariner.io/gateway": "true"} if gateway else {})}
     addresses = [{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": f"192.0.2.{len(name)}"}]
-    status = {"conditions": [{"type": "Ready", "status": ready}], "addresses": addresses}
+    conditions = [{"type": "Ready", "status": ready}]
+    status = {"conditions": conditions, "addresses": addresses, "nodeInfo": {"kernelVersion": f"6.{len(name)}"}}
     return {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": status}
 
 
@@ -33,6 +34,7 @@ def test_nodes_are_those_that_can_hold_a_probe() -> None:
     found = find(seen, given=True)
     assert [(each.name, each.gateway) for each in found.nodes] == [("one", True), ("two", False)]
     assert found.node_addresses["two"] == (ip_address("192.0.2.3"),)
+    assert found.kernels == ("6.3",)
 
 
 def test_a_cluster_without_gateways_is_told_how_to_get_one() -> None:

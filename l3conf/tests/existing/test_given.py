@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from l3conf.errors import UserError
-from l3conf.labs.existing.ground import check_reachable
+from l3conf.labs.existing.ground import check_reachable, open_context
 from l3conf.labs.existing.kubeconfig import only, read_kubeconfig, server_of, write_private
 from l3conf.labs.existing.options import settings
-from l3conf.labs.existing.settings import ExistingSettings, ranges
+from l3conf.labs.existing.settings import ExistingSettings, contexts_of, ranges
 
 
 def test_contexts_may_be_named_and_given_in_one_word_or_several() -> None:
@@ -26,6 +26,19 @@ def test_contexts_may_be_named_and_given_in_one_word_or_several() -> None:
 def test_fewer_than_two_clusters_are_refused(contexts: tuple[str, ...]) -> None:
     with pytest.raises(UserError, match="--contexts"):
         _ = ExistingSettings(contexts=contexts).named_contexts
+
+
+@pytest.mark.parametrize("contexts", [("east=a,east=b",), ("east=a", "east")])
+def test_two_clusters_of_one_name_are_refused(contexts: tuple[str, ...]) -> None:
+    with pytest.raises(UserError, match="two clusters are called 'east'"):
+        _ = ExistingSettings(contexts=contexts).named_contexts
+
+
+def test_one_context_may_be_cleaned_and_none_is_a_mistake() -> None:
+    assert contexts_of(("east=arn:aws:eks/prod=1",)) == (("east", "arn:aws:eks/prod=1"),)
+    for nothing in ((), (",",), ("east=",)):
+        with pytest.raises(UserError, match="a context is missing"):
+            contexts_of(nothing)
 
 
 def test_settings_survive_the_way_through_a_command_line() -> None:
@@ -116,6 +129,32 @@ def test_an_unknown_context_is_told_which_there_are(tmp_path: Path) -> None:
     known = read_kubeconfig(written(tmp_path / "config", config("east")), {})
     with pytest.raises(UserError, match=r"no context 'north'.*has: east"):
         only(known, "north")
+
+
+@pytest.mark.parametrize(
+    ("section", "entry", "said"),
+    [
+        ("contexts", {"name": "east"}, "the context 'east' of context 'east' says nothing"),
+        ("clusters", {"name": "east-c", "cluster": {}}, "has no server"),
+        ("clusters", {"name": "east-c"}, "the cluster 'east-c'"),
+        ("users", {"name": "me", "user": None}, "the user 'me'"),
+        ("users", {"name": "somebody", "user": {}}, "a cluster or user that is not there"),
+    ],
+)
+def test_a_context_that_is_not_whole_is_refused(tmp_path: Path, section: str, entry: dict[str, Any], said: str) -> None:
+    broken = {**config("east"), section: [entry]}
+    with pytest.raises(UserError, match=said):
+        only(read_kubeconfig(written(tmp_path / "config", broken), {}), "east")
+
+
+@pytest.mark.parametrize(
+    "given", [{"client-certificate-data": "zzz", "client-key-data": "zzz"}, {"client-key": "/none"}]
+)
+def test_credentials_that_are_none_are_the_callers_mistake(tmp_path: Path, given: dict[str, str]) -> None:
+    broken = {**config("east"), "users": [{"name": "me", "user": {"client-certificate": "/none", **given}}]}
+    one = only(read_kubeconfig(written(tmp_path / "config", broken), {}), "east")
+    with pytest.raises(UserError, match="context 'east' cannot be used"):
+        open_context("east", write_private(tmp_path / "one", one))
 
 
 @pytest.mark.parametrize("content", ["- a list\n", "contexts: 3\n", "a: [\n"])

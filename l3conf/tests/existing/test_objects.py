@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from l3conf.labs.existing.objects import LEASE_SECONDS, MANAGED, RUN_LABEL, RunObjects, micro_time, subject_of
 from l3conf.labs.existing.remains import DEAD_AFTER, remnant
@@ -136,6 +139,20 @@ def test_the_preflight_asks_for_what_no_run_can_do_without() -> None:
 
 def test_what_is_printed_for_administrators_says_how_to_use_it() -> None:
     assert "kubectl --context CONTEXT create clusterrolebinding l3conf" in roles_text()
+
+
+def test_the_admission_policy_of_the_documentation_lets_a_run_have_its_own_namespaces_alone() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "existing-clusters.md").read_text(encoding="utf-8")
+    policy, binding = yaml.safe_load_all(text.partition("```yaml\n")[2].partition("```")[0])
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+    (rule,) = policy["spec"]["validations"]
+    pattern = re.search(r'matches\("(.+)"\)', rule["expression"])
+    assert pattern is not None
+    own = objects(host_network=True).namespaces
+    assert [bool(re.search(pattern[1], name)) for name in (*own, "production", "l3conf", "x-l3conf-0a1b2c3d")] == [
+        *(True for _ in own),
+        *(False,) * 3,
+    ]
 
 
 def namespace(**metadata: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

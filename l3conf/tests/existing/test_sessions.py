@@ -49,7 +49,8 @@ class PaperStream:
     def recv(self) -> bytes:
         return self._messages.get()
 
-    def close(self) -> None:
+    def close(self, *, timeout: float) -> None:
+        assert timeout == 0, "whoever takes away what a run made waits for nobody"
         self._messages.put(b"")
 
 
@@ -75,7 +76,7 @@ def test_a_stream_that_ended_is_opened_again_at_the_next_request() -> None:
     first, second = PaperStream(), PaperStream()
     asking = session(first, second)
     asking.ask("one")
-    first.close()
+    first.close(timeout=0)
     deadline = time.monotonic() + 5
     while asking._stream is not None:
         assert time.monotonic() < deadline
@@ -91,7 +92,7 @@ def test_what_was_under_way_when_a_stream_ended_is_told_why() -> None:
     stream.deaf = True
     reply = asking.begin("never answered")
     stream.say(STDERR, b"no probe server\n")
-    stream.close()
+    stream.close(timeout=0)
     with pytest.raises(LabError, match=r"east/ns/probe-n1: the stream .*no probe server"):
         asking.result(reply)
 
