@@ -20,7 +20,7 @@ from kubernetes.stream import ws_client
 
 from l3conf.errors import LabError, LabIncapableError
 from l3conf.expectations.places import NAMESPACE
-from l3conf.plugin.confinement import writes_elsewhere
+from l3conf.plugin.confinement import reads_elsewhere, writes_elsewhere
 from l3conf.plugin.own_kinds import collection_path
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ClusterAPI:
         under_test: bool = False,
         confined: bool = False,
     ) -> None:
-        """``namespace`` is where the suite's own objects are in this cluster; ``confined``: and nowhere else.
+        """``namespace`` is where the suite's own objects are in this cluster; ``confined``: it keeps to these.
 
         What RBAC refuses to the suite's own credential raises ``LabIncapableError``: the ground's operator did not
         grant it, whoever is tested. Of a credential ``under_test`` it is an answer like any other.
@@ -104,11 +104,9 @@ class ClusterAPI:
     ) -> Answer:
         """Make one request and return what the server answered.
 
-        ``LabError`` if it did not answer at all, ``LabIncapableError`` if the suite has not been granted this, or would
-        write into what is not its own.
+        ``LabError`` if it did not answer at all, ``LabIncapableError`` if the suite has not been granted this, or is
+        confined to what is its own.
         """
-        if self._confined and writes_elsewhere(method, path, body, query, self.namespace):
-            raise LabIncapableError(f"{method} {path} would write into what is not this run's own", where=self.name)
         response = self._send(method, path, body, content_type, query, stream=False)
         try:
             answer = Answer(response.status, json.loads(response.data) if response.data else None)
@@ -215,6 +213,10 @@ class ClusterAPI:
     def _send(
         self, method: str, path: str, body: object, content_type: str, query: Mapping[str, str], *, stream: bool
     ) -> urllib3.BaseHTTPResponse:
+        if self._confined and writes_elsewhere(method, path, body, query, self.namespace):
+            raise LabIncapableError(f"{method} {path} would write into what is not this run's own", where=self.name)
+        if self._confined and reads_elsewhere(method, path, self.namespace):
+            raise LabIncapableError(f"{method} {path} would read what is not this run's own", where=self.name)
         configuration = self._client.configuration
         headers = {"Accept": "application/json", "Content-Type": content_type}
         if token := self._token():

@@ -11,7 +11,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
-from l3conf.errors import L3confError
+from l3conf.errors import L3confError, LabIncapableError
 from l3conf.expectations.timeline import Timeline
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.inventory import SYSTEM_NAMESPACES
@@ -60,7 +60,7 @@ def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], messag
         for api in lab.every_api:
             writer.json(
                 f"{name}/objects-{api.name}.json",
-                lambda api=api: {kind: api.items(path) for kind, path in _OBJECTS.items()},  # type: ignore[misc]
+                lambda api=api: {kind: _objects(api, path) for kind, path in _OBJECTS.items()},  # type: ignore[misc]
             )
         for api in lab.apis.values():
             for pod in _pods_under_test(api):
@@ -72,6 +72,14 @@ def gather(run: Run, labs: Sequence[Lab], test: str, rows: Sequence[str], messag
             )
     writer.text("timeline.txt", lambda: timeline(run))
     return writer.files
+
+
+def _objects(api: ClusterAPI, path: str) -> list[Any]:
+    """Return the objects of a collection, or why they are not this run's to read."""
+    try:
+        return api.items(path)
+    except LabIncapableError as why:
+        return [str(why)]
 
 
 def _pods_under_test(api: ClusterAPI) -> list[str]:

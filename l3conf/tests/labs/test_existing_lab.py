@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 IMPLEMENTATION = ROOT / "reference_impl" / "impl.yaml"
 PATIENCE = 10.0
-RUN = 110.0
+RUN = 300.0
+"""Seconds for one run of the program; far beyond what it takes on a busy machine."""
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _GRANTED, _POWERLESS = "granted", "powerless"
 
-pytestmark = pytest.mark.xdist_group("emulated-lab")
+pytestmark = [pytest.mark.xdist_group("existing-clusters"), pytest.mark.timeout(4 * RUN)]
 
 
 @dataclass(slots=True)
@@ -86,7 +87,8 @@ class Clusters:
 
 
 def _about(*rows: str) -> list[str]:
-    return ["run", *rows, "--on", "existing", "--impl", str(IMPLEMENTATION)]
+    # A busy machine misses deadlines that are the implementation's; what is tested here is the ground.
+    return ["run", *rows, "--on", "existing", "--impl", str(IMPLEMENTATION), "--stretch", "20"]
 
 
 @pytest.fixture(scope="module")
@@ -170,26 +172,24 @@ def test_a_missing_right_is_named_before_anything_is_made(clusters: Clusters) ->
 
 
 def test_a_range_that_nothing_tells_is_asked_for(clusters: Clusters) -> None:
-    done = clusters.run(*clusters.about("L3-F1"))
-    assert done.returncode == 3
+    done = clusters.run(*clusters.about("L3-F1"), "--broker-server", clusters.lab.broker.member_server)
+    assert done.returncode == 3, done.stderr
     assert "--service-cidrs east=CIDR" in done.stderr
 
 
 def test_rows_pass_with_exactly_the_documented_rights(clusters: Clusters, tmp_path: Path) -> None:
     before = clusters.namespaces()
-    rows = ("L3-A1", "L3-F1", "L3-F2", "L3-F5", "L3-E1", "L3-F6", "L3-F7")
+    rows = ("L3-A1", "L3-F1", "L3-F2", "L3-F5", "L3-E1", "L3-F6")
     done = clusters.run(*clusters.installing(*rows), "-o", str(tmp_path / "report"))
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     found = {row["id"]: row for row in report["rows"] if row["id"] in rows}
     verdicts = {row: found[row]["verdict"] for row in rows}
     assert verdicts == {
         **dict.fromkeys(("L3-A1", "L3-F1", "L3-F2", "L3-F5"), "pass"),
-        **dict.fromkeys(("L3-E1", "L3-F6", "L3-F7"), "untestable"),
+        **dict.fromkeys(("L3-E1", "L3-F6"), "untestable"),
     }, done.stdout[-3000:]
     assert "wan-faults" in found["L3-E1"]["reason"]
     assert "--host-network" in found["L3-F6"]["reason"]
-    said = [test["message"] for test in found["L3-F7"]["tests"]]
-    assert any("outsider" in message for message in said), "in a lab of its own, which took the place of the first"
     assert report["run"]["lab"] == "existing"
     assert report["harnessErrors"] == []
     assert clusters.namespaces() == before, "neither the run's own nor the implementation's objects are left"
@@ -208,12 +208,20 @@ def installed(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> N
 @pytest.mark.usefixtures("installed")
 def test_what_stands_already_is_tested_as_it_is(clusters: Clusters, tmp_path: Path) -> None:
     before = clusters.namespaces()
-    rows = ("L3-F5", "L3-F6", "L3-B1")
+    rows = ("L3-F5", "L3-F6", "L3-F7", "L3-B1")
     words = (*clusters.about(*rows), "--installed", "--host-network")
     done = clusters.run(*words, "-o", str(tmp_path / "report"))
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    verdicts = {row["id"]: row["verdict"] for row in report["rows"] if row["id"] in rows}
-    assert verdicts == {"L3-F5": "pass", "L3-F6": "pass", "L3-B1": "untestable"}, done.stdout[-3000:]
+    found = {row["id"]: row for row in report["rows"] if row["id"] in rows}
+    verdicts = {row: found[row]["verdict"] for row in rows}
+    assert verdicts == {
+        **dict.fromkeys(("L3-F5", "L3-F6"), "pass"),
+        **dict.fromkeys(("L3-F7", "L3-B1"), "untestable"),
+    }, done.stdout[-3000:]
+    said = [test["message"] for test in found["L3-F7"]["tests"]]
+    assert any("before the implementation" in message for message in said), (
+        "said in a lab of its own, which took the place of the first"
+    )
     assert not list((tmp_path / "report").rglob("*-deploy.log")), "no hook was called"
     assert clusters.namespaces() == before
 
@@ -237,7 +245,7 @@ def test_a_pod_inside_a_cluster_runs_it_and_hands_out_its_report(clusters: Clust
         assert api.request("POST", f"{_RBAC}/clusterrolebindings", body=binding).ok
         api.apply(pod)
         path = "/api/v1/namespaces/l3conf/pods/l3conf"
-        phase, deadline = "", time.monotonic() + RUN / 2
+        phase, deadline = "", time.monotonic() + RUN
         while phase not in {"Succeeded", "Failed"} and time.monotonic() < deadline:
             time.sleep(0.2)
             phase = api.get(path)["status"].get("phase", "")
@@ -272,27 +280,21 @@ def from_inside(clusters: Clusters) -> str:
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_interrupted_removes_what_it_made(clusters: Clusters, number: int) -> None:
-    words = clusters.command(*clusters.about("L3-F5"), "--installed")
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
-        await_namespaces(clusters, 2)
-        run.send_signal(number)
-        run.wait(RUN / 2)
+def test_a_run_that_is_interrupted_removes_its_own_and_one_that_was_killed_is_cleaned_up_after(
+    clusters: Clusters,
+) -> None:
     assert not clusters.of_runs()
-
-
-@pytest.mark.usefixtures("installed")
-def test_what_a_killed_run_left_is_removed_when_it_counts_as_dead(clusters: Clusters) -> None:
-    assert not clusters.of_runs()
-    words = clusters.command(*clusters.about("L3-F5"), "--installed")
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
-        await_namespaces(clusters, 2)
-        os.killpg(run.pid, signal.SIGKILL)
-    left = clusters.of_runs()
+    with started(clusters, set()) as (killed, left):
+        os.killpg(killed.pid, signal.SIGKILL)
     young = clusters.run("clean")
     assert young.returncode == 0, young.stderr
     assert young.stdout.count("kept: its run may live") == 2
+    with started(clusters, left) as (first, its):
+        first.send_signal(signal.SIGINT)
+        with started(clusters, left | its) as (second, _):
+            second.send_signal(signal.SIGTERM)
+            second.wait(RUN)
+        first.wait(RUN)
     assert clusters.of_runs() == left
     long_ago = micro_time(dt.datetime.now(dt.UTC) - dt.timedelta(hours=1))
     for place in left:
@@ -305,8 +307,21 @@ def test_what_a_killed_run_left_is_removed_when_it_counts_as_dead(clusters: Clus
     assert not clusters.of_runs()
 
 
-def await_namespaces(clusters: Clusters, count: int) -> None:
-    deadline = time.monotonic() + RUN / 2
-    while len(clusters.of_runs()) < count:
+@contextlib.contextmanager
+def started(clusters: Clusters, known: set[str]) -> Iterator[tuple[subprocess.Popen[bytes], set[str]]]:
+    """Start a run; yield it with its namespaces, once it has made one in each cluster. Those ``known`` are others'."""
+    words = clusters.command(*clusters.about("L3-F5"), "--installed")
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as run:
+        try:
+            yield run, await_namespaces(clusters, known)
+        except BaseException:
+            os.killpg(run.pid, signal.SIGKILL)
+            raise
+
+
+def await_namespaces(clusters: Clusters, known: set[str]) -> set[str]:
+    deadline = time.monotonic() + RUN
+    while len(found := clusters.of_runs() - known) < len(clusters.lab.clusters):
         assert time.monotonic() < deadline, "the run made no namespaces"
         time.sleep(0.05)
+    return found
