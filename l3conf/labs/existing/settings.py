@@ -90,13 +90,12 @@ def contexts_of(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
     pairs = []
     for text in split:
         name, mark, context = text.partition("=")
+        if mark and not context:
+            raise UserError(f"{text!r} names no context", where="--contexts", remedy="NAME=CONTEXT, or CONTEXT alone")
         pairs.append((name, context) if mark else ("", text))
-    if not pairs or not all(context for _, context in pairs):
-        raise UserError(
-            "a context is missing",
-            where="--contexts",
-            remedy="name contexts of your kubeconfig, e.g. --contexts east,west",
-        )
+    if not pairs:
+        remedy = "name contexts of your kubeconfig, e.g. --contexts east,west"
+        raise UserError("0 clusters were named", where="--contexts", remedy=remedy)
     return tuple(pairs)
 
 
