@@ -62,6 +62,7 @@ import os, socket, sys, time
 address, port, payload, seconds, asks = sys.argv[1:]
 cpus = sorted(os.sched_getaffinity(0))
 out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+out.bind(("", 9902))  # one flow, whoever sends
 out.connect((address, int(port)))
 if asks == "True":
     out.settimeout(0.2)
@@ -110,6 +111,8 @@ def measure(
     vxlan = b"\x08\0\0\0" + (_UNKNOWN_VNI << 8).to_bytes(4, "big") + bytes(60)
     for lab in labs:
         run_in_background(lab, pods[1], python(_RECEIVER))
+        # The flow begins with all filters in place, which settle its source for good.
+        _send(lab, pods[0], address, _PORT, b"x", 0.0, asks=True)
     with ThreadPoolExecutor(4) as senders:
         inner = [senders.submit(_send, lab, pods[0], address, _PORT, b"x", seconds, asks=True) for lab in labs]
         outer = [
@@ -163,7 +166,7 @@ def _send(
     code, answer, said = own.run(place, [*python(_SENDER), *words], timeout=seconds + _TIMEOUT)
     if code:
         raise LabError(f"datagrams were not sent: {said.strip()[-300:]}", where=place)
-    return [(float(at), float(cost)) for at, cost in (line.split() for line in answer.splitlines())]
+    return [(float(at), float(cost)) for at, cost in (line.split() for line in answer.splitlines() if line)]
 
 
 def _door(lab: EmulatedLab, one: End, other: End, address: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference_impl.names import NODE_DEVICE, NODE_PORT, NODE_TABLE
-from reference_impl.planner.rule_parts import FAMILY, host_sets, only_from, prefix_sets, versions_of
+from reference_impl.planner.rule_parts import FAMILY, host_sets, only_from, prefix_sets, sources_in, versions_of
 from reference_impl.state import Chain, Ruleset
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def node_ruleset(
                 name="arriving",
                 hook="prerouting",
                 priority="raw",
-                rules=(f"udp dport {NODE_PORT} jump underlay", *_spoofed(versions, tunnels)),
+                rules=(f"udp dport {NODE_PORT} jump underlay", *_spoofed(remote, versions, tunnels)),
             ),
             # Only what is forwarded: outer packets of cables, many for one that they carry, never come by.
             Chain(
@@ -89,10 +89,12 @@ def _between_gateways(nodes: Iterable[IPAddress], outer: Iterable[IPAddress]) ->
     )
 
 
-def _spoofed(versions: Iterable[int], tunnels: str) -> tuple[str, ...]:
+def _spoofed(remote: Sequence[IPNetwork], versions: Iterable[int], tunnels: str) -> tuple[str, ...]:
     """Believe a member's source only out of a tunnel (L3-B8)."""
     return tuple(
-        f"{FAMILY[version]} saddr @remote_v{version} iifname != {tunnels} goto spoofed" for version in versions
+        f"{theirs} iifname != {tunnels} goto spoofed"
+        for version in versions
+        for theirs in sources_in("remote", version, remote)
     )
 
 

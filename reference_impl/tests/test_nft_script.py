@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl import nft_script
 from reference_impl.nft_script import MARK, MOST, digest, render_change
-from reference_impl.state import Chain, LookupMap, Ruleset
+from reference_impl.state import AddressSet, Chain, LookupMap, Ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,6 +148,29 @@ def test_thousands_of_exports_are_transactions_of_which_each_fits_and_the_mark_c
     assert [name for name in table.chains if name.startswith(MARK)] == [f"{MARK}partly"]
     table.load(wanted)
     assert table.change(wanted)[0].count("element") == 0
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "definition"),
+    [
+        (
+            ("172.16.2.10/32", "172.16.1.10/32"),
+            "{ type ipv4_addr; size 2; elements = { 172.16.1.10, 172.16.2.10 }; }",
+        ),
+        (("fd00::1/128",), "{ type ipv6_addr; size 1; elements = { fd00::1 }; }"),
+        (
+            ("172.16.2.10/32", "10.0.0.0/8"),
+            "{ type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.0/8, 172.16.2.10/32 }; }",
+        ),
+        ((), "{ type ipv4_addr; flags interval; auto-merge; }"),
+    ],
+)
+def test_addresses_alone_are_hashed_and_prefixes_are_intervals(prefixes: tuple[str, ...], definition: str) -> None:
+    networks = frozenset(map(ip_network, prefixes))
+    version = next((network.version for network in networks), 4)
+    known = AddressSet(name="known", version=version, prefixes=networks)
+    (script, *_) = render_change(Ruleset(table="t", sets=(known,), chains=()), chains=(), sets=())
+    assert script.endswith(f"{definition}\n")
 
 
 def test_chains_that_somebody_edited_get_their_rules_again_in_one_transaction_each() -> None:
