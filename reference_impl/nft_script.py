@@ -144,7 +144,7 @@ def _name(item: AddressSet) -> str:
 def _definition(item: AddressSet) -> str:
     ordered = sorted(item.prefixes, key=lambda prefix: (int(prefix.network_address), prefix.prefixlen))
     if ordered and all(prefix.prefixlen == prefix.max_prefixlen for prefix in ordered):
-        # Addresses whose number is known are hashed: a look-up takes half as long as one among intervals (ADR 55).
+        # Addresses whose number is known are hashed: a look-up takes 25 ns less than one among intervals (ADR 55).
         hosts = ", ".join(str(prefix.network_address) for prefix in ordered)
         return f"{{ type {_ADDRESS_TYPE[item.version]}; size {len(ordered)}; elements = {{ {hosts} }}; }}"
     elements = ", ".join(str(prefix) for prefix in ordered)

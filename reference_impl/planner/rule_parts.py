@@ -17,7 +17,7 @@ PROTOCOL = {4: "ipv4", 6: "ipv6"}
 """Words of nft, by IP version."""
 
 _FEW = 4
-"""Prefixes up to which comparing is quicker than a look into a set: some 10 ns each, or 60 (ADR 55)."""
+"""Prefixes up to which they are compared: two, instead of a look into a set, save 50 ns a packet (ADR 55)."""
 
 
 def sources_in(name: str, version: int, prefixes: Iterable[IPNetwork]) -> tuple[str, ...]:
