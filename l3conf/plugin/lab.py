@@ -205,8 +205,7 @@ class Lab(VersionedLab):
 
     def phantoms(self) -> Phantoms:
         """Return a context in which members that do not exist may join and leave at the broker."""
-        backends = [obj["spec"].get("backend", "") for obj in self.broker.items(f"{GROUP}/endpoints")]
-        return Phantoms(self.broker, next(iter(backends), ""))
+        return Phantoms.like_members(self.broker)
 
     def departed(self, cluster: str) -> Departure:
         """Take a cluster out of the set, once, and return what there was of it and when it had left."""

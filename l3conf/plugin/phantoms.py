@@ -5,12 +5,15 @@ Names, labels and fields are those of the wire (``submariner.io/v1``): nobody ca
 
 from __future__ import annotations
 
+import base64
+import secrets
 from contextlib import contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
 from l3conf.plugin.cluster_api import GROUP
+from l3conf.plugin.exchange import published_keys
 from l3conf.plugin.noise import making_noise
 
 if TYPE_CHECKING:
@@ -52,12 +55,24 @@ MALFORMED: Mapping[str, Mapping[str, Any]] = {
 class Phantoms:
     """Phantoms at one broker; all of them are gone when the context is left."""
 
-    def __init__(self, broker: ClusterAPI, backend: str) -> None:
-        """``backend``: the cable driver that they claim to have."""
+    def __init__(self, broker: ClusterAPI, backend: str, keys: Mapping[str, int]) -> None:
+        """``backend``: the cable driver that they claim to have; ``keys``: the keys that they publish, in octets."""
         self._broker = broker
         self._backend = backend
+        self._keys = keys
         self._count = 0
         self._claims: dict[str, tuple[IPNetwork, ...]] = {}
+
+    @classmethod
+    def like_members(cls, broker: ClusterAPI) -> Self:
+        """Return phantoms that have the cable driver of those who are there, and a key wherever those publish one."""
+        members = [obj for obj in broker.items(f"{GROUP}/endpoints") if not _owner(obj).startswith(NAME)]
+        if not members:
+            return cls(broker, "", {})
+        config = members[0]["spec"].get("backend_config") or {}
+        published = published_keys(_owner(members[0]), members[:1])
+        keys = {field: len(base64.b64decode(value)) for field, value in config.items() if value in published}
+        return cls(broker, members[0]["spec"].get("backend", ""), keys)
 
     def __enter__(self) -> Self:
         """Begin without any."""
@@ -128,10 +143,14 @@ class Phantoms:
             "healthCheckIP": pods.replace(".128/25", ".129"),
             "nat_enabled": False,
             "backend": self._backend,
-            "backend_config": {"udp-port": "4500"},
+            "backend_config": {"udp-port": "4500", **self._some_keys()},
         }
         spec = {field: value for field, value in {**endpoint, **wrong}.items() if value is not None}
         yield _object("Endpoint", f"{cluster_id}-{cable}", cluster_id, spec)
+
+    def _some_keys(self) -> dict[str, str]:
+        """Return keys whose private halves nobody has. Any 32 octets are a public key of X25519 (RFC 7748 clause 5)."""
+        return {field: base64.b64encode(secrets.token_bytes(size)).decode() for field, size in self._keys.items()}
 
     def _plant(self, obj: Object) -> bool:
         """Put an object where the members' own are; ``LabError`` if there are none to tell where.
