@@ -23,6 +23,8 @@ from reference_impl.planner.exchange import Side, Write, WriteVerb
 from reference_impl.planner.hiding import hiding
 from reference_impl.planner.mailboxes import BrokerFacts, owner_of, plan_mailboxes, registered
 from reference_impl.planner.pacing import Pace
+from reference_impl.planner.policy_findings import policy_conditions
+from reference_impl.protocols.policy import member_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from reference_impl.drivers.api import API, Object
     from reference_impl.mutants import Mutant
     from reference_impl.planner.conditions import Condition
-    from reference_impl.protocols.policy import Decision
+    from reference_impl.protocols.policy import Decision, Member
 
 _LOG = logging.getLogger(__name__)
 PERIOD = 10.0
@@ -95,7 +97,12 @@ class BrokerAgent:
         # What somebody may no longer see goes before anybody is told anything new.
         await self._write([write for write in writes if write.verb is WriteVerb.DELETE])
         await self._write([write for write in writes if write.verb is not WriteVerb.DELETE])
-        await self._say(hiding(objects, self._common, mailboxes))
+        members = tuple(
+            member_of(obj, owner_of(obj))
+            for obj in registered(objects, self._common, mailboxes)
+            if obj["kind"] == "Cluster"
+        )
+        await self._say(hiding(objects, self._common, mailboxes), members)
 
     async def tell_beats(self) -> None:
         """Tell every mailbox how the members that it may see have beaten."""
@@ -125,12 +132,13 @@ class BrokerAgent:
                     await self._api.merge(Resource.CONFIG_MAP, HEARTBEATS, namespace, {"data": {**gone, **seen}})
                     self._told[namespace] = seen
 
-    async def _say(self, condition: Condition) -> None:
-        """Say of every policy whether what it forbids is hidden; written when that changes."""
+    async def _say(self, hidden: Condition, members: tuple[Member, ...]) -> None:
+        """Say of every policy whom it is about, and whether what it forbids is hidden; written when that changes."""
         for policy in self._policies.items:
             before = (policy.get("status") or {}).get("conditions")
             generation = policy["metadata"].get("generation")
-            said = stamped((condition,), before, now=rfc3339_now(), generation=generation)
+            wanted = (hidden, *policy_conditions(policy, members))
+            said = stamped(wanted, before, now=rfc3339_now(), generation=generation)
             if said != before:
                 await say(self._api, policy, {"conditions": said})
 

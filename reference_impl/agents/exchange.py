@@ -15,6 +15,7 @@ from reference_impl.names import BROKER_NAMESPACE
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
 from reference_impl.planner.connections import agreed, decide_all, told
 from reference_impl.planner.exchange import ExchangeFacts, Side, WriteVerb, forgeries, plan_exchange, without
+from reference_impl.planner.mailboxes import owner_of
 from reference_impl.planner.membership import Refusal
 from reference_impl.planner.pacing import Pace
 
@@ -79,10 +80,21 @@ class Exchange:
             for writer, message in sorted(forgeries(objects).items())
         )
 
-    @property
-    def parted(self) -> frozenset[str]:
-        """Members that policies, as they are now, part from this one: those are cut before anything is written."""
-        return frozenset(name for name, decision in self._decisions.items() if not decision.connects)
+    def parted(self, given_up: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Return the members to be cut before anything is written: parted by policies, or not shown any more.
+
+        A broker hides whom a policy parts from this member, and may do so before the policy itself is seen here.
+        """
+        if not self._is_known:
+            return frozenset()
+        now = {name for name, decision in self._decisions.items() if not decision.connects}
+        going = {
+            owner_of(write.obj)
+            for write in self._mutant.writes(self._planned(Resource.ENDPOINT, given_up))
+            if write.verb is WriteVerb.DELETE and write.side is Side.MEMBER
+        }
+        shown = {owner_of(obj) for obj in self._broker[Resource.ENDPOINT].items}
+        return frozenset(now | (going - shown))
 
     async def step(self, given_up: frozenset[str] = frozenset()) -> None:
         """Write what separates the two sides; nothing until all of the broker's objects were seen.
@@ -93,26 +105,27 @@ class Exchange:
         if not self._is_known:
             return
         now = asyncio.get_running_loop().time
-        decisions, writes = self._decisions, []
-        for kind in KINDS:
-            facts = ExchangeFacts(
-                own_id=self._settings.cluster.cluster_id,
-                member_namespace=self._settings.namespace,
-                broker_namespace=self._access.namespace,
-                member=self._member[kind].items,
-                broker=self._mutant.received(without(given_up, self._broker[kind].items)),
-                decisions=decisions,
-                mailbox=self._access.is_mailbox,
-            )
-            plan = self._plans[kind].answer(facts, partial(plan_exchange, facts))
-            writes += [
-                partial(carry_out, self._apis, kind, write)
-                for write in self._mutant.writes(plan)
-                if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now())
-            ]
+        writes = [
+            partial(carry_out, self._apis, kind, write)
+            for kind in KINDS
+            for write in self._mutant.writes(self._planned(kind, given_up))
+            if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now())
+        ]
         await side_by_side(writes)
         if (seconds := self._pace.due(now())) is not None:
             asyncio.get_running_loop().call_later(seconds, self._changed)
+
+    def _planned(self, kind: Resource, given_up: frozenset[str]) -> tuple[Write, ...]:
+        facts = ExchangeFacts(
+            own_id=self._settings.cluster.cluster_id,
+            member_namespace=self._settings.namespace,
+            broker_namespace=self._access.namespace,
+            member=self._member[kind].items,
+            broker=self._mutant.received(without(given_up, self._broker[kind].items)),
+            decisions=self._decisions,
+            mailbox=self._access.is_mailbox,
+        )
+        return self._plans[kind].answer(facts, partial(plan_exchange, facts))
 
     @property
     def _is_known(self) -> bool:

@@ -106,6 +106,7 @@ class GatewayAgent:
         self._parted: frozenset[str] = frozenset()
         self._loop = Loop(self.reconcile, PERIOD)
         self._exchanging = Loop(self._share, PERIOD)
+        self._parting = Loop(self._part, PERIOD)
         wake = self._loop.wake
 
         def wake_both() -> None:
@@ -149,7 +150,7 @@ class GatewayAgent:
         )
         self._expiry = MemberExpiry(self._heartbeat, self._health, mutant)
         self._exchange = Exchange(
-            settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, self._exchanging.wake, mutant
+            settings, access, {Side.MEMBER: member, Side.BROKER: broker}, self._objects, self._hear, mutant
         )
 
     async def run(self) -> None:
@@ -171,19 +172,29 @@ class GatewayAgent:
                 if self._discovery is not None:
                     tasks.create_task(self._discovery.run())
                 tasks.create_task(self._loop.run())
+                tasks.create_task(self._parting.run())
                 tasks.create_task(self._exchanging.run())
         finally:
             self._words.close()
             self._hand.close()
 
-    async def _share(self) -> None:
-        """Exchange with the broker, in a loop of its own: a broker that hangs holds up nothing else."""
+    def _hear(self) -> None:
+        """Ask for a look at what the broker shows: at whom it parts from us besides, for a write may be under way."""
+        self._parting.wake()
+        self._exchanging.wake()
+
+    async def _part(self) -> None:
+        """Have those cut at once from whom policies part this member: what is written about it takes its time."""
         speaks = self._candidate.role is Role.ACTIVE and self._heartbeat.may_speak
-        parted = self._exchange.parted if speaks else frozenset()
-        if parted != self._parted:  # cut at once: what is written about it takes its time
+        parted = self._exchange.parted(self._expiry.look()) if speaks else frozenset()
+        if parted != self._parted:
             self._parted = parted
             self._loop.wake()
-        if speaks:
+
+    async def _share(self) -> None:
+        """Exchange with the broker, in a loop of its own: an API that hangs holds up nothing else."""
+        await self._part()
+        if self._candidate.role is Role.ACTIVE and self._heartbeat.may_speak:
             await self._exchange.step(self._expiry.look())
 
     async def reconcile(self) -> None:

@@ -158,7 +158,7 @@ class GlobalAgent:
                 await self._hand.forget(each, suspects(before.get(each.pool), each))
             self._bound = plan.bindings
         words: list[tuple[Object, tuple[Condition, ...], Mapping[str, object]]] = [
-            (said.obj, (said.condition,), addresses_of(said)) for said in plan.statuses
+            (said.obj, said.conditions, addresses_of(said)) for said in plan.statuses
         ]
         words += [(export, exports.said[uid_of(export)], {}) for export in objects[Resource.SERVICE_EXPORT]]
         await side_by_side(partial(self._say, *each) for each in words if not _is_said(*each))

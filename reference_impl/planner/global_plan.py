@@ -15,6 +15,7 @@ from reference_impl.planner.endpoints import by_service, cluster_ips, hosts_behi
 from reference_impl.planner.global_objects import Target, name_of, uid_of
 from reference_impl.planner.global_rules import global_ruleset
 from reference_impl.planner.global_status import ALLOCATED, Said, plan_statuses
+from reference_impl.planner.global_targets import resolve_targets
 from reference_impl.planner.ledger import gateway_address
 from reference_impl.planner.prefix_translation import (
     AmbiguousPrefixesError,
@@ -126,7 +127,19 @@ def _single_addresses(facts: GlobalFacts, settlement: Settlement) -> _Part:
     return _Part(
         translation=translation,
         bindings=bindings(translation, settlement.ledger, facts.remote),
-        statuses=plan_statuses(facts.objects, settlement, facts.unusable),
+        statuses=plan_statuses(facts.objects, settlement, facts.unusable, _targets(facts, FOUR)),
+    )
+
+
+def _targets(facts: GlobalFacts, version: int) -> Mapping[str, Condition]:
+    return resolve_targets(
+        facts.ingress,
+        facts.egress,
+        version=version,
+        pods=facts.pods,
+        services=facts.services,
+        slices=facts.slices,
+        reserved=reserved_ranges(facts.own, facts.remote),
     )
 
 
@@ -180,6 +193,7 @@ def _prefix_statuses(
         return translated(each.endpoint, pool) if there else None
 
     asked = {each.claim.owner: each for each in facts.ingress}
+    targets = _targets(facts, SIX)
     said = []
     for obj in facts.objects:
         uid = uid_of(obj)
@@ -195,7 +209,7 @@ def _prefix_statuses(
         else:
             addresses = (str(address),)
             found = Condition(type=ALLOCATED, status=TRUE, reason="Success", message="its prefix is translated")
-        said.append(Said(obj=obj, condition=found, addresses=addresses))
+        said.append(Said(obj=obj, condition=found, target=targets.get(uid), addresses=addresses))
     return tuple(said)
 
 

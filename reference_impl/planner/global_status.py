@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.planner.conditions import FALSE, TRUE, Condition
@@ -24,11 +25,24 @@ class Said:
 
     obj: Object
     condition: Condition
+    """Whether it has its addresses."""
+    target: Condition | None = None
+    """Whether what it names is there; None if it names nothing."""
     addresses: tuple[str, ...] = ()
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Return all of them."""
+        return (self.condition,) if self.target is None else (self.condition, self.target)
 
-def plan_statuses(objects: Iterable[Object], settlement: Settlement, unusable: Iterable[Unusable]) -> tuple[Said, ...]:
-    """Return what every object should say of its addresses."""
+
+def plan_statuses(
+    objects: Iterable[Object],
+    settlement: Settlement,
+    unusable: Iterable[Unusable],
+    targets: Mapping[str, Condition] = MappingProxyType({}),
+) -> tuple[Said, ...]:
+    """Return what every object should say of its addresses. ``targets``: whether what it names is there, by uid."""
     wrong = {uid_of(each.obj): each for each in unusable}
     said = []
     for obj in objects:
@@ -41,7 +55,7 @@ def plan_statuses(objects: Iterable[Object], settlement: Settlement, unusable: I
             condition = Condition(type=ALLOCATED, status=FALSE, reason="PoolExhausted", message=text)
         else:
             condition = Condition(type=ALLOCATED, status=TRUE, reason="Success", message="Allocated global IP(s)")
-        said.append(Said(obj=obj, condition=condition, addresses=addresses))
+        said.append(Said(obj=obj, condition=condition, target=targets.get(uid), addresses=addresses))
     return tuple(said)
 
 

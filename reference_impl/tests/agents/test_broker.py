@@ -15,7 +15,7 @@ from reference_impl.hooks.manifests import load, mailbox_name, member_access
 from reference_impl.mutants import Mutant
 from reference_impl.names import BROKER_NAMESPACE, CLUSTER_ID_LABEL, HEARTBEATS, MEMBER_NAMESPACE
 from reference_impl.planner.pacing import BURST, EVERY
-from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
+from reference_impl.tests.agents.cluster_set import PATIENCE, FakeCluster, eventually, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -114,7 +114,9 @@ def test_a_member_is_shown_and_told_nothing_of_one_that_a_policy_parts_it_from_u
                 policy = await here.broker.get(Resource.CONNECTION_POLICY, "apart", BROKER_NAMESPACE)
                 said = (policy.get("status") or {}).get("conditions") or []
                 return [(one["type"], one["status"], one["reason"]) for one in said] == [
-                    ("Hidden", "True", "Mailboxes")
+                    ("Accepted", "True", "Valid"),
+                    ("Hidden", "True", "Mailboxes"),
+                    ("Matching", "True", "EveryPair"),
                 ]
 
             async def silent() -> bool:
@@ -254,10 +256,17 @@ def test_a_pair_is_cut_before_its_own_api_has_taken_what_is_written_about_it() -
 
             await eventually(connected, "east has a route to west")
 
+            hanging = asyncio.Event()
+
             async def hang(*_: object) -> None:
+                hanging.set()
                 await asyncio.sleep(3600)
 
             with patch.multiple(api, delete=hang, replace=hang):
+                labels = {"metadata": {"labels": {"role": "west"}}}
+                await here.broker.merge(Resource.CLUSTER, "west", BROKER_NAMESPACE, labels)
+                async with asyncio.timeout(PATIENCE):
+                    await hanging.wait()  # from here on a write is under way
                 await here.broker.create(Resource.CONNECTION_POLICY, APART)
                 await eventually(cut, "east has no route to west")
                 assert await here.known("east") == {"east", "west"}

@@ -84,6 +84,11 @@ def said(planned: GlobalPlan) -> dict[str, tuple[str, str, int]]:
     }
 
 
+def targets(planned: GlobalPlan) -> dict[str, str]:
+    """Return what objects say of what they name, by their names."""
+    return {each.obj["metadata"]["name"]: each.target.reason for each in planned.statuses if each.target is not None}
+
+
 def rules(planned: GlobalPlan) -> str:
     return str(planned.kernel.ruleset)
 
@@ -99,6 +104,13 @@ def test_addresses_of_ipv4_are_given_out_one_by_one() -> None:
         "far": ("True", "Success", 1),
         "all": ("True", "Success", 1),
         "cluster-egress.submariner.io": ("True", "Success", 1),
+    }
+    assert targets(planned) == {
+        "one": "ResolvedRefs",
+        "missing": "BackendNotFound",
+        "web": "ResolvedRefs",
+        "vm": "BackendNotFound",
+        "far": "BackendNotFound",
     }
     assert [each.whole for each in planned.bindings] == [False]
     assert "ip6" not in rules(planned)
