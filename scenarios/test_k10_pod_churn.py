@@ -8,6 +8,7 @@ from l3conf.testing import Lab, Pod, Service, verifies
 
 
 @verifies("L3-K10")
+@pytest.mark.alone
 @pytest.mark.topology("two-clusters")
 def test_pods_that_come_and_go_cost_the_others_no_packet(fresh_lab: Lab) -> None:
     """Ten a second, on all nodes of both clusters in turn, behind a Service whose backends change as often."""

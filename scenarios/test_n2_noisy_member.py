@@ -12,6 +12,7 @@ NOISE = 100.0
 
 @verifies("L3-N2")
 @needs(Capability.NODE_STATE)
+@pytest.mark.alone
 @pytest.mark.topology("two-clusters")
 def test_a_member_that_changes_all_the_time_delays_no_other(fresh_lab: Lab) -> None:
     """A newcomer is in every member's API and on every node in time, a leaver gone, and packets pass all the while."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LATE = " (late)"
 """End of the names of groups that come after everything else."""
+ALONE = " (alone)"
+"""End of the names of groups that come after those, when the other workers have ended."""
 
 
 class Use(enum.StrEnum):
@@ -96,7 +98,7 @@ def late_tests(items: Iterable[pytest.Item]) -> frozenset[pytest.Item]:
 
 def group_of(item: pytest.Item, late: Container[pytest.Item]) -> str:
     """Return the name of the group that a scenario is distributed with."""
-    return f"{lab_of(item)}{LATE if item in late else ''}"
+    return f"{lab_of(item)}{LATE if item in late else ALONE if is_alone(item) else ''}"
 
 
 def lab_of(item: pytest.Item) -> str:
@@ -117,6 +119,11 @@ def is_patient(item: pytest.Item) -> bool:
     return item.get_closest_marker("patient") is not None
 
 
+def is_alone(item: pytest.Item) -> bool:
+    """Whether a scenario does something at a rate that takes all of a small machine."""
+    return item.get_closest_marker("alone") is not None
+
+
 def patience(items: Iterable[pytest.Item]) -> dict[str, frozenset[str]]:
     """Return, by lab, what its patient tests ask for."""
     asked: dict[str, frozenset[str]] = {}
@@ -131,7 +138,17 @@ def _dismantles(item: pytest.Item) -> bool:
     return item.get_closest_marker("dismantles") is not None
 
 
-def _position(item: pytest.Item, late: Container[pytest.Item]) -> tuple[bool, str, bool, bool, str]:
-    """Return the place in the order: late ones last; by lab, dismantling last, patient before, else by requirement."""
+def _position(item: pytest.Item, late: Container[pytest.Item]) -> tuple[bool, bool, str, bool, bool, str]:
+    """Return the place in the order: those alone last, late ones before them.
+
+    Then by lab, dismantling last, patient before, else by requirement.
+    """
     row = rows_of(item)[0]
-    return item in late, lab_of(item), _dismantles(item), is_patient(item), f"{row[3]}{int(row[4:]):03d}"
+    return (
+        is_alone(item),
+        item in late,
+        lab_of(item),
+        _dismantles(item),
+        is_patient(item),
+        f"{row[3]}{int(row[4:]):03d}",
+    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # published without types
 
-from l3conf.plugin.collection import LATE
+from l3conf.plugin.collection import ALONE, LATE
 from l3conf.plugin.run import SCRATCH
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Worker = TypeVar("Worker")
 KEY = "l3conf_groups"
 """Entry of ``workerinput``: where a worker writes its groups."""
+_IN_TIME = 2
+"""Tests that a worker still has when it is given the next group, as pytest-xdist has it."""
 
 
 class Distribution:
@@ -73,32 +75,40 @@ class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
 
     def _assign_work_unit(self, node: Any) -> None:  # noqa: ANN401 - xdist's WorkerController
         """Give a worker its next group."""
-        chosen = next_group(self._waiting(), self.assigned_work, node)
+        chosen = next_group(self._waiting(), self.assigned_work, node, is_last=self._is_last(node))
         if chosen is not None:
             self.workqueue.move_to_end(chosen, last=False)
             super()._assign_work_unit(node)
 
     def _reschedule(self, node: Any) -> None:  # noqa: ANN401 - likewise
         """Give a worker its next group in time, and let it go if there is none for it."""
-        if not node.shutting_down and next_group(self._waiting(), self.assigned_work, node) is None:
+        if node.shutting_down or self._pending_of(self.assigned_work[node]) > _IN_TIME:
+            return
+        if next_group(self._waiting(), self.assigned_work, node, is_last=self._is_last(node)) is None:
             node.shutdown()
             return
         super()._reschedule(node)
 
+    def _is_last(self, node: Any) -> bool:  # noqa: ANN401 - likewise
+        return all(other is node or other.shutting_down for other in self.assigned_work)
 
-def next_group(waiting: Sequence[str], assigned: Mapping[Worker, Container[str]], worker: Worker) -> str | None:
-    """Return the group that a worker should have next, None if the others have all that is left. Pure.
 
-    ``waiting`` are the groups that nobody has, in their order; ``assigned`` those that each living worker has or had.
+def next_group(
+    waiting: Sequence[str], assigned: Mapping[Worker, Container[str]], worker: Worker, *, is_last: bool
+) -> str | None:
+    """Return the group that a worker should have next, None if the others have all that is left for them. Pure.
+
+    ``waiting`` are the groups that nobody has, in their order; ``assigned`` those that each living worker has or had;
+    ``is_last``: all other workers were let go, so that what is to run alone does, but for their last tests.
     """
-    early = next((group for group in waiting if not group.endswith(LATE)), None)
+    early = next((group for group in waiting if not group.endswith((LATE, ALONE))), None)
     if early is not None:
         return early
     for group in waiting:
         lab = group.removesuffix(LATE)
-        if next((each for each, groups in assigned.items() if lab in groups), worker) == worker:
+        if group.endswith(LATE) and next((each for each, had in assigned.items() if lab in had), worker) == worker:
             return group
-    return None
+    return next((group for group in waiting if group.endswith(ALONE)), None) if is_last else None
 
 
 def write_groups(path: Path, groups: Mapping[str, str], seconds: Mapping[str, float]) -> None:

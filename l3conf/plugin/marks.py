@@ -20,6 +20,7 @@ _MARKS = (
     "needs(*capabilities): what the lab must be able to do beyond the Kubernetes API; else the row is untestable",
     "declared(*names): asked only of implementations with all these features and profiles; else no part of the row",
     "patient(what): needs what takes long and no work: begun as soon as its lab is connected, asked for at the end",
+    "alone: does something at a rate that takes all of a small machine; runs last, on one worker",
     "dismantles: leaves its lab without the implementation; runs last on it",
 )
 
