@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from l3conf.emulator.apiserver.schemas import model_source
 
 _KINDS: dict[str, str] = {
@@ -40,8 +42,11 @@ _MODELS = {(api_version, kind) for api_version, kinds in _KINDS.items() for kind
 
 def model_name(api_version: str, kind: str) -> str | None:
     """Return ``V1Pod`` for ``("v1", "Pod")``; None for kinds that are not Kubernetes' own or that are too new."""
-    if (api_version, kind) not in _MODELS:
-        return None
+    return _model_name(api_version, kind) if (api_version, kind) in _MODELS else None
+
+
+@functools.cache  # every write asks; what clients call things, of which there is no end, is never kept
+def _model_name(api_version: str, kind: str) -> str | None:
     group, _, version = api_version.rpartition("/")
     family = (group.partition(".")[0] or "core").capitalize()
     candidates = (f"{version.capitalize()}{kind}", f"{family}{version.capitalize()}{kind}")

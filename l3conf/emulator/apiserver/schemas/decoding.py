@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from l3conf.emulator.apiserver.schemas import formats
 from l3conf.emulator.apiserver.schemas.list_rules import go_name
@@ -61,8 +61,7 @@ class _Decoder:
             if ref is None:
                 self.unknown.append(where)
             elif sub is not None:
-                dotted = f"{keys}.{name}" if keys else name
-                kept[name] = self.value(sub, ref, where, _Place(go_name(model), dotted))
+                kept[name] = self.value(sub, ref, where, _Place(model, f"{keys}.{name}" if keys else name))
         return kept
 
     def value(self, value: JSON, ref: TypeRef, path: str, place: _Place) -> JSON:
@@ -88,19 +87,20 @@ class _Decoder:
         return self.value(value, ref, path, place)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where Go says a mismatch is: the innermost struct and the keys from the root, without list positions."""
+class _Place(NamedTuple):
+    """Where Go says a mismatch is. A plain tuple: each field of each write has one, and hardly any is ever named."""
 
-    struct: str
+    model: str
+    """Class of the innermost struct."""
     keys: str
+    """Keys from the root, without list positions."""
 
     def mismatch(self, value: JSON, ref: TypeRef) -> _MismatchError:
         if special := _special_complaint(value, ref.shape):
             return _MismatchError(special)
-        found = _go_kind(value)
+        field = f"{go_name(self.model)}.{self.keys}"
         return _MismatchError(
-            f"json: cannot unmarshal {found} into Go struct field {self.struct}.{self.keys} of type {_go_type(ref)}"
+            f"json: cannot unmarshal {_go_kind(value)} into Go struct field {field} of type {_go_type(ref)}"
         )
 
 
