@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from l3conf.emulator.cluster_api import Object
-    from l3conf.emulator.kernel.flows import Flow
+    from l3conf.emulator.kernel.flows import Backends
     from l3conf.model.topology import IPAddress, IPFamily, IPNetwork
 
 
@@ -112,8 +112,11 @@ class NodeGround(Protocol):
     async def load_pod_ruleset(self, pod_uid: str, ruleset: str) -> None:
         """Load an nftables ruleset into a pod's own namespace, atomically."""
 
-    async def forget_flows(self, family: IPFamily, is_stale: Callable[[Flow], bool]) -> None:
-        """Drop remembered flows from the node's connection tracking, so that new rules apply to their next packet."""
+    async def forget_flows(self, family: IPFamily, backends: Backends) -> None:
+        """Drop the UDP flows to a key of ``backends`` that none of its value answers from connection tracking.
+
+        New rules apply to their next packet then.
+        """
 
 
 class BuiltinWorkload(Protocol):

@@ -13,11 +13,9 @@ from l3conf.emulator.node_runtime import PodNetwork
 from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from l3conf.emulator.fabric.build import Fabric
     from l3conf.emulator.ground.spawn import SpawnedProcess, Spawner
-    from l3conf.emulator.kernel.flows import Flow
+    from l3conf.emulator.kernel.flows import Backends
     from l3conf.emulator.node_runtime import ContainerSpec, RunningProcess
     from l3conf.model.topology import IPAddress, IPNetwork
 
@@ -129,10 +127,10 @@ class EmulatedNode:
             connection.close()
             raise
 
-    async def forget_flows(self, family: IPFamily, is_stale: Callable[[Flow], bool]) -> None:
-        """Drop remembered flows from the node's connection tracking."""
+    async def forget_flows(self, family: IPFamily, backends: Backends) -> None:
+        """Drop UDP flows that ``backends`` do not answer from the node's connection tracking."""
         number = socket.AF_INET if family is IPFamily.IPV4 else socket.AF_INET6
-        await asyncio.to_thread(forget_flows, self._fabric.namespace(self.key), number, is_stale)
+        await asyncio.to_thread(forget_flows, self._fabric.namespace(self.key), number, backends)
 
     def _namespace(self, network: PodNetwork | None) -> NetworkNamespace:
         path = network.namespace_path if network is not None else self._fabric.namespace(self.key).path

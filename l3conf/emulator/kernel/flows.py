@@ -11,14 +11,13 @@ import os
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from l3conf.emulator.kernel.attributes import NESTED, attribute, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from ipaddress import IPv4Address, IPv6Address
 
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
@@ -29,8 +28,10 @@ _F_REQUEST, _F_ACK, _F_DUMP = 0x1, 0x4, 0x300
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _TUPLE_ORIGINAL, _TUPLE_REPLY = 1, 2
 _TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
-_ADDRESSES: dict[int, tuple[int, int]] = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
+_SOURCE, _DESTINATION = (1, 3), (2, 4)  # CTA_IP_V4_SRC or CTA_IP_V6_SRC, CTA_IP_V4_DST or CTA_IP_V6_DST
 _PROTOCOL_NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
+
+_UDP = bytes([socket.IPPROTO_UDP])
 
 _HEADER = struct.Struct("=IHHII")
 _FAMILY = struct.Struct("=BBH")
@@ -38,23 +39,22 @@ _PORT = struct.Struct(">H")
 _RECEIVE = 1 << 17
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A remembered flow: whom its first packet addressed, and who answers."""
-
-    protocol: int
-    """IP protocol number."""
-    destination: IPv4Address | IPv6Address
-    destination_port: int
-    answered_by: IPv4Address | IPv6Address
-    answered_by_port: int
+Endpoint: TypeAlias = "tuple[IPv4Address | IPv6Address, int]"
+"""Address and port."""
+Backends: TypeAlias = "Mapping[Endpoint, AbstractSet[Endpoint]]"
+"""Who may answer a UDP flow, by whom its first packet addressed."""
 
 
-def forget_flows(namespace: NetworkNamespace, family: int, is_stale: Callable[[Flow], bool]) -> int:
-    """Delete the flows for which ``is_stale`` says so; return how many. ``family`` is ``AF_INET`` or ``AF_INET6``."""
+def forget_flows(namespace: NetworkNamespace, family: int, backends: Backends) -> int:
+    """Delete the UDP flows to a key of ``backends`` that none of its value answers; return how many.
+
+    ``family`` is ``AF_INET`` or ``AF_INET6``. The kernel walks the connections of all namespaces for it, some
+    milliseconds: to be asked only where there may be something to forget.
+    """
+    wanted = {_packed(served): {_packed(one) for one in answering} for served, answering in backends.items()}
     with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as channel:
         channel.send(_message(_GET, _F_REQUEST | _F_DUMP, family, b""))
-        stale = [original for flow, original in _entries(channel) if is_stale(flow)]
+        stale = [found for entry in _entries(channel) if (found := stale_original(entry, wanted))]
         for original in stale:
             channel.send(_message(_DELETE, _F_REQUEST | _F_ACK, family, attribute(_TUPLE_ORIGINAL | NESTED, original)))
             with suppress(FileNotFoundError):  # it ended by itself meanwhile
@@ -62,13 +62,43 @@ def forget_flows(namespace: NetworkNamespace, family: int, is_stale: Callable[[F
     return len(stale)
 
 
+def stale_original(entry: bytes, wanted: Mapping[bytes, AbstractSet[bytes]]) -> bytes | None:
+    """Return the tuple that names an entry to the kernel if its flow is to be forgotten.
+
+    ``entry`` is the attributes of one entry, ``wanted`` are ``Backends`` as the kernel writes them: address and port,
+    in network order. Of most entries only the destination is read.
+    """
+    body = parse(entry)
+    original = body[_TUPLE_ORIGINAL]
+    asked = _end(original, _DESTINATION, _DESTINATION_PORT)
+    answering = wanted.get(asked)
+    if answering is None or _end(body[_TUPLE_REPLY], _SOURCE, _SOURCE_PORT) in answering:
+        return None
+    return original
+
+
+def _end(flow: bytes, addresses: tuple[int, int], port: int) -> bytes:
+    """Return one end of a UDP tuple, address and port; b"" for other protocols."""
+    parts = parse(flow)
+    protocol = parse(parts[_TUPLE_PROTOCOL])
+    if protocol[_PROTOCOL_NUMBER] != _UDP:
+        return b""
+    ip = parse(parts[_TUPLE_IP])
+    return (ip.get(addresses[0]) or ip[addresses[1]]) + protocol[port]
+
+
+def _packed(endpoint: Endpoint) -> bytes:
+    address, port = endpoint
+    return address.packed + _PORT.pack(port)
+
+
 def _message(kind: int, flags: int, family: int, body: bytes) -> bytes:
     payload = _FAMILY.pack(family, 0, 0) + body
     return _HEADER.pack(_HEADER.size + len(payload), kind, flags, 1, 0) + payload
 
 
-def _entries(channel: socket.socket) -> Iterator[tuple[Flow, bytes]]:
-    """Yield each flow with its original tuple, which names it to the kernel."""
+def _entries(channel: socket.socket) -> Iterator[bytes]:
+    """Yield the attributes of each entry; a dump may hold other families than it was asked for."""
     while True:
         data = channel.recv(_RECEIVE)
         offset = 0
@@ -79,28 +109,8 @@ def _entries(channel: socket.socket) -> Iterator[tuple[Flow, bytes]]:
             if kind == _NLMSG_ERROR:
                 _raise_refusal(data[offset:])
             else:
-                family = data[offset + _HEADER.size]  # a dump may hold other families than it was asked for
-                body = parse(data[offset + _HEADER.size + _FAMILY.size : offset + length])
-                flow = _flow(body, family)
-                if flow is not None:
-                    yield flow, body[_TUPLE_ORIGINAL]
+                yield data[offset + _HEADER.size + _FAMILY.size : offset + length]
             offset += (length + 3) & ~3
-
-
-def _flow(body: dict[int, bytes], family: int) -> Flow | None:
-    """Return the flow of an entry; None for protocols without ports."""
-    source, destination = _ADDRESSES[family]
-    original, reply = parse(body[_TUPLE_ORIGINAL]), parse(body[_TUPLE_REPLY])
-    asked, answered = parse(original[_TUPLE_PROTOCOL]), parse(reply[_TUPLE_PROTOCOL])
-    if _DESTINATION_PORT not in asked or _SOURCE_PORT not in answered:
-        return None
-    return Flow(
-        protocol=asked[_PROTOCOL_NUMBER][0],
-        destination=ip_address(parse(original[_TUPLE_IP])[destination]),
-        destination_port=_PORT.unpack(asked[_DESTINATION_PORT])[0],
-        answered_by=ip_address(parse(reply[_TUPLE_IP])[source]),
-        answered_by_port=_PORT.unpack(answered[_SOURCE_PORT])[0],
-    )
 
 
 def _raise_refusal(answer: bytes) -> None:

@@ -8,13 +8,14 @@ from l3conf.emulator.controllers.cache import Cache
 from l3conf.emulator.node.sync_loop import SyncLoop
 from l3conf.emulator.proxy.ruleset import ruleset
 from l3conf.emulator.proxy.service_ports import service_ports
-from l3conf.emulator.proxy.stale_flows import stale_flows
+from l3conf.emulator.proxy.stale_flows import may_be_stale, udp_backends
 from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from l3conf.emulator.cluster_api import ClusterAPI
+    from l3conf.emulator.kernel.flows import Backends
     from l3conf.emulator.node_runtime import NodeGround
     from l3conf.emulator.proxy.service_ports import ServicePort
     from l3conf.model.topology import IPNetwork
@@ -30,6 +31,10 @@ class KubeProxy:
         self._ground = ground
         self._cluster_cidrs = tuple(cluster_cidrs)
         self._loaded: dict[IPFamily, str] = {}
+        self._answering: dict[IPFamily, Backends] = {}
+        """Who answers UDP by the rules that are loaded."""
+        self._to_forget: set[IPFamily] = set()
+        """Families in which flows may be older than the rules; kept until they are forgotten, whatever fails."""
         self._loop = SyncLoop(f"kube-proxy {ground.name}", self._sync)
         self.synced = self._loop.synced
         """Set while the kernel has what the API says, as far as this proxy knows."""
@@ -51,8 +56,13 @@ class KubeProxy:
             text = ruleset(ports, family=family, cluster_cidrs=self._cluster_cidrs)
             if text != self._loaded.get(family):
                 await self._ground.load_ruleset(text)
-                await self._ground.forget_flows(family, stale_flows(ports))
                 self._loaded[family] = text
+                before, self._answering[family] = self._answering.get(family, {}), udp_backends(ports)
+                if may_be_stale(before, self._answering[family]):
+                    self._to_forget.add(family)
+            if family in self._to_forget:
+                await self._ground.forget_flows(family, self._answering[family])
+                self._to_forget.discard(family)
 
     def _ports(self, family: IPFamily) -> list[ServicePort]:
         services, slices = list(self._cache.list("services")), self._cache.list(SLICES)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from l3conf.emulator.cluster_api import Object
-    from l3conf.emulator.kernel.flows import Flow
+    from l3conf.emulator.kernel.flows import Backends
     from l3conf.emulator.node_runtime import ContainerSpec
     from l3conf.model.topology import IPAddress, IPFamily, IPNetwork
 
@@ -60,7 +60,7 @@ class FakeGround:
         self.pod_rulesets: dict[str, str] = {}
         self.loaded = asyncio.Event()
         """Set by every ruleset; whoever waits clears it."""
-        self.flows: list[Flow] = []
+        self.forgotten: list[Backends] = []
         self.starting: Callable[[ContainerSpec], FakeProcess] = FakeProcess
         self.executing: Callable[[ContainerSpec], int] = lambda _: 0
         self.connecting: Callable[[IPAddress, int], None] = lambda _address, _port: None
@@ -117,9 +117,9 @@ class FakeGround:
         self.rulesets.append(ruleset)
         self.loaded.set()
 
-    async def forget_flows(self, family: IPFamily, is_stale: Callable[[Flow], bool]) -> None:
+    async def forget_flows(self, family: IPFamily, backends: Backends) -> None:
         del family
-        self.flows = [flow for flow in self.flows if not is_stale(flow)]
+        self.forgotten.append(backends)
 
 
 class FakeWorkload:
