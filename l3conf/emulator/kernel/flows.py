@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import struct
 from contextlib import suppress
@@ -52,9 +53,12 @@ def forget_flows(namespace: NetworkNamespace, family: int, backends: Backends) -
     milliseconds: to be asked only where there may be something to forget.
     """
     wanted = {_packed(served): {_packed(one) for one in answering} for served, answering in backends.items()}
+    # Nearly all entries are about other addresses: one search in C spares taking them apart.
+    mentioned = re.compile(b"|".join(re.escape(address.packed) for address, _port in backends), re.DOTALL)
     with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as channel:
         channel.send(_message(_GET, _F_REQUEST | _F_DUMP, family, b""))
-        stale = [found for entry in _entries(channel) if (found := stale_original(entry, wanted))]
+        entries = filter(mentioned.search, _entries(channel))
+        stale = [found for entry in entries if (found := stale_original(entry, wanted))]
         for original in stale:
             channel.send(_message(_DELETE, _F_REQUEST | _F_ACK, family, attribute(_TUPLE_ORIGINAL | NESTED, original)))
             with suppress(FileNotFoundError):  # it ended by itself meanwhile
