@@ -261,7 +261,10 @@ def test_a_pod_inside_a_cluster_runs_it_and_hands_out_its_report(clusters: Clust
 
 def pod_of(job: dict[str, Any], arguments: str) -> dict[str, Any]:
     spec = job["spec"]["template"]["spec"]
-    spec["initContainers"][0]["env"][0]["value"] = arguments
+    environment = spec["initContainers"][0]["env"]
+    environment[0]["value"] = arguments
+    # What an image says itself: pods of this lab see the machine's files.
+    environment.append({"name": "PATH", "value": f"{Path(sys.executable).parent}:{os.defpath}:/usr/sbin:/sbin"})
     return {"apiVersion": "v1", "kind": "Pod", "metadata": job["metadata"], "spec": spec}
 
 

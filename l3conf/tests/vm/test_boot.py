@@ -104,7 +104,8 @@ def test_a_reader_that_went_away_does_not_block_the_guest(machine: Machine, monk
 def test_whatever_ends_the_starter_ends_the_machine(tmp_path: Path, number: signal.Signals) -> None:
     """With the real wrapping: a sleep stands where virtme-ng would."""
     program = f"""
-import pathlib, sys
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
 from l3conf.plugin.process import sigterm_interrupts
 from l3conf.vm import boot, machine
 scratch = pathlib.Path({str(tmp_path)!r})
