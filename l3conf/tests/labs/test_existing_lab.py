@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-import l3conf
 from l3conf.adapter import HookRequest, HookRunner
 from l3conf.adapter.images import resolved_images, visible_directories
 from l3conf.labs.emulated import EmulatedLab
@@ -100,9 +99,7 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
     suite = EmulatedImage(
         name="ghcr.io/l3conf/l3conf:*", command=("sh",), env={"PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
     )
-    # Nodes have temporary folders of their own: a checkout or an environment in one must be shown to them.
-    shown = {*visible_directories(implementation), sys.prefix, str(Path(l3conf.__file__).parents[1])}
-    images, visible = (*resolved_images(implementation), suite), tuple(sorted(shown))
+    images, visible = (*resolved_images(implementation), suite), visible_directories(implementation)
     lab = EmulatedLab.start(topology, images=images, visible=visible, serves_on_nodes=False)
     try:
         clusters = Clusters(lab, tmp_path_factory.mktemp("kubeconfigs"))
@@ -265,6 +262,9 @@ def test_a_pod_inside_a_cluster_runs_it_and_hands_out_its_report(clusters: Clust
 def pod_of(job: dict[str, Any], arguments: str) -> dict[str, Any]:
     spec = job["spec"]["template"]["spec"]
     spec["initContainers"][0]["env"][0]["value"] = arguments
+    for container in (*spec["initContainers"], *spec["containers"]):
+        # Containers of this lab have a /tmp of their own already, in which the suite may lie: a volume would hide it.
+        container["volumeMounts"] = [each for each in container["volumeMounts"] if each["mountPath"] != "/tmp"]  # noqa: S108
     return {"apiVersion": "v1", "kind": "Pod", "metadata": job["metadata"], "spec": spec}
 
 
