@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from reference_impl.drivers.api import API, Object
     from reference_impl.mutants import Mutant
-    from reference_impl.planner.conditions import Condition
-    from reference_impl.protocols.policy import Decision, Member
+    from reference_impl.protocols.policy import Decision
 
 _LOG = logging.getLogger(__name__)
 PERIOD = 10.0
@@ -97,12 +96,8 @@ class BrokerAgent:
         # What somebody may no longer see goes before anybody is told anything new.
         await self._write([write for write in writes if write.verb is WriteVerb.DELETE])
         await self._write([write for write in writes if write.verb is not WriteVerb.DELETE])
-        members = tuple(
-            member_of(obj, owner_of(obj))
-            for obj in registered(objects, self._common, mailboxes)
-            if obj["kind"] == "Cluster"
-        )
-        await self._say(hiding(objects, self._common, mailboxes), members)
+        if self._policies.items:
+            await self._say(objects, mailboxes)
 
     async def tell_beats(self) -> None:
         """Tell every mailbox how the members that it may see have beaten."""
@@ -132,8 +127,11 @@ class BrokerAgent:
                     await self._api.merge(Resource.CONFIG_MAP, HEARTBEATS, namespace, {"data": {**gone, **seen}})
                     self._told[namespace] = seen
 
-    async def _say(self, hidden: Condition, members: tuple[Member, ...]) -> None:
+    async def _say(self, objects: tuple[Object, ...], mailboxes: Mapping[str, str]) -> None:
         """Say of every policy whom it is about, and whether what it forbids is hidden; written when that changes."""
+        known = registered(objects, self._common, mailboxes)
+        members = tuple(member_of(obj, owner_of(obj)) for obj in known if obj["kind"] == "Cluster")
+        hidden = hiding(objects, self._common, mailboxes)
         for policy in self._policies.items:
             before = (policy.get("status") or {}).get("conditions")
             generation = policy["metadata"].get("generation")
