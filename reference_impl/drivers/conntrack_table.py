@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+from reference_impl.drivers.attributes import HEADER, attribute, attributes, nested
 from reference_impl.drivers.kernel_dump import REQUEST_AND_ACKNOWLEDGE, RawNetlink
 from reference_impl.flows import Flow
 
@@ -34,10 +35,8 @@ _NUMBER = 1
 """``CTA_PROTO_NUM``."""
 _ORIGINAL_FLAGS = 1
 _BY_SOURCE, _BY_DESTINATION = 1, 2
-_NESTED, _TYPE = 0x8000, 0x3FFF
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _HEAD = struct.Struct("=BBH")  # nfgenmsg
-_ATTRIBUTE = struct.Struct("=HH")
 _BODY = 16 + _HEAD.size
 _LASTING = frozenset({socket.IPPROTO_TCP, socket.IPPROTO_SCTP})
 
@@ -99,7 +98,7 @@ def parse_entry(message: bytes) -> Entry | None:
         if kind in {_ORIGINAL, _REPLY}:
             tuples[kind] = _tuple(message, start, end)
         if kind in {_ORIGINAL, _ZONE}:
-            key += message[start - _ATTRIBUTE.size : (end + 3) & ~3]
+            key += message[start - HEADER.size : (end + 3) & ~3]
     there, back = tuples.get(_ORIGINAL), tuples.get(_REPLY)
     if there is None or back is None:
         return None
@@ -125,22 +124,3 @@ def _tuple(message: bytes, start: int, end: int) -> tuple[IPAddress, IPAddress, 
         if source in ends and destination in ends:
             return ends[source], ends[destination], protocol
     return None
-
-
-def attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Yield type, beginning and end of the value of every attribute between two offsets."""
-    while start + _ATTRIBUTE.size <= end:
-        length, kind = _ATTRIBUTE.unpack_from(message, start)
-        yield kind & _TYPE, start + _ATTRIBUTE.size, max(start + _ATTRIBUTE.size, min(start + length, end))
-        start += max(_ATTRIBUTE.size, (length + 3) & ~3)
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """Return an attribute of netlink, padded."""
-    size = _ATTRIBUTE.size + len(value)
-    return _ATTRIBUTE.pack(size, kind) + value + bytes(-size % 4)
-
-
-def nested(kind: int, value: bytes) -> bytes:
-    """Return an attribute that holds attributes."""
-    return attribute(kind | _NESTED, value)

@@ -23,12 +23,14 @@ from reference_impl.drivers.kernel_routes import ROUTE_TYPES, UNREACHABLE, Kerne
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
 from reference_impl.drivers.meters import MeterTable
 from reference_impl.drivers.netlink import IPRoute, NetlinkError
+from reference_impl.drivers.nft_reader import NftReader
 from reference_impl.drivers.wireguard_device import WireGuardDevices
 from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY
 from reference_impl.operations import Operation, Verb
 from reference_impl.state import (
     Direction,
     ForwardingEntry,
+    Guard,
     HostAddress,
     IPsecLink,
     IPsecPeer,
@@ -65,10 +67,22 @@ TRUST = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Filters:
+    """What nftables held at one number of the ruleset."""
+
+    generation: int
+    digest: str | None
+    mark: str | None
+    guards: tuple[Guard, ...]
+    passages: frozenset[Passage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     """One look at all but the tunnels' own state, which changes without news."""
 
     view: KernelView
+    filters: _Filters
     observed: Observed
     at: float
     """When, by the monotonic clock, in seconds."""
@@ -79,9 +93,10 @@ class LinuxKernel:
 
     def __init__(self, ownership: Ownership, key: Key | None = None) -> None:
         self._ownership = ownership
-        self._nft = nftables.Table(ownership.table)
-        self._meters = MeterTable(ownership.meters) if ownership.meters else None
-        self._firewalls = Firewalls(ownership.table)
+        self._reader = NftReader()
+        self._nft = nftables.Table(ownership.table, self._reader)
+        self._meters = MeterTable(ownership.meters, self._reader) if ownership.meters else None
+        self._firewalls = Firewalls(ownership.table, self._reader)
         self._routes = KernelRoutes(ownership)
         self._changes = KernelChanges()
         self._seen: _Seen | None = None
@@ -96,6 +111,7 @@ class LinuxKernel:
     def close(self) -> None:
         """Close the netlink sockets."""
         self._changes.close()
+        self._reader.close()
         self._netlink.close()
         self._routes.close()
 
@@ -142,9 +158,7 @@ class LinuxKernel:
             return seen
         self._seen = None  # if this look fails, the next one must not trust an older one
         view = KernelView(self._netlink, self._ownership)
-        digest = self._nft.digest()
-        mark = self._meters.mark() if self._meters else None
-        guards, passages = self._firewalls.observe() if self._ownership.passages else ((), frozenset())
+        filters = self._look_at_filters(seen.filters if seen else None)
         observed = Observed(
             state=KernelState(
                 host_addresses=frozenset(view.host_addresses()),
@@ -153,17 +167,31 @@ class LinuxKernel:
                 forwarding=frozenset(view.forwarding()),
                 routes=self._routes.routes(view.names()),
                 rules=self._routes.rules(),
-                ruleset=None if digest is None else Ruleset(table=self._ownership.table),
-                passages=passages,
-                meters=None if mark is None else Meters(table=self._ownership.meters),
+                ruleset=None if filters.digest is None else Ruleset(table=self._ownership.table),
+                passages=filters.passages,
+                meters=None if filters.mark is None else Meters(table=self._ownership.meters),
             ),
-            ruleset_digest=digest or "",
-            meters_mark=mark or "",
+            ruleset_digest=filters.digest or "",
+            meters_mark=filters.mark or "",
             addresses=tuple(view.addresses()),
-            guards=guards,
+            guards=filters.guards,
         )
-        self._seen = _Seen(view=view, observed=observed, at=now)
+        self._seen = _Seen(view=view, filters=filters, observed=observed, at=now)
         return self._seen
+
+    def _look_at_filters(self, before: _Filters | None) -> _Filters:
+        """Read what nftables hold, unless nothing in any table has changed: most news is of routes and neighbours."""
+        generation = self._reader.generation()  # asked first: what changes during the look leads to another one
+        if before is not None and before.generation == generation:
+            return before
+        guards, passages = self._firewalls.observe() if self._ownership.passages else ((), frozenset())
+        return _Filters(
+            generation=generation,
+            digest=self._nft.digest(),
+            mark=self._meters.mark() if self._meters else None,
+            guards=guards,
+            passages=passages,
+        )
 
     def apply(self, operations: Iterable[Operation]) -> tuple[KernelError, ...]:
         """Carry out the steps; return those that the kernel refused."""

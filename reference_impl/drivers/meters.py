@@ -6,29 +6,29 @@ association forgets all with every new key, a VXLAN device knows no peers).
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.nft_reader import NftReader
 from reference_impl.drivers.nftables import run_nft
 from reference_impl.meter_script import MARK, render
-from reference_impl.state import Count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reference_impl.state import Meters
+    from reference_impl.state import Count, Meters
 
 
 class MeterTable:
     """A table of family inet whose counters belong to this process."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, reader: NftReader | None = None) -> None:
         self._name = name
+        self._reader = reader or NftReader()
 
     def mark(self) -> str | None:
         """Return the mark of what was loaded, "" if there is none; None if there is no table."""
-        found = self._counters()
+        found = self._reader.counters(self._name)
         if found is None:
             return None
         marks = [name for name in found if name.startswith(MARK)]
@@ -36,14 +36,18 @@ class MeterTable:
 
     def counts(self) -> Mapping[str, Count]:
         """Return what has passed, by name of the counter."""
-        return {name: count for name, count in (self._counters() or {}).items() if not name.startswith(MARK)}
+        return {
+            name: count
+            for name, count in (self._reader.counters(self._name) or {}).items()
+            if not name.startswith(MARK)
+        }
 
     def load(self, meters: Meters) -> None:
         """Count for these peers; counters that are there go on. ``KernelError`` carries nft's message.
 
         Where an interrupted load has left something in the way, the table is made anew, and counts from zero.
         """
-        found = self._counters() or {}
+        found = self._reader.counters(self._name) or {}
         try:
             self._run_all(render(meters, found.keys()))
         except KernelError:
@@ -64,13 +68,3 @@ class MeterTable:
         result = run_nft("-f", "-", script=script)
         if result.returncode:
             raise KernelError(f"nft: {result.stderr.strip()}")
-
-    def _counters(self) -> Mapping[str, Count] | None:
-        """Return all counters by name; None if there is no table."""
-        result = run_nft("-j", "list", "counters", "table", "inet", self._name)
-        if result.returncode:
-            if "No such file" in result.stderr:
-                return None
-            raise KernelError(f"nft: {result.stderr.strip()}")
-        found = [entry["counter"] for entry in json.loads(result.stdout)["nftables"] if "counter" in entry]
-        return {each["name"]: Count(packets=each["packets"], octets=each["bytes"]) for each in found}

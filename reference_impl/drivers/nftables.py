@@ -1,39 +1,38 @@
-"""One nftables table through the ``nft`` program: change without a gap, recognise what was loaded, remove."""
+"""One nftables table: change without a gap by the ``nft`` program, recognise what was loaded, remove."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import subprocess
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.kernel import KernelError
+from reference_impl.drivers.nft_reader import NftReader
 from reference_impl.nft_script import MARK, render, render_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reference_impl.drivers.nft_reader import Listing
     from reference_impl.state import Ruleset
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = 10.0
-_KINDS = ("chain", "set", "map", "counter", "quota", "limit", "flowtable", "ct", "secmark", "synproxy")
-_NAMED = re.compile(rf"^\t({'|'.join(_KINDS)}) (.+) \{{$", re.MULTILINE)
 _MAP = re.compile(r"^\tmap (\S+) \{$(.*?)^\t\}$", re.MULTILINE | re.DOTALL)
 _ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
-_COUNTERS = re.compile(r"counter packets \d+ bytes \d+")
 
 
 class Table:
     """A table of family inet that belongs to this process."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, reader: NftReader | None = None) -> None:
         self._name = name
+        self._reader = reader or NftReader()
         self._loaded = ""
-        """Digest of the table as it was listed right after we loaded or adopted it, without counters."""
-        self._seen: tuple[str | None] | None = None
-        """The listing of the last look, until something is loaded; whoever decides has just looked."""
+        """Digest of the table as it was right after we loaded or adopted it, without counters."""
+        self._seen: tuple[Listing | None] | None = None
+        """What the last look saw, until something is loaded; whoever decides has just looked."""
         self._trusted = True
         """Whether that was what we left."""
 
@@ -43,17 +42,11 @@ class Table:
         What is there is changed in place, so that no packet meets a filter without its sets. A table that is not of
         our making, or that somebody put other things into, is replaced in one transaction.
         """
-        listing = self._seen[0] if self._seen is not None else self._list()
-        self._seen = None
-        names = {kind: _names(listing, kind) for kind in _KINDS}
-        self._loaded = ""
-        ours = listing is None or any(name.startswith(MARK) for name in names["chain"])
-        if ours and not any(names[kind] for kind in _KINDS if kind not in {"chain", "set", "map"}):
-            maps, trusted = _maps(listing or ""), self._trusted
+        listing = self._seen[0] if self._seen is not None else self._reader.listing(self._name)
+        self._seen, self._loaded = None, ""
+        if listing is None or (_marks(listing) and not listing.others):
             try:
-                self._run_all(
-                    render_change(ruleset, chains=names["chain"], sets=names["set"], maps=maps, trusted=trusted)
-                )
+                self._run_all(self._change(ruleset, listing))
             except KernelError as error:
                 _LOG.warning("table %s is replaced as a whole: %s", self._name, error)
             else:
@@ -66,6 +59,12 @@ class Table:
                 raise
             self.remove()  # it does not fit into one transaction
             self._run_all(pieces)
+
+    def _change(self, ruleset: Ruleset, listing: Listing | None) -> tuple[str, ...]:
+        if listing is None:
+            return render_change(ruleset, chains=(), sets=())
+        maps = _maps(self._text()) if listing.maps else {}
+        return render_change(ruleset, chains=listing.chains, sets=listing.sets, maps=maps, trusted=self._trusted)
 
     @staticmethod
     def _run_all(scripts: Iterable[str]) -> None:
@@ -82,31 +81,28 @@ class Table:
     def digest(self) -> str | None:
         """Return the digest of what was loaded, "" if it was tampered with since, None if there is no table.
 
-        nft prints rules in a form of its own that varies by version, so a listing is only ever compared with an
-        earlier listing: a foreign edit under an intact mark is noticed from the second look on.
+        The kernel holds rules in a form of its own, so what is there is only ever compared with what was there
+        earlier: a foreign edit under an intact mark is noticed from the second look on.
         """
-        text = self._list()
-        self._seen = (text,)
-        if text is None:
+        listing = self._reader.listing(self._name)
+        self._seen = (listing,)
+        if listing is None:
             return None
-        listing = hashlib.sha256(_COUNTERS.sub("", text).encode()).hexdigest()
-        self._loaded = self._loaded or listing
-        self._trusted = listing == self._loaded
-        marks = [name.removeprefix(MARK) for name in _names(text, "chain") if name.startswith(MARK)]
+        self._loaded = self._loaded or listing.digest
+        self._trusted = listing.digest == self._loaded
+        marks = _marks(listing)
         return marks[0] if len(marks) == 1 and self._trusted else ""
 
-    def _list(self) -> str | None:
-        """Return the table as nft prints it, protocols as numbers; None if there is none."""
+    def _text(self) -> str:
+        """Return the table as nft prints it, protocols as numbers; nothing if there is none."""
         result = run_nft("--numeric-protocol", "list", "table", "inet", self._name)
-        if result.returncode:
-            if "No such file" in result.stderr:
-                return None
+        if result.returncode and "No such file" not in result.stderr:
             raise KernelError(f"nft: {result.stderr.strip()}")
         return result.stdout
 
 
-def _names(listing: str | None, kind: str) -> tuple[str, ...]:
-    return tuple(found[2] for found in _NAMED.finditer(listing or "") if found[1] == kind)
+def _marks(listing: Listing) -> list[str]:
+    return [name.removeprefix(MARK) for name in listing.chains if name.startswith(MARK)]
 
 
 def _maps(listing: str) -> dict[str, dict[str, str]]:

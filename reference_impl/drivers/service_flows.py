@@ -14,7 +14,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Protocol
 
-from reference_impl.drivers.conntrack_table import attribute, attributes, nested
+from reference_impl.drivers.attributes import attribute, attributes, nested
 from reference_impl.drivers.kernel_dump import REQUEST_AND_ACKNOWLEDGE, RawNetlink, messages
 from reference_impl.flows import ServiceFlow
 

@@ -1,0 +1,32 @@
+"""Attributes of netlink messages, packed and taken apart by hand (linux/netlink.h, ``struct nlattr``)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEADER = struct.Struct("=HH")
+"""``nla_len`` and ``nla_type``."""
+_NESTED, _TYPE = 0x8000, 0x3FFF
+
+
+def attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield type, beginning and end of the value of every attribute between two offsets."""
+    while start + HEADER.size <= end:
+        length, kind = HEADER.unpack_from(message, start)
+        yield kind & _TYPE, start + HEADER.size, max(start + HEADER.size, min(start + length, end))
+        start += max(HEADER.size, (length + 3) & ~3)
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """Return an attribute of netlink, padded."""
+    size = HEADER.size + len(value)
+    return HEADER.pack(size, kind) + value + bytes(-size % 4)
+
+
+def nested(kind: int, value: bytes) -> bytes:
+    """Return an attribute that holds attributes."""
+    return attribute(kind | _NESTED, value)
