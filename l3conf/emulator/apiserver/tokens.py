@@ -26,6 +26,8 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 SHORTEST = 600
 LONGEST = 1 << 32
 _CLAIMS = "kubernetes.io"
+_REMEMBERED = 1000
+"""Tokens whose signature is not checked again."""
 LEGACY_LIFETIME = 10 * 365 * 24 * 3600
 """Seconds that a token in a Secret lasts; real ones never expire, a lab does."""
 
@@ -45,6 +47,8 @@ class Tokens:
         self._key = key
         self._public = key.public_key()
         self._store = store
+        self._verified: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+        """Claims of tokens whose signature was right: agents show theirs with every request."""
 
     def issue(
         self,
@@ -82,13 +86,8 @@ class Tokens:
 
     def user_of(self, token: str, audiences: Sequence[str] = ()) -> TokenUser | None:
         """Return the account that a token speaks for; None if it is not valid here and now."""
-        import jwt  # noqa: PLC0415 - start-up needs no token
-
-        try:
-            claims = jwt.decode(
-                token, self._public, algorithms=["ES256"], audience=list(audiences) or [ISSUER], issuer=ISSUER
-            )
-        except jwt.InvalidTokenError:
+        claims = self._claims_of(token, tuple(audiences) or (ISSUER,))
+        if claims is None:
             return None
         about = claims.get(_CLAIMS) or {}
         namespace, account = about.get("namespace", ""), about.get("serviceaccount") or {}
@@ -96,6 +95,25 @@ class Tokens:
             return None
         matching = tuple(audience for audience in claims["aud"] if audience in (audiences or (ISSUER,)))
         return TokenUser(_account_user(namespace, account, about), matching)
+
+    def _claims_of(self, token: str, audiences: tuple[str, ...]) -> dict[str, Any] | None:
+        """Return what a token claims, None if it is not ours, not for these, or over; a signature is checked once."""
+        import jwt  # noqa: PLC0415 - start-up needs no token
+
+        known = self._verified.get((token, audiences))
+        if known is not None and known["exp"] > time.time():
+            return known
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token, self._public, algorithms=["ES256"], audience=list(audiences), issuer=ISSUER
+            )
+        except jwt.InvalidTokenError:
+            self._verified.pop((token, audiences), None)
+            return None
+        while len(self._verified) >= _REMEMBERED:
+            self._verified.pop(next(iter(self._verified)))
+        self._verified[token, audiences] = claims
+        return claims
 
     def _bound_objects_live(self, about: dict[str, Any], namespace: str) -> bool:
         kinds = (("pod", "pods", namespace), ("secret", "secrets", namespace), ("node", "nodes", ""))

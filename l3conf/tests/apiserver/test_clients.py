@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import kubernetes
@@ -221,6 +222,22 @@ def test_tokens_expire_and_are_for_their_audience(hosted: Hosted, plain: Plain) 
         plain("POST", path, json.dumps({"spec": {"token": elsewhere}}), **headers)[1]["status"]["authenticated"]
         is False
     )
+
+
+def test_a_token_that_was_good_is_not_for_ever(hosted: Hosted, plain: Plain) -> None:
+    """Its signature is not checked again; whether it is over, and whose it is, is."""
+    short = hosted.call(hosted.server.issue_token, "default", "default", seconds=2)
+    hosted.call(hosted.server.api.create, "serviceaccounts", {"metadata": {"name": "brief", "namespace": "default"}})
+    lost = hosted.call(hosted.server.issue_token, "default", "brief", seconds=600)
+    for _ in range(2):
+        assert plain("GET", "/apis", token=short)[0] == plain("GET", "/apis", token=lost)[0] == 200
+    hosted.call(hosted.server.api.delete, "serviceaccounts", "brief", "default")
+    assert plain("GET", "/apis", token=lost)[0] == 401
+    ends = time.monotonic() + 30
+    while plain("GET", "/apis", token=short)[0] == 200:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    assert plain("GET", "/apis", token=short)[0] == 401
 
 
 def test_nobody_grants_what_they_do_not_have(hosted: Hosted, plain: Plain) -> None:
