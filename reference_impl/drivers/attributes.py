@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 HEADER = struct.Struct("=HH")
 """``nla_len`` and ``nla_type``."""
-_NESTED, _TYPE = 0x8000, 0x3FFF
+NESTED = 0x8000
+"""``NLA_F_NESTED``."""
+_TYPE = 0x3FFF
 
 
 def attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -29,4 +31,4 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 def nested(kind: int, value: bytes) -> bytes:
     """Return an attribute that holds attributes."""
-    return attribute(kind | _NESTED, value)
+    return attribute(kind | NESTED, value)

@@ -43,14 +43,11 @@ def forget_stale_flows(bindings: Bindings, suspects: Suspects | None = None) -> 
 
 def forget_translated_flows(prefixes: Collection[IPNetwork]) -> int:
     """Delete every flow towards one of the prefixes whose source was rewritten; return how many there were."""
-
-    def is_wanted(flow: Flow) -> bool:
-        return flow.known_as != flow.source and any(flow.destination in prefix for prefix in prefixes)
-
     forgotten = 0
     for version in sorted({each.version for each in prefixes}):
         with ConntrackTable(version) as table:
-            forgotten += _forget(table, table.entries(), is_wanted)
+            entries = table.entries_into([each for each in prefixes if each.version == version])
+            forgotten += _forget(table, entries, lambda flow: flow.known_as != flow.source)
     return forgotten
 
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from reference_impl.drivers.attributes import HEADER, attribute, attributes, nested
+from reference_impl.drivers.attributes import HEADER, NESTED, attribute, attributes, nested
 from reference_impl.drivers.kernel_dump import REQUEST_AND_ACKNOWLEDGE, RawNetlink
 from reference_impl.flows import Flow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import Self
 
-    from reference_impl.state import IPAddress
+    from reference_impl.state import IPAddress, IPNetwork
 
 _NETLINK_NETFILTER = 12
 _GET, _DELETE = 0x101, 0x102
@@ -38,6 +38,8 @@ _BY_SOURCE, _BY_DESTINATION = 1, 2
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _HEAD = struct.Struct("=BBH")  # nfgenmsg
 _BODY = 16 + _HEAD.size
+_LAYOUTS = {4: struct.Struct("=HHHHHH4sHH4s"), 6: struct.Struct("=HHHHHH16sHH16s")}
+"""The tuple that comes first, its addresses, source and destination: length and kind each, and the values."""
 _LASTING = frozenset({socket.IPPROTO_TCP, socket.IPPROTO_SCTP})
 
 
@@ -69,9 +71,31 @@ class ConntrackTable:
         """Yield the flows that were begun towards an address, likewise."""
         return self._dump(self._wanted(destination, 1, _BY_DESTINATION))
 
+    def entries_into(self, prefixes: Collection[IPNetwork]) -> Iterator[Entry]:
+        """Yield the flows that were begun towards one of these prefixes; no others are taken apart."""
+        wanted = {(each.max_prefixlen - each.prefixlen, each) for each in prefixes}
+        starts = {(shift, int(each.network_address) >> shift) for shift, each in wanted}
+        shifts = {shift for shift, _ in wanted}
+        for message in self._netlink.dump(_GET, self._head):
+            destination = self._destination(message)
+            if destination is None or any((shift, destination >> shift) in starts for shift in shifts):
+                entry = parse_entry(message)
+                if entry is not None and any(entry.flow.destination in each for each in prefixes):
+                    yield entry
+
     def delete(self, entry: Entry) -> None:
         """End a flow; ``FileNotFoundError`` if it has ended by itself."""
         self._netlink.ask(_DELETE, REQUEST_AND_ACKNOWLEDGE, self._head + entry.key)
+
+    def _destination(self, message: bytes) -> int | None:
+        """Return where a flow was begun to, from where the kernel usually has it; None if it is not there."""
+        layout = _LAYOUTS[self._version]
+        if len(message) < _BODY + layout.size:
+            return None
+        _, tuple_kind, _, ends_kind, _, source, _, _, kind, destination = layout.unpack_from(message, _BODY)
+        if (tuple_kind, ends_kind, (source, kind)) != (_ORIGINAL | NESTED, _ADDRESSES | NESTED, _ENDS[self._version]):
+            return None
+        return int.from_bytes(destination)
 
     def _wanted(self, address: IPAddress, end: int, flag: int) -> bytes:
         addresses = nested(_ADDRESSES, attribute(_ENDS[self._version][end], address.packed))

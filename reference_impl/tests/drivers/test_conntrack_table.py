@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from reference_impl.drivers.conntrack_table import parse_entry
+from reference_impl.drivers import conntrack_table
+from reference_impl.drivers.conntrack_table import ConntrackTable, parse_entry
 from reference_impl.flows import Flow
 
 TCP, UDP, SCTP, ICMP = 6, 17, 132, 1
@@ -64,3 +65,40 @@ def test_a_message_cut_short_is_no_flow_and_no_loop() -> None:
     whole = message(direction(1, "10.0.0.1", "10.0.0.2", TCP), direction(2, "10.0.0.2", "10.0.0.1", TCP))
     for length in range(len(whole) - 60):
         assert parse_entry(whole[:length]) is None
+
+
+class Told:
+    """Stands for the kernel: says what it was given."""
+
+    def __init__(self, *messages: bytes) -> None:
+        self._messages = messages
+
+    def dump(self, *_: object) -> tuple[bytes, ...]:
+        return self._messages
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "found"),
+    [
+        (["10.2.0.0/16"], ["10.2.0.1", "10.2.255.255"]),
+        (["10.2.0.0/24", "10.3.0.7/32"], ["10.2.0.1", "10.3.0.7"]),
+        (["0.0.0.0/0"], ["10.2.0.1", "10.2.255.255", "10.3.0.7"]),
+        (["fd01::/16"], ["fd01::2"]),
+        (["192.0.2.0/24"], []),
+    ],
+)
+def test_flows_into_prefixes_are_found_in_whatever_order_the_kernel_tells(
+    monkeypatch: pytest.MonkeyPatch, prefixes: list[str], found: list[str]
+) -> None:
+    version = ip_network(prefixes[0]).version
+    ends = {4: ["10.2.0.1", "10.2.255.255", "10.3.0.7"], 6: ["fd01::2", "fe80::1"]}[version]
+    source = {4: "10.0.0.1", 6: "fd00::1"}[version]
+    flows = [(direction(1, source, end, UDP), direction(2, end, source, UDP)) for end in ends]
+    for told in ([message(*flow) for flow in flows], [message(*reversed(flow)) for flow in flows]):
+        monkeypatch.setattr(conntrack_table, "RawNetlink", lambda _, told=told: Told(*told))
+        with ConntrackTable(version) as table:
+            entries = table.entries_into([ip_network(each) for each in prefixes])
+            assert [str(entry.flow.destination) for entry in entries] == found
