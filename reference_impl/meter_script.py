@@ -27,11 +27,16 @@ PART = 500
 """Elements of a map that are added at once; one takes some 100 bytes of a message."""
 _ADDRESS_TYPE = {4: "ipv4_addr", 6: "ipv6_addr"}
 _IP = {4: "ip", 6: "ip6"}
+_WAYS = {Flow.RECEIVED: ("iifname", "saddr"), Flow.SENT: ("oifname", "daddr")}
 _CHAINS = {
-    # After the filters of what comes in: what they drop did not come from the peer.
-    Flow.RECEIVED: ("prerouting", "raw + 5", "iifname", "saddr"),
-    Flow.SENT: ("postrouting", "mangle", "oifname", "daddr"),
+    # Each packet of a pod is looked at once, and outer packets, many for one that they carry, never where pods' are.
+    # After all filters: what they drop did not come from the peer, or is not sent.
+    "forwarded": ("forward", "security", (Flow.RECEIVED, Flow.SENT)),
+    "received": ("input", "filter - 5", (Flow.RECEIVED,)),
+    "sent": ("output", "security", (Flow.SENT,)),
 }
+_ARRIVING = "received"
+"""The chain that sees tunnel packets, before the filter of the underlay drops those of strangers."""
 
 
 def counter_name(peer: str, flow: Flow) -> str:
@@ -102,15 +107,15 @@ def _fill(meters: Meters) -> Iterable[str]:
 
 def _switch(meters: Meters) -> Iterable[str]:
     devices = ", ".join(f'"{device}"' for device in sorted(meters.devices))
-    for flow, (hook, priority, _, _) in _CHAINS.items():
-        chain = f"inet {meters.table} {flow.value}"
+    maps = {(flow, version): name for flow, version, name in _maps(_digest(meters)) if _elements(meters, flow, version)}
+    for name, (hook, priority, flows) in _CHAINS.items():
+        chain = f"inet {meters.table} {name}"
         yield f"add chain {chain} {{ type filter hook {hook} priority {priority}; policy accept; }}"
         yield f"flush chain {chain}"
-    for flow, version, name in _maps(_digest(meters)):
-        if _elements(meters, flow, version):
-            _, _, side, field = _CHAINS[flow]
-            chain = f"inet {meters.table} {flow.value}"
-            yield f"add rule {chain} {side} {{ {devices} }} counter name {_IP[version]} {field} map @{name}"
+        for (flow, version), elements in maps.items():
+            if flow in flows:
+                side, field = _WAYS[flow]
+                yield f"add rule {chain} {side} {{ {devices} }} counter name {_IP[version]} {field} map @{elements}"
     yield from _strangers(meters)
     yield f"add counter inet {meters.table} {mark(meters)}"
 
@@ -127,7 +132,7 @@ def _clear(meters: Meters, found: Collection[str], wanted: Iterable[str]) -> Ite
 
 def _strangers(meters: Meters) -> Iterable[str]:
     """Count before the filter of the underlay drops them."""
-    chain = f"inet {meters.table} {Flow.RECEIVED.value}"
+    chain = f"inet {meters.table} {_ARRIVING}"
     for door in sorted(meters.doors, key=lambda door: door.port):
         for version, ip in _IP.items():
             known = ", ".join(sorted(str(peer) for peer in door.peers if peer.version == version))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -27,8 +28,10 @@ _LOOK = 0.2
 """Seconds between two looks at what the workers have written."""
 _COLOURS = {"pass": "green", "fail": "red", "error": "magenta", "untestable": "yellow"}
 _LOG_LINES = 15
-DEFAULT_WORKERS = 2
-"""Two labs a topology, each on a worker of its own."""
+_MOST_WORKERS = 8
+"""More have nothing to do: some labs take a quarter of the whole time each, however many there are besides."""
+DEFAULT_WORKERS = min(_MOST_WORKERS, 2 * len(os.sched_getaffinity(0)))
+"""Two a processor: most tests wait most of the time."""
 
 evidence_option = click.option(
     "--evidence",
@@ -48,7 +51,7 @@ evidence_option = click.option(
 @click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology (never CONFORMANT).")
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
 @click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
-@click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes.")
+@click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes, two a processor.")
 @existing_options
 @dry_run_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

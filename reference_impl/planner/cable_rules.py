@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.names import CABLE_TABLE, NODE_DEVICE
 from reference_impl.planner.addresses import tunnel_mac
-from reference_impl.planner.rule_parts import FAMILY, PROTOCOL, host_sets, only_from, prefix_sets, versions_of
+from reference_impl.planner.rule_parts import FAMILY, PROTOCOL, host_sets, not_in, only_from, prefix_sets, versions_of
 from reference_impl.state import Chain, Ruleset
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def cable_ruleset(
     for owner, carrier in zip(owners, carriers, strict=True):
         from_peers = (
             *_transit(carrier, transit),
-            *(rule for version in versions for rule in _from_peers(owner, version, carrier.prefixes)),
+            *(rule for version in versions for rule in _from_peers(owner, version, carrier.prefixes, local)),
         )
         arriving |= dict.fromkeys(carrier.devices, from_peers)
     doors = {f"from-{device}": device for device in arriving}
@@ -184,12 +184,12 @@ def _vmap(key: str, chains: Mapping[str, str]) -> str:
     return f"{key} vmap {{ {', '.join(f'{value} : goto {chain}' for value, chain in chains.items())} }}"
 
 
-def _from_peers(owner: str, version: int, prefixes: Iterable[IPNetwork]) -> tuple[str, ...]:
+def _from_peers(owner: str, version: int, prefixes: Iterable[IPNetwork], local: Iterable[IPNetwork]) -> tuple[str, ...]:
     """Drop what comes out of a device and is from none of its peers, or not for us."""
     if any(prefix.version == version for prefix in prefixes):
         return (
-            f"{FAMILY[version]} saddr != @{owner}_v{version} counter drop",
-            f"{FAMILY[version]} daddr != @local_v{version} counter drop",
+            f"{not_in('saddr', owner, version, prefixes)} counter drop",
+            f"{not_in('daddr', 'local', version, local)} counter drop",
         )
     return (f"meta nfproto {PROTOCOL[version]} counter drop",)
 

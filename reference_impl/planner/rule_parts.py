@@ -32,6 +32,18 @@ def sources_in(name: str, version: int, prefixes: Iterable[IPNetwork]) -> tuple[
     return (f"{ip} saddr @{name}_v{version}",)
 
 
+def not_in(end: str, name: str, version: int, prefixes: Iterable[IPNetwork]) -> str:
+    """Return the match of packets whose ``end`` (saddr, daddr) none of the prefixes holds, likewise.
+
+    Few prefixes are compared one by one: the first that holds it ends the comparison.
+    """
+    ip = FAMILY[version]
+    mine = sorted(str(prefix) for prefix in prefixes if prefix.version == version)
+    if 0 < len(mine) <= _FEW:
+        return " ".join(f"{ip} {end} != {prefix}" for prefix in mine)
+    return f"{ip} {end} != @{name}_v{version}"
+
+
 def only_from(name: str, hosts: Iterable[IPAddress]) -> tuple[str, ...]:
     """Take outer packets from known hosts only; a family without hosts is closed altogether.
 

@@ -22,6 +22,7 @@ from l3conf.emulator.kernel import nftables
 from l3conf.emulator.kernel.links import delete_link
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.kernel.netlink import RouteSocket
+from l3conf.emulator.kernel.offloads import gather_received, send_as_on_a_wire
 from l3conf.errors import LabError
 from l3conf.model.topology import IPFamily
 
@@ -71,6 +72,7 @@ class Fabric:
         for cluster in self.topology.clusters:
             for number, node in cluster.numbered_nodes:
                 key = node_key(cluster.name, node.name)
+                self._plug_card(cluster.name, self._namespaces[key], key)
                 self._pods.adopt_node(key, self._namespaces[key], cluster, number)
 
     def namespace(self, key: str) -> NetworkNamespace:
@@ -105,6 +107,17 @@ class Fabric:
             with RouteSocket(self.namespace(router_key(cluster))) as route:
                 route.execute([plug(_uplink(self.plan, cluster, key), made[key])])
             creation.execute(key, [*links(plan, made), *configuration(plan)])
+        self._plug_card(cluster, made[key], key)
+
+    def _plug_card(self, cluster: str, node: NetworkNamespace, key: str) -> None:
+        """Have a node's uplink behave like a network card, whose driver hands over in one what arrives together.
+
+        Otherwise each packet of a stream goes through the node's network stack by itself, and rules that a machine
+        applies once to forty packets are applied forty times (ADR 61).
+        """
+        cable = _uplink(self.plan, cluster, key)
+        send_as_on_a_wire(self.namespace(router_key(cluster)), cable.port)
+        gather_received(node, cable.name)
 
     def change_nodes(self, topology: Topology) -> None:
         """Become the fabric of a topology that differs in nodes alone.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import re
 import resource
 import shutil
 import socket
 import struct
 import subprocess
+import threading
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
@@ -23,6 +25,13 @@ from l3conf.tests.fabric.topologies import pair
 from l3conf.tests.fabric.udp import PATIENCE, SILENCE, client, error_of, seen_as, server
 from l3conf.tests.sandbox import sandboxed
 
+AMOUNT = 4 << 20
+COUNT = """table ip count {
+    chain in { type filter hook prerouting priority 0; policy accept;
+        tcp dport 7 counter
+    }
+}
+"""
 NFT = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin") or "nft"
 
 
@@ -221,6 +230,38 @@ def test_pods_of_one_node_talk_through_their_nodes_own_stack() -> None:
             listener.sendto(b"pong", peer)
             assert sender.recv(100) == b"pong"  # a connected socket takes it from the Service's address only
         assert peer[0] == str(source)
+
+
+@sandboxed
+def test_nodes_handle_what_arrives_together_as_one_and_the_wire_carries_what_fits_it() -> None:
+    """Also a node that booted again; packets between pods of two nodes pass the LAN between them."""
+    with Fabric.build(pair()) as fabric:
+        fabric.unplug_node("east", "east-1")
+        fabric.boot_node("east", "east-1")
+        (one, [first]), (two, _) = fabric.add_pods(
+            [PodRequest("east", "east-1", "a"), PodRequest("east", "east-2", "b")]
+        )
+        fabric.load_ruleset("east@east-1", COUNT)
+        with one.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.bind((str(first), 7))
+            listener.listen()
+            with two.socket(socket.AF_INET, socket.SOCK_STREAM) as sender:
+                sender.connect((str(first), 7))
+                receiver, _ = listener.accept()
+                threading.Thread(target=sender.sendall, args=(bytes(AMOUNT),)).start()
+                left = AMOUNT
+                while left:
+                    left -= len(receiver.recv(left))
+                receiver.close()
+        with fabric.namespace("east@east-1").entered():
+            table = subprocess.run([NFT, "list", "table", "ip", "count"], capture_output=True, text=True, check=True)
+            links = Path("/proc/thread-self/net/dev").read_text()
+        counted = re.search(r"packets (\d+) bytes (\d+)", table.stdout)
+        carried = re.search(r"eth0: *(\d+) +(\d+)", links)
+        assert counted is not None
+        assert carried is not None
+        assert int(counted[2]) > AMOUNT > 2 * 1500 * int(counted[1])
+        assert AMOUNT < int(carried[1]) <= 1514 * int(carried[2])
 
 
 @sandboxed
