@@ -18,19 +18,20 @@ import click
 
 from l3conf.errors import LabError
 
-TIMEOUT = 600.0
+TIMEOUT = 1200.0
 """Seconds for one run."""
 
 
 @click.command()
 @click.option("--impl", type=click.Path(path_type=Path), default=Path("reference_impl/impl.yaml"), show_default=True)
 @click.option("--rounds", type=click.IntRange(1, 100), default=10, show_default=True, help="Seeds 1 to this.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Folder for the reports, one a seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def certify(impl: Path, rounds: int, *, as_json: bool) -> None:
+def certify(impl: Path, rounds: int, keep: Path | None, *, as_json: bool) -> None:
     """Certify again and again with different seeds: wall time, and rows that passed every time."""
     runs = []
     for seed in range(1, rounds + 1):
-        runs.append(_run(impl, seed))
+        runs.append(_run(impl, seed, keep))
         if not as_json:
             run = runs[-1]
             others = f"; not passed: {', '.join(run['not_passed'])}" if run["not_passed"] else ""
@@ -46,9 +47,9 @@ def certify(impl: Path, rounds: int, *, as_json: bool) -> None:
     click.echo(json.dumps(answer) if as_json else f"median {median(seconds):.1f} s; always passed: {len(always)} rows")
 
 
-def _run(impl: Path, seed: int) -> dict[str, Any]:
+def _run(impl: Path, seed: int, keep: Path | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="l3conf-bench-") as output:
-        report = Path(output) / "report"
+        report = (keep or Path(output)) / f"seed-{seed}"
         argv = [sys.executable, "-m", "l3conf", "certify", "--impl", str(impl), "-o", str(report), "--seed", str(seed)]
         began = time.monotonic()
         ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=TIMEOUT)
