@@ -16,10 +16,11 @@ import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # published without types
 
 from l3conf.plugin.collection import ALONE, LATE
+from l3conf.plugin.expected_seconds import LONG
 from l3conf.plugin.run import SCRATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
 Worker = TypeVar("Worker")
 KEY = "l3conf_groups"
@@ -68,14 +69,13 @@ class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
     def _split_scope(self, nodeid: str) -> str:
         return self._read("groups").get(nodeid.partition("@")[0]) or str(super()._split_scope(nodeid))
 
-    def _waiting(self) -> list[str]:
-        """Return the groups that nobody has, the longest first: what begins last must not last."""
-        seconds = self._read("seconds")
-        return sorted(self.workqueue, key=lambda group: -seconds.get(group, 0.0))
+    def _waiting(self, node: Any) -> list[str]:  # noqa: ANN401 - xdist's WorkerController
+        """Return the groups that nobody has in the order in which a worker should have them."""
+        return in_order(self.workqueue, self._read("seconds"), list(self.assigned_work).index(node))
 
     def _assign_work_unit(self, node: Any) -> None:  # noqa: ANN401 - xdist's WorkerController
         """Give a worker its next group."""
-        chosen = next_group(self._waiting(), self.assigned_work, node, is_last=self._is_last(node))
+        chosen = next_group(self._waiting(node), self.assigned_work, node, is_last=self._is_last(node))
         if chosen is not None:
             self.workqueue.move_to_end(chosen, last=False)
             super()._assign_work_unit(node)
@@ -84,13 +84,24 @@ class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
         """Give a worker its next group in time, and let it go if there is none for it."""
         if node.shutting_down or self._pending_of(self.assigned_work[node]) > _IN_TIME:
             return
-        if next_group(self._waiting(), self.assigned_work, node, is_last=self._is_last(node)) is None:
+        if next_group(self._waiting(node), self.assigned_work, node, is_last=self._is_last(node)) is None:
             node.shutdown()
             return
         super()._reschedule(node)
 
     def _is_last(self, node: Any) -> bool:  # noqa: ANN401 - likewise
         return all(other is node or other.shutting_down for other in self.assigned_work)
+
+
+def in_order(groups: Iterable[str], seconds: Mapping[str, float], worker: int) -> list[str]:
+    """Return groups in the order in which a worker, by its number, should have them. Pure.
+
+    Groups in which something is begun that is asked for at the end come first. Then the longest do, since what begins
+    last must not last; but every other worker has the shortest first. Long groups wait and short ones build labs: a
+    machine whose workers all do the one and then all the other is idle at first and has too much to do later.
+    """
+    sign = 1 if worker % 2 else -1
+    return sorted(groups, key=lambda group: (seconds.get(group, 0.0) < LONG, sign * seconds.get(group, 0.0)))
 
 
 def next_group(

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l3conf.plugin.collection import ALONE, LATE
-from l3conf.plugin.distribution import next_group
+from l3conf.plugin.distribution import in_order, next_group
+from l3conf.plugin.expected_seconds import LONG
 
 LABS = ("one", "two", "three")
 GROUPS = (*LABS, *(f"{lab}{LATE}" for lab in LABS), f"one{ALONE}", f"two{ALONE}")
@@ -31,6 +32,13 @@ def test_what_is_to_run_alone_goes_to_the_last_worker() -> None:
     assert next_group([f"one{ALONE}", f"two{LATE}"], assigned, "b", is_last=True) == f"two{LATE}"
     assert next_group([f"one{ALONE}"], assigned, "b", is_last=False) is None
     assert next_group([f"one{ALONE}"], assigned, "b", is_last=True) == f"one{ALONE}"
+
+
+def test_workers_begin_at_both_ends_after_what_is_asked_for_at_the_end() -> None:
+    seconds = {"short": 5.0, "patient": LONG + 1, "long": 90.0, "medium": 30.0}
+    groups = [*seconds, "unknown"]
+    assert in_order(groups, seconds, 0) == ["patient", "long", "medium", "short", "unknown"]
+    assert in_order(groups, seconds, 1) == ["patient", "unknown", "short", "medium", "long"]
 
 
 @given(st.permutations(GROUPS), st.lists(st.integers(0, 2), min_size=30, max_size=30))
