@@ -27,6 +27,9 @@ from l3conf.errors import L3confError, MissingPrerequisiteError, UserError
 if TYPE_CHECKING:
     from l3conf.emulator.ground.launch import LaunchRequest
 
+_COLLECT_EVERY = 20_000
+"""Allocations between two collections: requests leave no cycles behind, and every collection has its price."""
+
 
 def main() -> int:
     """Run one lab to its end; return the exit code."""
@@ -126,6 +129,7 @@ def _run_emulator(request: LaunchRequest, host_sockets: dict[str, socket.socket]
         from l3conf.emulator.lab import run_lab  # noqa: PLC0415 - after the spawner was forked off small
 
         gc.freeze()  # what was imported stays: no collection needs to look at it again
+        gc.set_threshold(_COLLECT_EVERY)
         code = run_lab(request, host_sockets, spawner, lambda **news: tell(status, **news))
     except L3confError as error:
         kind = "prerequisite" if isinstance(error, UserError) else "lab"

@@ -20,7 +20,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.loop import RETRY, KernelHand
+from reference_impl.agents.kernel_hand import KernelHand
+from reference_impl.agents.loop import RETRY
 from reference_impl.drivers.api import APIError, NotFoundError, Resource
 from reference_impl.names import CLEANUP_RECORD, NODE_DIRECTORY
 from reference_impl.state import KernelState

@@ -18,8 +18,9 @@ from reference_impl.agents.gateway_words import GatewayWords
 from reference_impl.agents.handover import Handover
 from reference_impl.agents.health import HealthChecker
 from reference_impl.agents.heartbeat import Heartbeat
+from reference_impl.agents.kernel_hand import KernelHand
 from reference_impl.agents.last import Last
-from reference_impl.agents.loop import KernelHand, Loop
+from reference_impl.agents.loop import Loop
 from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
 from reference_impl.agents.relaying import Relaying

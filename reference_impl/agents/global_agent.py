@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
+from reference_impl.agents.kernel_hand import KernelHand
 from reference_impl.agents.last import Last
+from reference_impl.agents.lease import is_held_by
 from reference_impl.agents.ledger_book import LedgerBook
-from reference_impl.agents.loop import KernelHand, Loop
-from reference_impl.agents.views import is_held_by, read_endpoints, read_nodes
+from reference_impl.agents.loop import Loop
+from reference_impl.agents.views import read_endpoints, read_nodes
 from reference_impl.agents.writing import about_one_object, rfc3339_now, say, side_by_side
 from reference_impl.drivers.api import ConflictError, Resource
 from reference_impl.flows import suspects

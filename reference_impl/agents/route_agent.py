@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.health import HealthChecker
+from reference_impl.agents.kernel_hand import KernelHand
 from reference_impl.agents.last import Last
-from reference_impl.agents.loop import KernelHand, Loop
+from reference_impl.agents.loop import Loop
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.views import MembershipView, read_nodes
 from reference_impl.drivers.api import Resource

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
+from reference_impl.agents.lease import is_held_by
 from reference_impl.agents.loop import Loop
-from reference_impl.agents.views import is_held_by
 from reference_impl.agents.writing import REFUSED, carry_out, rfc3339_now, say
 from reference_impl.drivers.api import APIError, NotFoundError, Resource
 from reference_impl.names import CONTESTED, GATEWAY_LEASE

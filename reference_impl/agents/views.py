@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from reference_impl.protocols.objects import Endpoint
 
 
-def is_held_by(lease: Object | None, identity: str) -> bool:
-    """Say whether a Lease names somebody as its holder."""
-    return lease is not None and (lease.get("spec") or {}).get("holderIdentity") == identity
-
-
 def read_nodes(objects: Iterable[Object]) -> tuple[Node, ...]:
     """Return the nodes that have an InternalIP, by name."""
     nodes = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import sys
@@ -21,6 +22,7 @@ def main(arguments: list[str]) -> int:
     from reference_impl.hooks.request import HookError, parse_request  # noqa: PLC0415 - likewise
     from reference_impl.version import VERSION  # noqa: PLC0415 - likewise
 
+    gc.disable()  # nothing that a hook makes is worth looking through for garbage before it ends
     verb, text = arguments[0], sys.stdin.read()
     another = asks_for_another(text, VERSION)
     try:
