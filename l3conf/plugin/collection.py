@@ -103,10 +103,13 @@ def group_of(item: pytest.Item, late: Container[pytest.Item]) -> str:
 
 def lab_of(item: pytest.Item) -> str:
     """Return the name of the lab that a scenario runs on."""
+    return lab_name(topology_of(item), use_of(item))
+
+
+def use_of(item: pytest.Item) -> Use:
+    """Return what a scenario does to its lab."""
     fixtures = getattr(item, "fixturenames", ())
-    return lab_name(
-        topology_of(item), next((use for name, use in _USE_OF_FIXTURE.items() if name in fixtures), Use.SHARED)
-    )
+    return next((use for name, use in _USE_OF_FIXTURE.items() if name in fixtures), Use.SHARED)
 
 
 def lab_name(topology: str, use: Use) -> str:
