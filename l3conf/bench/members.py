@@ -65,6 +65,8 @@ class AgentUse:
     """What one container of the implementation has used so far."""
 
     pid: int
+    command: str
+    """The last word of its command line: what the implementation calls the program."""
     cpu_seconds: float
     peak_rss_mb: float
 
@@ -192,6 +194,7 @@ def _use(pid: int) -> AgentUse | None:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         stat = Path(f"/proc/{pid}/stat").read_text()
+        words = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return None
     peak = next((line for line in lines if line.startswith("VmHWM")), None)
@@ -200,4 +203,4 @@ def _use(pid: int) -> AgentUse | None:
     # Field 2, the name in brackets, may hold blanks: fields 14 and 15 (utime, stime) are counted from behind it.
     fields = stat.rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / _TICKS
-    return AgentUse(pid=pid, cpu_seconds=cpu, peak_rss_mb=int(peak.split()[1]) / 1000)
+    return AgentUse(pid=pid, command=words[-1], cpu_seconds=cpu, peak_rss_mb=int(peak.split()[1]) / 1000)

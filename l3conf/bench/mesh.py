@@ -33,6 +33,9 @@ BEFORE = 10
 """Members of the set that another one joins."""
 CONTROL = 1.0
 """Seconds of flow before the change: what is lost there is the harness's."""
+SETTLED = 15.0
+"""Seconds after the last change from which a set is at rest: some agents let others start first."""
+COSTLIEST = 5
 GROUP = "/apis/submariner.io/v1"
 WATCHED = (f"{GROUP}/clusters", f"{GROUP}/endpoints", f"{GROUP}/gateways", f"{GROUP}/routeagents", "/api/v1/events")
 EXPECTED = frozenset({"gateways", "routeagents", "clusters"})
@@ -111,20 +114,25 @@ def _with_each(one: Member, others: Sequence[Member]) -> Iterator[tuple[Member, 
 
 
 def _rest(members: MemberSet, seconds: int) -> dict[str, Any]:
-    """Watch a set that nothing changes."""
-    time.sleep(2 * CONTROL)
+    """Watch a set that nothing changes, when all its agents have been there for a while."""
+    time.sleep(SETTLED)
     before, began = _versions(members), time.monotonic()
     used = {agent.pid: agent.cpu_seconds for agent in members.agents()}
     time.sleep(seconds)
     agents, elapsed = members.agents(), time.monotonic() - began
     after = _versions(members)
-    percent = sorted(100 * (agent.cpu_seconds - used.get(agent.pid, 0.0)) / elapsed for agent in agents)
+    shares = [
+        (100 * (agent.cpu_seconds - used.get(agent.pid, 0.0)) / elapsed, agent.command)
+        for agent in sorted(agents, key=lambda agent: used.get(agent.pid, 0.0) - agent.cpu_seconds)
+    ]
+    percent = sorted(share for share, _ in shares)
     changed = Counter(key[1] for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     peak = max(agent.peak_rss_mb for agent in agents)
     return {
         "seconds": round(elapsed, 1),
         "agents": len(agents),
         "cpu_percent": {"median": round(median(percent), 2), "worst": round(percent[-1], 2), "bar": 1.0},
+        "costliest": [{"agent": command, "cpu_percent": round(share, 2)} for share, command in shares[:COSTLIEST]],
         "peak_rss_mb": round(peak, 1),
         "written": dict(sorted(changed.items())),
         "holds": percent[-1] <= 1.0 and peak <= 60.0 and changed.keys() <= EXPECTED,  # noqa: PLR2004 - the bars
