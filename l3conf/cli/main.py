@@ -43,6 +43,7 @@ COMMANDS = {
     "explain": _Entry("l3conf.cli.catalogue:explain", "Explain a requirement: text, sources, tests, budgets."),
     "verify": _Entry("l3conf.cli.verify:verify", "Verify a report offline: digests, verdicts, badge."),
     "diff": _Entry("l3conf.cli.diff:diff", "Compare two reports."),
+    "annotate": _Entry("l3conf.cli.annotate:annotate", "Print a report's findings for a GitHub workflow."),
     "lab": _Entry("l3conf.cli.lab:lab", "Bring a lab up, look into it, disturb it, take it down."),
     "clean": _Entry("l3conf.cli.existing:clean", "Remove what killed runs left in existing clusters."),
     "rights": _Entry("l3conf.cli.existing:rights", "Print what a run needs to be granted in existing clusters."),
