@@ -46,16 +46,16 @@ def run_step(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     (tools / "l3conf").write_text(STAND_IN)
     (tools / "l3conf").chmod(0o755)
     given = {
-        "RUNNER_TEMP": tmp_path / "temp",
-        "GITHUB_OUTPUT": tmp_path / "output",
-        "GITHUB_STEP_SUMMARY": tmp_path / "page",
+        "RUNNER_TEMP": str(tmp_path / "temp"),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "page"),
     }
 
     def run(name: str, **values: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [BASH, "--noprofile", "--norc", "-eo", "pipefail", "-c", step(name)["run"]],
             cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], **given, **values},
+            env={**given, **values, "PATH": os.environ["PATH"]},
             capture_output=True,
             text=True,
             timeout=60,
