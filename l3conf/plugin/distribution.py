@@ -71,7 +71,8 @@ class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
 
     def _waiting(self, node: Any) -> list[str]:  # noqa: ANN401 - xdist's WorkerController
         """Return the groups that nobody has in the order in which a worker should have them."""
-        return in_order(self.workqueue, self._read("seconds"), list(self.assigned_work).index(node))
+        turn = list(self.assigned_work).index(node) + len(self.assigned_work[node])
+        return in_order(self.workqueue, self._read("seconds"), turn)
 
     def _assign_work_unit(self, node: Any) -> None:  # noqa: ANN401 - xdist's WorkerController
         """Give a worker its next group."""
@@ -93,14 +94,14 @@ class LabScheduling(LoadGroupScheduling):  # type: ignore[misc]  # likewise
         return all(other is node or other.shutting_down for other in self.assigned_work)
 
 
-def in_order(groups: Iterable[str], seconds: Mapping[str, float], worker: int) -> list[str]:
-    """Return groups in the order in which a worker, by its number, should have them. Pure.
+def in_order(groups: Iterable[str], seconds: Mapping[str, float], turn: int) -> list[str]:
+    """Return groups in the order in which a worker should have them. Pure.
 
     Groups in which something is begun that is asked for at the end come first. Then the longest do, since what begins
-    last must not last; but every other worker has the shortest first. Long groups wait and short ones build labs: a
-    machine whose workers all do the one and then all the other is idle at first and has too much to do later.
+    last must not last; but at every other ``turn`` the shortest come first. Long groups wait and short ones build labs:
+    a machine whose workers all do the one and then all the other is idle at first and has too much to do later.
     """
-    sign = 1 if worker % 2 else -1
+    sign = 1 if turn % 2 else -1
     return sorted(groups, key=lambda group: (seconds.get(group, 0.0) < LONG, sign * seconds.get(group, 0.0)))
 
 
