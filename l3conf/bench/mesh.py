@@ -121,21 +121,21 @@ def _rest(members: MemberSet, seconds: int) -> dict[str, Any]:
     time.sleep(seconds)
     agents, elapsed = members.agents(), time.monotonic() - began
     after = _versions(members)
-    shares = [
-        (100 * (agent.cpu_seconds - used.get(agent.pid, 0.0)) / elapsed, agent.command)
-        for agent in sorted(agents, key=lambda agent: used.get(agent.pid, 0.0) - agent.cpu_seconds)
-    ]
-    percent = sorted(share for share, _ in shares)
+    shares = sorted(
+        ((100 * (agent.cpu_seconds - used.get(agent.pid, 0.0)) / elapsed, agent.command) for agent in agents),
+        reverse=True,
+    )
+    percent = [share for share, _ in shares]
     changed = Counter(key[1] for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     peak = max(agent.peak_rss_mb for agent in agents)
     return {
         "seconds": round(elapsed, 1),
         "agents": len(agents),
-        "cpu_percent": {"median": round(median(percent), 2), "worst": round(percent[-1], 2), "bar": 1.0},
+        "cpu_percent": {"median": round(median(percent), 2), "worst": round(percent[0], 2), "bar": 1.0},
         "costliest": [{"agent": command, "cpu_percent": round(share, 2)} for share, command in shares[:COSTLIEST]],
         "peak_rss_mb": round(peak, 1),
         "written": dict(sorted(changed.items())),
-        "holds": percent[-1] <= 1.0 and peak <= 60.0 and changed.keys() <= EXPECTED,  # noqa: PLR2004 - the bars
+        "holds": percent[0] <= 1.0 and peak <= 60.0 and changed.keys() <= EXPECTED,  # noqa: PLR2004 - the bars
     }
 
 

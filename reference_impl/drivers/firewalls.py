@@ -11,9 +11,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.nft_reader import FORWARD, NftReader
-from reference_impl.drivers.nftables import run_nft
+from reference_impl.drivers.nftables import load_script
 from reference_impl.state import Guard, Passage, Side
 
 if TYPE_CHECKING:
@@ -46,18 +45,14 @@ class Firewalls:
             "comment": f"{self._own_table}: {passage.side.value} {passage.device}",
             "expr": [{"match": match}, {"counter": None}, {"accept": None}],
         }
-        _nft("-f", "-", script=_script([{"add": {"rule": rule}}]))
+        load_script(_script([{"add": {"rule": rule}}]), "-j")
 
     def remove(self, passage: Passage) -> None:
         """Delete a rule; no error if it is gone, or its chain."""
         place = passage.guard
         chains = [chain for chain in self._reader.chains() if _guard(chain) == place]
         handles = [handle for chain in chains for found, handle in self._rules(chain) if found == passage]
-        _nft(
-            "-f",
-            "-",
-            script=_script({"delete": {"rule": {**_place(place), "handle": handle}}} for handle in handles),
-        )
+        load_script(_script({"delete": {"rule": {**_place(place), "handle": handle}}} for handle in handles), "-j")
 
     def _is_foreign_filter(self, chain: BaseChain) -> bool:
         return chain.hook == FORWARD and chain.kind == "filter" and chain.table != self._own_table
@@ -80,9 +75,3 @@ def _place(guard: Guard) -> dict[str, str]:
 
 def _script(commands: Iterable[Object]) -> str:
     return json.dumps({"nftables": list(commands)})
-
-
-def _nft(*arguments: str, script: str) -> None:
-    result = run_nft("-j", *arguments, script=script)
-    if result.returncode:
-        raise KernelError(f"nft: {result.stderr.strip()}")

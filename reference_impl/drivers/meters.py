@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.nft_reader import NftReader
-from reference_impl.drivers.nftables import run_nft
+from reference_impl.drivers.nftables import load_script
 from reference_impl.meter_script import MARK, render
 
 if TYPE_CHECKING:
@@ -58,13 +58,8 @@ class MeterTable:
 
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
-        self._run(f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
+        load_script(f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
 
     def _run_all(self, scripts: Iterable[str]) -> None:
         for script in scripts:
-            self._run(script)
-
-    def _run(self, script: str) -> None:
-        result = run_nft("-f", "-", script=script)
-        if result.returncode:
-            raise KernelError(f"nft: {result.stderr.strip()}")
+            load_script(script)

@@ -1,9 +1,9 @@
 """What nftables hold in a network namespace, read over netlink: no program is run to look.
 
-``nft list`` costs 10 ms of a processor, and agents look whenever somebody, a kube-proxy say, has changed any rule. A
-dump that is left undecoded, but for what an agent must know, costs a tenth of one. The kernel numbers its rulesets: as
-long as the number is the same, nothing in any table has changed (``NFT_MSG_GETGEN``). Numbers are those of
-linux/netfilter/nf_tables.h and linux/netfilter/nfnetlink.h.
+Agents look whenever somebody, a kube-proxy say, has changed any rule: to start ``nft`` for each look costs more than to
+look. A dump is left undecoded but for what an agent must know. The kernel numbers its rulesets: while the number is
+the same, nothing in any table has changed (``NFT_MSG_GETGEN``). Numbers are those of linux/netfilter/nf_tables.h and
+linux/netfilter/nfnetlink.h.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class NftReader:
     def counters(self, table: str) -> Mapping[str, Count] | None:
         """Return the named counters of a table of family inet; None if there is no table."""
         found = {}
-        for parts in self._objects(table):
+        for parts in self._named(_GET_OBJECT, table):
             if _NUMBER.unpack(parts[_OBJECT_TYPE])[0] == _IS_COUNTER:
                 data = parts[_OBJECT_DATA]
                 values = {kind: data[start:end] for kind, start, end in attributes(data, 0, len(data))}
@@ -152,7 +152,7 @@ class NftReader:
             digest.update(message[_BODY:])
             for element in sorted(self._elements(table, parts[_NAME])):
                 digest.update(element)
-        others = [*self._objects(table), *self._flow_tables(table)]
+        others = [*self._named(_GET_OBJECT, table), *self._named(_GET_FLOW_TABLE, table)]
         for other in others:
             digest.update(other[_NAME])
         return Listing(tuple(chains), tuple(sets[False]), tuple(sets[True]), bool(others), digest.hexdigest())
@@ -172,12 +172,6 @@ class NftReader:
             for kind, start, end in attributes(message, _BODY, len(message)):
                 if kind == _ELEMENTS_LIST:
                     yield from (message[first:last] for _, first, last in attributes(message, start, end))
-
-    def _objects(self, table: str) -> Iterator[Mapping[int, bytes]]:
-        return self._named(_GET_OBJECT, table)
-
-    def _flow_tables(self, table: str) -> Iterator[Mapping[int, bytes]]:
-        return self._named(_GET_FLOW_TABLE, table)
 
     def _named(self, kind: int, table: str) -> Iterator[Mapping[int, bytes]]:
         for message in self._dump(kind, _NUMBERS["inet"], attribute(_TABLE, _text(table))):

@@ -69,9 +69,7 @@ class Table:
     @staticmethod
     def _run_all(scripts: Iterable[str]) -> None:
         for script in scripts:
-            result = run_nft("-f", "-", script=script)
-            if result.returncode:
-                raise KernelError(f"nft: {result.stderr.strip()}")
+            load_script(script)
 
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
@@ -115,6 +113,13 @@ def _maps(listing: str) -> dict[str, dict[str, str]]:
         }
         for name, body in _MAP.findall(listing)
     }
+
+
+def load_script(script: str, *options: str) -> None:
+    """Have ``nft`` carry out a script, one transaction; ``KernelError`` carries its message."""
+    result = run_nft(*options, "-f", "-", script=script)
+    if result.returncode:
+        raise KernelError(f"nft: {result.stderr.strip()}")
 
 
 def run_nft(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:

@@ -26,8 +26,7 @@ def sources_in(name: str, version: int, prefixes: Iterable[IPNetwork]) -> tuple[
     For what every packet of a node is asked. Few prefixes are compared one by one.
     """
     ip = FAMILY[version]
-    mine = sorted(str(prefix) for prefix in prefixes if prefix.version == version)
-    if 0 < len(mine) <= _FEW:
+    if mine := _few(version, prefixes):
         return tuple(f"{ip} saddr {prefix}" for prefix in mine)
     return (f"{ip} saddr @{name}_v{version}",)
 
@@ -38,10 +37,15 @@ def not_in(end: str, name: str, version: int, prefixes: Iterable[IPNetwork]) -> 
     Few prefixes are compared one by one: the first that holds it ends the comparison.
     """
     ip = FAMILY[version]
-    mine = sorted(str(prefix) for prefix in prefixes if prefix.version == version)
-    if 0 < len(mine) <= _FEW:
+    if mine := _few(version, prefixes):
         return " ".join(f"{ip} {end} != {prefix}" for prefix in mine)
     return f"{ip} {end} != @{name}_v{version}"
+
+
+def _few(version: int, prefixes: Iterable[IPNetwork]) -> list[str]:
+    """Return the prefixes of a version if they are few enough to be compared; nothing if there are none, or more."""
+    mine = sorted(str(prefix) for prefix in prefixes if prefix.version == version)
+    return mine if len(mine) <= _FEW else []
 
 
 def only_from(name: str, hosts: Iterable[IPAddress]) -> tuple[str, ...]:

@@ -98,11 +98,11 @@ class Tokens:
 
     def _claims_of(self, token: str, audiences: tuple[str, ...]) -> dict[str, Any] | None:
         """Return what a token claims, None if it is not ours, not for these, or over; a signature is checked once."""
-        import jwt  # noqa: PLC0415 - start-up needs no token
-
         known = self._verified.get((token, audiences))
         if known is not None and known["exp"] > time.time():
             return known
+        import jwt  # noqa: PLC0415 - start-up needs no token
+
         try:
             claims: dict[str, Any] = jwt.decode(
                 token, self._public, algorithms=["ES256"], audience=list(audiences), issuer=ISSUER
@@ -110,7 +110,7 @@ class Tokens:
         except jwt.InvalidTokenError:
             self._verified.pop((token, audiences), None)
             return None
-        while len(self._verified) >= _REMEMBERED:
+        if len(self._verified) >= _REMEMBERED:
             self._verified.pop(next(iter(self._verified)))
         self._verified[token, audiences] = claims
         return claims
