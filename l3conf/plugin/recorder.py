@@ -18,6 +18,7 @@ from l3conf.plugin.marks import requirements_of, rows_of, topology_of
 from l3conf.plugin.options import Evidence
 from l3conf.plugin.portions import Timed, portioned
 from l3conf.plugin.standing import ground_of, out_of_place
+from l3conf.plugin.time_limits import leave_room
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
 from l3conf.verdict import Verdict
 
@@ -55,6 +56,7 @@ class Recorder:
         declared = self._run.claims.features | self._run.claims.profiles if known else None
         tests = arrange(items, self._run.options, config, declared)
         self._run.patient = patience(items)
+        leave_room(filter(rows_of, items), config, self._run.options.budgets)
         self._groups = self._portions(config, [item for item in items if rows_of(item)])
         self._waiting = Counter(map(self._needed, filter(rows_of, items)))
         if tests:
