@@ -7,16 +7,16 @@ is. It keeps no state; two that run at once write the same.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.beats import BEAT, Beats
 from reference_impl.agents.cache import Cache
 from reference_impl.agents.last import Last
 from reference_impl.agents.loop import Loop
-from reference_impl.agents.writing import about_one_object, carry_out, rfc3339_now, say
+from reference_impl.agents.writing import carry_out, rfc3339_now, say
 from reference_impl.drivers.api import Resource
-from reference_impl.names import CLUSTER_ID_LABEL, CONTESTED, HEARTBEATS, MAILBOX
+from reference_impl.names import CLUSTER_ID_LABEL, MAILBOX
 from reference_impl.planner.conditions import stamped
 from reference_impl.planner.connections import decide_all
 from reference_impl.planner.exchange import Side, Write, WriteVerb
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 PERIOD = 10.0
 """Seconds between two looks without a cause."""
-BEAT = 1.0
-"""Seconds between two looks at heartbeats: however many members beat, a mailbox is told once in that time."""
 _AT_ONCE = 8
 """Writes under way at the same time."""
 TRAVELLING = (Resource.CLUSTER, Resource.ENDPOINT, Resource.SERVICE_IMPORT, Resource.ENDPOINT_SLICE)
@@ -58,14 +56,13 @@ class BrokerAgent:
         self._objects = {kind: Cache(api, kind, "", wake) for kind in TRAVELLING}
         self._namespaces = Cache(api, Resource.NAMESPACE, "", wake)
         self._policies = Cache(api, Resource.CONNECTION_POLICY, common, wake)
-        self._leases = Cache(api, Resource.LEASE, "", lambda: None)
+        self._lives = Beats(api, wake)
         self._pace = Pace()
         self._decided: Last[object, _Decisions] = Last()
-        self._told: dict[str, Object] = {}
 
     async def run(self) -> None:
         """Run until cancelled. Nothing is written until everything was seen: policies too."""
-        caches = (*self._objects.values(), self._namespaces, self._policies, self._leases)
+        caches = (*self._objects.values(), self._namespaces, self._policies)
         async with asyncio.TaskGroup() as tasks:
             for cache in caches:
                 tasks.create_task(cache.run())
@@ -77,7 +74,7 @@ class BrokerAgent:
     async def reconcile(self) -> None:
         """Make one step."""
         mailboxes = self._mailboxes()
-        objects = tuple(obj for cache in self._objects.values() for obj in cache.items if owner_of(obj))
+        objects = self._travelling()
         facts = BrokerFacts(
             common=self._common,
             mailboxes=mailboxes,
@@ -100,32 +97,9 @@ class BrokerAgent:
             await self._say(objects, mailboxes)
 
     async def tell_beats(self) -> None:
-        """Tell every mailbox how the members that it may see have beaten."""
+        """Tell every mailbox what has become of the members that it may see."""
         mailboxes = self._mailboxes()
-        objects = tuple(obj for cache in self._objects.values() for obj in cache.items if owner_of(obj))
-        decisions = self._decisions(objects, mailboxes)
-        beats = {
-            name: text
-            for name, namespace in mailboxes.items()
-            if (lease := self._leases.get(f"{namespace}/{name}")) is not None and (text := _beat(lease))
-        }
-        self._told = {namespace: told for namespace, told in self._told.items() if namespace in mailboxes.values()}
-        for reader, namespace in mailboxes.items():
-            refused = decisions.get(reader, {})
-            seen = {
-                name: text
-                for name, text in beats.items()
-                if name != reader and (name not in refused or refused[name].connects)
-            }
-            with about_one_object():
-                if namespace not in self._told:
-                    told = await self._api.get(Resource.CONFIG_MAP, HEARTBEATS, namespace)
-                    self._told[namespace] = dict(told.get("data") or {})
-                    self._loop.wake()  # our rights here may have come after the namespace did
-                if self._told[namespace] != seen:
-                    gone = dict.fromkeys(self._told[namespace].keys() - seen.keys())
-                    await self._api.merge(Resource.CONFIG_MAP, HEARTBEATS, namespace, {"data": {**gone, **seen}})
-                    self._told[namespace] = seen
+        await self._lives.step(mailboxes, self._decisions(self._travelling(), mailboxes))
 
     async def _say(self, objects: tuple[Object, ...], mailboxes: Mapping[str, str]) -> None:
         """Say of every policy whom it is about, and whether what it forbids is hidden; written when that changes."""
@@ -139,6 +113,9 @@ class BrokerAgent:
             said = stamped(wanted, before, now=rfc3339_now(), generation=generation)
             if said != before:
                 await say(self._api, policy, {"conditions": said})
+
+    def _travelling(self) -> tuple[Object, ...]:
+        return tuple(obj for cache in self._objects.values() for obj in cache.items if owner_of(obj))
 
     def _mailboxes(self) -> Mapping[str, str]:
         return {
@@ -191,12 +168,3 @@ def _head(cluster: Object) -> Object:
     spec = cluster.get("spec")
     colours = {"color_codes": spec.get("color_codes")} if isinstance(spec, dict) else {}
     return {"metadata": {"labels": cluster["metadata"]["labels"]}, "spec": colours}
-
-
-def _beat(lease: Object) -> str:
-    """Return what a Lease says of its holder, as it is told to others."""
-    contested = (lease["metadata"].get("annotations") or {}).get(CONTESTED)
-    annotations = {CONTESTED: contested} if contested else {}
-    kept = ("holderIdentity", "leaseDurationSeconds", "renewTime")
-    spec = {key: value for key, value in (lease.get("spec") or {}).items() if key in kept}
-    return json.dumps({"metadata": {"annotations": annotations}, "spec": spec}, sort_keys=True)

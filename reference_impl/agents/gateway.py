@@ -65,6 +65,8 @@ SOON = 0.2
 """Seconds until the next look while a cable works in part: its other parts are being called for."""
 PERIOD = 2.0
 """Seconds between two looks without a cause."""
+RARELY = 60.0
+"""Seconds between two looks at whom we part from, besides those of every exchange."""
 AT_ONCE = 0.05
 """Seconds until the next look while packets wait for cables to come up."""
 PATIENCE = 2.0
@@ -107,7 +109,7 @@ class GatewayAgent:
         self._parted: frozenset[str] = frozenset()
         self._loop = Loop(self.reconcile, PERIOD)
         self._exchanging = Loop(self._share, PERIOD)
-        self._parting = Loop(self._part, PERIOD)
+        self._parting = Loop(self._part, RARELY)
         wake = self._loop.wake
 
         def wake_both() -> None:

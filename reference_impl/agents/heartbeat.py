@@ -1,28 +1,28 @@
-"""Beats for this member at the broker, and watches the others' Leases there (docs/adr/0016)."""
+"""Beats for this member at the broker, and looks how others do (docs/adr/0016, 0066)."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import json
 import logging
 import random
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.lease import read_beat, read_told
 from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
-from reference_impl.names import BROKER_NAMESPACE, CONTESTED, GATEWAY_LEASE, HEARTBEATS
+from reference_impl.names import BROKER_NAMESPACE, CLUSTER_ID_LABEL, CONTESTED, GATEWAY_LEASE, HEARTBEATS
 from reference_impl.planner.conditions import IDENTITY_CONFLICT
 from reference_impl.planner.membership import Refusal
 from reference_impl.protocols.election import Role
-from reference_impl.protocols.heartbeat import BEATS, Beat, Heartbeats, OwnHeartbeat, Standing, interval
+from reference_impl.protocols.heartbeat import BEATS, Heartbeats, OwnHeartbeat, Standing, interval
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from reference_impl.drivers.api import API, Object
-    from reference_impl.protocols.heartbeat import Life
+    from reference_impl.protocols.heartbeat import Beat, Life
 
 _LOG = logging.getLogger(__name__)
 _REFUSED = frozenset({403, 404})
@@ -58,6 +58,8 @@ class Heartbeat:
         self._changed = changed
         self._confirms = confirms
         self._own: OwnHeartbeat | None = None
+        self._kept: Object | None = None
+        """Our Lease as we wrote it, where no other one is to be looked at: in a mailbox."""
         self._others = Heartbeats()
         self._shown: object = None
         self._unheard = False
@@ -94,7 +96,7 @@ class Heartbeat:
         """Beat until cancelled. A broker that does not answer changes nothing: what was last known counts."""
         while True:
             if self._role() is not Role.ACTIVE:
-                self._own, self._others = None, Heartbeats()
+                self._own, self._kept, self._others = None, None, Heartbeats()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK):
                         await self._woken.wait()
@@ -112,25 +114,35 @@ class Heartbeat:
             await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - no secret
 
     async def _beat(self) -> None:
-        leases, _ = await self._broker.list(Resource.LEASE, self._there)
+        try:
+            await self._renew(self._kept)
+        except (ConflictError, NotFoundError):
+            if self._kept is None:
+                raise
+            # Somebody wrote our Lease since we did, or deleted it: look who.
+            self._kept = None
+            await self._renew(None)
+
+    async def _renew(self, kept: Object | None) -> None:
+        """Renew our Lease, which is as ``kept`` unless somebody else wrote it (None: look)."""
+        leases = (await self._broker.list(Resource.LEASE, self._there))[0] if kept is None else [kept]
         found = {str(lease["metadata"]["name"]): lease for lease in leases}
         now = asyncio.get_running_loop().time()
-        beats = await self._told() | {name: _read(lease) for name, lease in found.items()}
+        beats = await self._told() | {name: read_beat(lease) for name, lease in found.items()}
         self._others.observe(beats, now)
         own = self._own or await self._introduce()
         lease = found.get(self._cluster_id)
-        taken = lease is not None and own.standing is Standing.HOLDING and _read(lease).holder != own.holder
+        taken = lease is not None and own.standing is Standing.HOLDING and read_beat(lease).holder != own.holder
         # Who else beats for us: a clone, or the gateway that has just followed this one?
         if taken and not await self._confirms():
             return
         duration = BEATS * interval(len(beats))
-        wanted = own.next(_read(lease) if lease is not None else None, now, duration)
+        wanted = own.next(read_beat(lease) if lease is not None else None, now, duration)
         obj = self._lease(lease, wanted, renewed=own.standing is Standing.HOLDING)
-        if lease is None:
-            await self._broker.create(Resource.LEASE, obj)
-        else:
-            await self._broker.replace(Resource.LEASE, obj)
+        write = self._broker.create if lease is None else self._broker.replace
+        written = await write(Resource.LEASE, obj)
         self._own, self._unheard = own, False
+        self._kept = written if self._there != BROKER_NAMESPACE else None
 
     async def _told(self) -> dict[str, Beat]:
         """Return the beats of others that stand in this member's mailbox, if it has one."""
@@ -140,7 +152,7 @@ class Heartbeat:
             told = await self._broker.get(Resource.CONFIG_MAP, HEARTBEATS, self._there)
         except NotFoundError:
             return {}
-        return {name: _read(json.loads(text)) for name, text in (told.get("data") or {}).items()}
+        return {name: read_told(text) for name, text in (told.get("data") or {}).items()}
 
     async def _introduce(self) -> OwnHeartbeat:
         """Say who we are: the gateway Lease in our own API has a UID that no other cluster's has."""
@@ -161,7 +173,8 @@ class Heartbeat:
             spec |= {"holderIdentity": wanted.holder, "leaseDurationSeconds": round(wanted.duration), "renewTime": now}
             spec |= taken
         head = {"apiVersion": Resource.LEASE.api_version, "kind": Resource.LEASE.kind}
-        return {**head, "metadata": {**metadata, "annotations": annotations}, "spec": spec}
+        labels = {**(metadata.get("labels") or {}), CLUSTER_ID_LABEL: self._cluster_id}
+        return {**head, "metadata": {**metadata, "labels": labels, "annotations": annotations}, "spec": spec}
 
     def _tell(self) -> None:
         shown = (self.may_speak, dict(self.lives), self.silent, [conflict.cluster_id for conflict in self.conflicts])
@@ -175,15 +188,3 @@ class Heartbeat:
 def _conflict(member: str, where: str) -> Refusal:
     message = f"the identity of {member} is presented twice: {where}"
     return Refusal(cluster_id=member, reason=IDENTITY_CONFLICT, message=message)
-
-
-def _read(lease: Object) -> Beat:
-    """Read a Lease, whoever wrote it."""
-    spec = lease.get("spec") or {}
-    duration = spec.get("leaseDurationSeconds")
-    return Beat(
-        holder=str(spec.get("holderIdentity") or ""),
-        renewed=str(spec.get("renewTime") or ""),
-        duration=float(duration) if isinstance(duration, int) and duration > 0 else BEATS * interval(0),
-        contested=str((lease["metadata"].get("annotations") or {}).get(CONTESTED) or ""),
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Object, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
 _Key: TypeAlias = tuple[Resource, str, str]
 _GONE = 410
@@ -39,13 +39,13 @@ class FakeAPI:
     async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
         """Return objects and the list's resourceVersion."""
         self._reach()
-        wanted = dict(part.split("=", 1) for part in labels.split(",")) if labels else {}
+        wanted = [part.partition("=") for part in labels.split(",") if part]
         found = [
             copy.deepcopy(obj)
             for (kind, where, _), obj in sorted(self._objects.items(), key=lambda item: item[0][1:])
             if kind is resource
             and namespace in ("", where)
-            and wanted.items() <= (obj["metadata"].get("labels") or {}).items()
+            and all(_has(obj["metadata"].get("labels") or {}, *part) for part in wanted)
         ]
         return found, str(self._version)
 
@@ -177,3 +177,8 @@ def _merged(target: Object, patch: Object) -> Object:
         else:
             result[key] = value
     return result
+
+
+def _has(labels: Mapping[str, str], key: str, equals: str, value: str) -> bool:
+    """Say whether labels fit one requirement: ``key`` alone, or ``key=value``."""
+    return labels.get(key) == value if equals else key in labels

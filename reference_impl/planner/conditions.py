@@ -64,7 +64,7 @@ def life_condition(life: Life | None) -> Condition:
     match life:
         case Life.ALIVE:
             return Condition(type=ALIVE, status=TRUE, reason="HeartbeatRenewed", message="it renews its Lease")
-        case Life.STALE:
+        case Life.STALE | Life.SILENT:
             message = "it has not renewed its Lease at the broker; what it published may be out of date"
             return Condition(type=ALIVE, status=UNKNOWN, reason="HeartbeatStale", message=message)
         case None:

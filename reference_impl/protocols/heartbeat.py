@@ -12,7 +12,8 @@ Lease was taken while it lived takes it again. Both say so in the Lease itself, 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ def interval(members: int) -> float:
     return max(INTERVAL, members / _PER_SECOND)
 
 
+class Life(enum.Enum):
+    """What a Lease says of its member."""
+
+    ALIVE = "alive"
+    STALE = "stale"
+    SILENT = "silent"
+    """Stale for so long that it may be given up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
     """A member's Lease, as far as it is read."""
@@ -46,13 +56,8 @@ class Beat:
     """``leaseDurationSeconds``: after so long without a change it is stale."""
     contested: str = ""
     """Who else says to be this member; changes with every beat of it. "" if nobody does."""
-
-
-class Life(enum.Enum):
-    """What a Lease says of its member."""
-
-    ALIVE = "alive"
-    STALE = "stale"
+    life: Life | None = None
+    """What the broker's agent found, which looks at the Lease itself; None: the reader does."""
 
 
 @dataclass(slots=True)
@@ -66,38 +71,48 @@ class _Seen:
 class Heartbeats:
     """What the Leases of all members have shown. Times are seconds of any monotonic clock."""
 
+    step: float = math.inf
+    """Seconds by which members age from one look to the next at most: between looks further apart, looks failed."""
     _seen: dict[str, _Seen] = field(default_factory=dict)
-    _looked: float = 0.0
+    _looked: float | None = None
+    _lag: float = 0.0
+    _age: float = 0.0
+    """The time by which members are timed: it stands still while looks fail."""
 
     def observe(self, beats: Mapping[str, Beat], now: float) -> None:
         """Take the Leases as they stand, by cluster id. One that nobody has seen before counts as just renewed."""
-        self._looked = now
-        self._seen = {member: self._next(self._seen.get(member), beat, now) for member, beat in beats.items()}
+        if self._looked is not None:
+            self._lag += max(0.0, now - self._looked - self.step)
+        self._looked, self._age = now, now - self._lag
+        self._seen = {member: self._next(self._seen.get(member), beat) for member, beat in beats.items()}
 
-    @staticmethod
-    def _next(before: _Seen | None, beat: Beat, now: float) -> _Seen:
+    def recall(self, beats: Mapping[str, Beat], now: float) -> None:
+        """Take what somebody before us found, as of now. Who was stale or silent is so until its Lease changes."""
+        age = now - self._lag
+        for member, beat in beats.items():
+            missed = {Life.STALE: beat.duration, Life.SILENT: beat.duration + EXPIRY}.get(beat.life or Life.ALIVE, 0.0)
+            self._seen.setdefault(member, _Seen(replace(beat, life=None), age - missed, age - beat.duration))
+
+    def _next(self, before: _Seen | None, beat: Beat) -> _Seen:
         if before is None:
-            return _Seen(beat, now, now)
+            return _Seen(beat, self._age, self._age)
         same = (before.beat.holder, before.beat.renewed) == (beat.holder, beat.renewed)
-        contested = before.contested_at if before.beat.contested == beat.contested else now
-        return _Seen(beat, before.renewed_at if same else now, contested)
+        contested = before.contested_at if before.beat.contested == beat.contested else self._age
+        return _Seen(beat, before.renewed_at if same else self._age, contested)
 
     @property
     def lives(self) -> Mapping[str, Life]:
         """Return what is known of each member that has a Lease, as of the last look."""
-        return {
-            member: Life.ALIVE if self._looked - seen.renewed_at < seen.beat.duration else Life.STALE
-            for member, seen in self._seen.items()
-        }
+        return {member: seen.beat.life or self._timed(seen) for member, seen in self._seen.items()}
+
+    def _timed(self, seen: _Seen) -> Life:
+        missed = self._age - seen.renewed_at - seen.beat.duration
+        return Life.ALIVE if missed < 0 else Life.STALE if missed < EXPIRY else Life.SILENT
 
     @property
     def silent(self) -> frozenset[str]:
         """Return the members that have been stale for ``EXPIRY``, as of the last look."""
-        return frozenset(
-            member
-            for member, seen in self._seen.items()
-            if self._looked - seen.renewed_at >= seen.beat.duration + EXPIRY
-        )
+        return frozenset(member for member, life in self.lives.items() if life is Life.SILENT)
 
     @property
     def contested(self) -> frozenset[str]:
@@ -105,7 +120,7 @@ class Heartbeats:
         return frozenset(
             member
             for member, seen in self._seen.items()
-            if seen.beat.contested and self._looked - seen.contested_at < seen.beat.duration
+            if seen.beat.contested and self._age - seen.contested_at < seen.beat.duration
         )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
-from reference_impl.names import BROKER_NAMESPACE, GATEWAY_LEASE, MEMBER_NAMESPACE
+from reference_impl.hooks.manifests import mailbox_name
+from reference_impl.names import BROKER_NAMESPACE, CONTESTED, GATEWAY_LEASE, MEMBER_NAMESPACE
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
 
 if TYPE_CHECKING:
@@ -88,5 +89,56 @@ def test_a_clone_publishes_nothing_and_everybody_is_told(monkeypatch: pytest.Mon
                     await eventually(told, "everybody is told of the clone")
                 after, _ = await broker.list(Resource.ENDPOINT, BROKER_NAMESPACE)
                 assert before == after
+
+    asyncio.run(story())
+
+
+class Listed(FakeAPI):
+    """A broker that counts lists of Leases."""
+
+    lists = 0
+
+    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+        self.lists += resource is Resource.LEASE
+        return await super().list(resource, namespace, labels=labels)
+
+
+def test_in_a_mailbox_a_gateway_looks_at_its_lease_again_only_when_somebody_else_wrote_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> None:
+        monkeypatch.setattr("reference_impl.protocols.heartbeat.INTERVAL", 0.1)
+        broker, there = Listed(), mailbox_name("west")
+        west = FakeCluster(2, "west", mailbox=there)
+        await west.add_nodes(1)
+        metadata = {"name": GATEWAY_LEASE, "namespace": MEMBER_NAMESPACE, "uid": "w"}
+        await west.api.create(Resource.LEASE, {"metadata": metadata, "spec": {}})
+
+        async def renewed() -> str:
+            found, _ = await FakeAPI.list(broker, Resource.LEASE, there)
+            return str(found[0]["spec"]["renewTime"]) if found else ""
+
+        async def beats_on(since: str) -> bool:
+            return await renewed() != since
+
+        async def contested() -> bool:
+            try:
+                conditions = (await west.gateway_status())["conditions"]
+            except NotFoundError:
+                return False
+            return "IdentityConflict" in {one["reason"] for one in conditions if one["type"] == "Accepted"}
+
+        with closing(FakeEcho()) as echo:
+            async with running(west.gateway(0, broker, west.kernel(0), echo).run()):
+                await eventually(lambda: beats_on(""), "it beats")
+                for _ in range(5):
+                    since = await renewed()
+                    await eventually(lambda since=since: beats_on(since), "it beats on")  # type: ignore[misc]
+                assert broker.lists == 1
+                clone = {"metadata": {"annotations": {CONTESTED: "elsewhere/x/1 1"}}}
+                await broker.merge(Resource.LEASE, "west", there, clone)
+                await eventually(contested, "it says that somebody else presents its identity")
+                await broker.delete(Resource.LEASE, "west", there)
+                await eventually(lambda: beats_on(""), "it makes its Lease again")
 
     asyncio.run(story())

@@ -34,7 +34,7 @@ def test_a_member_is_stale_exactly_when_looks_saw_no_change_for_the_duration(loo
         number += renewed
         changed = now if renewed or not heartbeats.lives else changed
         heartbeats.observe({"west": beat(str(number))}, now)
-        assert (heartbeats.lives["west"] is Life.STALE) == (now - changed >= DURATION)
+        assert (heartbeats.lives["west"] is Life.ALIVE) == (now - changed < DURATION)
 
 
 def test_a_member_is_silent_some_time_after_it_is_stale() -> None:
@@ -64,6 +64,33 @@ def test_nobody_grows_stale_while_nobody_looks() -> None:
     assert heartbeats.lives == {"west": Life.ALIVE}
     heartbeats.observe({}, 3602.0)
     assert heartbeats.lives == {}
+
+
+def test_nobody_grows_old_of_looks_that_failed() -> None:
+    heartbeats = Heartbeats(step=2.0)
+    for now, age in ((0.0, 0.0), (1.0, 1.0), (100.0, 3.0), (101.0, 4.0), (103.0, 6.0)):
+        heartbeats.observe({"west": beat("1")}, now)
+        assert (heartbeats.lives["west"] is Life.STALE) == (age >= DURATION)
+
+
+@given(st.floats(0, 1e6), st.sampled_from(Life))
+def test_what_somebody_before_us_found_holds_until_the_lease_changes(began: float, life: Life) -> None:
+    heartbeats = Heartbeats()
+    heartbeats.recall({"west": replace(beat("1"), life=life)}, began)
+    heartbeats.observe({"west": beat("1"), "new": beat("1")}, began)
+    assert heartbeats.lives == {"west": life, "new": Life.ALIVE}
+    heartbeats.observe({"west": beat("2")}, began + 0.5)
+    assert heartbeats.lives == {"west": Life.ALIVE}
+
+
+@given(st.lists(st.tuples(st.floats(0, 20), st.sampled_from(Life)), min_size=1))
+def test_what_is_told_of_a_member_is_not_timed_again(looks: list[tuple[float, Life]]) -> None:
+    heartbeats, now = Heartbeats(), 0.0
+    for pause, life in looks:
+        now += pause
+        heartbeats.observe({"west": replace(beat("1"), life=life)}, now)
+        assert heartbeats.lives == {"west": life}
+        assert heartbeats.silent == ({"west"} if life is Life.SILENT else set())
 
 
 @given(st.integers(0, 10_000))
