@@ -6,6 +6,7 @@ numbers all changes, so that resourceVersions of different resources can be comp
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -22,6 +23,8 @@ FIRST_VERSION = 100
 """Above 0, which means "any version" to clients."""
 HISTORY = 2048
 """Changes kept per resource: a watch that lags by more must list again (410)."""
+MEMORY = 300.0
+"""Seconds for which they are kept, as kube-apiserver has etcd keep them (``--etcd-compaction-interval``)."""
 
 
 class Key(NamedTuple):
@@ -46,10 +49,13 @@ class Event(NamedTuple):
 class Store:
     """The objects of one API server, in memory."""
 
-    def __init__(self, *, history: int = HISTORY) -> None:
+    def __init__(self, *, history: int = HISTORY, clock: Callable[[], float] = time.monotonic) -> None:
+        """Prepare; ``clock`` counts seconds."""
+        self._clock = clock
         self.version = FIRST_VERSION
         self._objects: defaultdict[str, dict[Key, Object]] = defaultdict(dict)
-        self._history: defaultdict[str, deque[Event]] = defaultdict(lambda: deque(maxlen=history))
+        self._limit = history
+        self._history: defaultdict[str, deque[tuple[float, Event]]] = defaultdict(deque)
         self._forgotten: defaultdict[str, int] = defaultdict(lambda: FIRST_VERSION)
         self._sinks: defaultdict[str, list[Sink]] = defaultdict(list)
 
@@ -88,7 +94,7 @@ class Store:
             raise errors.future_version(version, self.version)
         if version < self._forgotten[resource]:
             raise errors.gone(f"too old resource version: {version} ({self._forgotten[resource]})")
-        return (event for event in tuple(self._history[resource]) if event.version > version)
+        return (event for _, event in tuple(self._history[resource]) if event.version > version)
 
     def watch(self, resource: str, sink: Sink) -> Callable[[], None]:
         """Give every change to ``sink``, inside the call that makes it; return a function that ends this."""
@@ -101,9 +107,9 @@ class Store:
         return end
 
     def _publish(self, resource: str, event: Event) -> None:
-        history = self._history[resource]
-        if len(history) == history.maxlen:
-            self._forgotten[resource] = history[0].version
-        history.append(event)
+        history, now = self._history[resource], self._clock()
+        history.append((now, event))
+        while len(history) > self._limit or history[0][0] < now - MEMORY:
+            self._forgotten[resource] = history.popleft()[1].version
         for sink in tuple(self._sinks[resource]):
             sink(event)

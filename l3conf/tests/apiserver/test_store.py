@@ -13,7 +13,7 @@ from l3conf.emulator.apiserver.errors import StatusError
 from l3conf.emulator.apiserver.listing import list_objects
 from l3conf.emulator.apiserver.options import ListQuery
 from l3conf.emulator.apiserver.registry import Registry
-from l3conf.emulator.apiserver.store import Key, Store
+from l3conf.emulator.apiserver.store import MEMORY, Key, Store
 from l3conf.emulator.apiserver.watching import Watch
 
 if TYPE_CHECKING:
@@ -97,6 +97,21 @@ def test_history_that_is_gone_is_expired_not_skipped() -> None:
         store.since("configmaps", first)
     assert (refused.value.code, refused.value.reason) == (410, "Expired")
     assert len(list(store.since("configmaps", store.version - 3))) == 3
+
+
+def test_changes_are_forgotten_after_some_minutes_and_the_latest_never() -> None:
+    now = [0.0]
+    store = Store(clock=lambda: now[0])
+    first = store.version
+    for index in range(3):
+        now[0] = index * MEMORY / 2
+        change(store, "put", f"m{index}", "red")
+    assert len(list(store.since("configmaps", first))) == 3
+    now[0] *= 2
+    change(store, "put", "m", "red")
+    with pytest.raises(StatusError, match="too old resource version"):
+        store.since("configmaps", store.version - 3)
+    assert len(list(store.since("configmaps", store.version - 2))) == 2
 
 
 def test_a_version_from_the_future_is_a_timeout() -> None:
