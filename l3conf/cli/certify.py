@@ -48,7 +48,13 @@ evidence_option = click.option(
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the report.")
 @evidence_option
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
-@click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology (never CONFORMANT).")
+@click.option(
+    "--topology",
+    "topologies",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Only scenarios on this topology; a file of yours: scenarios on that one instead (never CONFORMANT).",
+)
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
 @click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
 @click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes, two a processor.")
@@ -74,7 +80,7 @@ def certify(  # noqa: PLR0913 - one an option
 
     Exit codes: 0 CONFORMANT, 1 NON-CONFORMANT, 2 INCOMPLETE, 3 usage.
     """
-    from l3conf.plugin.options import Evidence  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.plugin.options import Evidence, chosen_topology  # noqa: PLC0415 - `l3conf --help` needs none of this
     from l3conf.plugin.process import Selection  # noqa: PLC0415
     from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
 
@@ -84,7 +90,7 @@ def certify(  # noqa: PLR0913 - one an option
         output=output,
         evidence=Evidence(evidence),
         seed=seed,
-        topologies=topologies,
+        topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
         workers=workers if lab_kind != EXISTING else 0,  # one lab stands on these clusters at a time
         existing=settings(**existing),
@@ -109,7 +115,7 @@ def preflight(selection: Selection) -> None:
     from l3conf.plugin.options import topology_file  # noqa: PLC0415
     from l3conf.report.output import prepare_output  # noqa: PLC0415
     from l3conf.spec.budgets import Budgets  # noqa: PLC0415
-    from l3conf.spec.files import load_implementation  # noqa: PLC0415
+    from l3conf.spec.files import load_implementation, load_topology  # noqa: PLC0415
 
     if selection.lab_kind not in KINDS:
         raise click.BadParameter(f"{selection.lab_kind!r} is none of {', '.join(KINDS)}", param_hint="--on")
@@ -121,7 +127,7 @@ def preflight(selection: Selection) -> None:
 
         check_host()
     for name in selection.topologies:
-        topology_file(name, Path.cwd())
+        load_topology(topology_file(name, Path.cwd()))
     if selection.output is not None:
         prepare_output(selection.output)
 

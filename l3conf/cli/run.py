@@ -28,7 +28,13 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a (filtered) report and evidence.")
 @evidence_option
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
-@click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology.")
+@click.option(
+    "--topology",
+    "topologies",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Only scenarios on this topology; a file of yours: scenarios on that one instead of on their own.",
+)
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
 @click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
 @click.option(
@@ -60,7 +66,7 @@ def run(  # noqa: PLR0913 - one an option
     Exit codes: 0 all passed, 1 a requirement failed, 2 nothing is known, 3 usage.
     """
     from l3conf.cli.certify import preflight  # noqa: PLC0415 - `l3conf --help` needs none of this
-    from l3conf.plugin.options import Evidence  # noqa: PLC0415
+    from l3conf.plugin.options import Evidence, chosen_topology  # noqa: PLC0415
     from l3conf.plugin.process import Selection, started  # noqa: PLC0415
     from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
@@ -73,7 +79,7 @@ def run(  # noqa: PLR0913 - one an option
         evidence=Evidence(evidence),
         seed=seed,
         rows=tuple(find_requirement(row).id for row in rows),
-        topologies=topologies,
+        topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
         brief=brief,
         existing=settings(**existing),

@@ -74,7 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("topology") is not None:
         from l3conf.plugin.parametrization import parametrize  # noqa: PLC0415 - reads files, for scenarios only
 
-        parametrize(metafunc)
+        parametrize(metafunc, metafunc.config.stash[_OPTIONS].own_topologies)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -8,11 +8,13 @@ a group of their own for the same worker, which builds and uses other labs meanw
 from __future__ import annotations
 
 import enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from l3conf.plugin.marks import is_asked_of, rows_of, topology_of
+from l3conf.plugin.options import is_own_file
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -114,7 +116,8 @@ def use_of(item: pytest.Item) -> Use:
 
 def lab_name(topology: str, use: Use) -> str:
     """Return the name of a lab: those that are built alike are told apart by what tests do to them."""
-    return f"{topology}-{use}" if use else topology
+    name = Path(topology).stem if is_own_file(topology) else topology
+    return f"{name}-{use}" if use else name
 
 
 def is_patient(item: pytest.Item) -> bool:

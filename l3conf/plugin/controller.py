@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,6 @@ from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-    from pathlib import Path
 
     from l3conf.plugin.options import RunOptions
     from l3conf.report.build import Report
@@ -94,6 +94,7 @@ class Controller:
         if self._options.implementation is None:
             raise UserError("there is no implementation to report on")
         labs = [event for file in files for event in file.events if isinstance(event, LabFacts)]
+        own = {Path(each).stem: each for each in self._options.own_topologies}
         return RunFacts(
             implementation=load_implementation(self._options.implementation),
             lab=self._options.lab_kind,
@@ -102,7 +103,10 @@ class Controller:
             finished_at=dt.datetime.now(dt.UTC),
             budgets=self._options.budgets,
             implementation_digest=file_digest(self._options.implementation),
-            topologies={lab.topology: file_digest(topology_file(lab.topology, self._config.rootpath)) for lab in labs},
+            topologies={
+                lab.topology: file_digest(topology_file(own.get(lab.topology, lab.topology), self._config.rootpath))
+                for lab in labs
+            },
             crds={
                 name.removeprefix(_CRD): digest
                 for lab in labs
@@ -131,7 +135,7 @@ def describe_filter(config: pytest.Config, options: RunOptions) -> str:
         if config.getoption(option, default=False):
             words.append(flag)
     words += [word for row in options.rows for word in ("--row", row)]
-    words += [word for topology in options.topologies for word in ("--topology", topology)]
+    words += [word for each in options.topologies for word in ("--topology", Path(each).name)]
     words += ["--brief"] if options.brief else []
     if config.getoption("maxfail", 0):
         words += ["--maxfail", str(config.getoption("maxfail"))]

@@ -104,7 +104,9 @@ def _fitting(lab: Lab, request: pytest.FixtureRequest) -> Lab:
 def _check_names(lab: Lab, request: pytest.FixtureRequest) -> None:
     """Skip a test that spells out names which its topology's clusters do not have on this ground."""
     there = {cluster.name for cluster in lab.topology.clusters}
-    asked = names_of(topology_of(request.node), request.config.rootpath) - there
+    mark = request.node.get_closest_marker("topology")
+    meant = {topology_of(request.node), *(mark.args if mark is not None else ())}
+    asked = {name for topology in meant for name in names_of(topology, request.config.rootpath)} - there
     function, call = getattr(request.node, "function", None), getattr(request.node, "callspec", None)
     if asked and function is not None:
         spelt = sorted(asked & names_spelt_out(function, call.params if call else {}))

@@ -47,7 +47,7 @@ class RunOptions:
     """Folder of the report and of evidence; None: the terminal only."""
     seed: int
     topologies: tuple[str, ...]
-    """Names to which the run is restricted; empty: all."""
+    """Names to which the run is restricted, empty: all; or files, on which scenarios run instead of on ours."""
     rows: tuple[str, ...]
     """Requirements to which the run is restricted; empty: all."""
     budgets: Budgets
@@ -62,6 +62,11 @@ class RunOptions:
     hook_env: Mapping[str, str]
     """Further variables of hooks, by which ``l3conf teeth`` throws a mutant's switch."""
 
+    @property
+    def own_topologies(self) -> tuple[str, ...]:
+        """The user's own files, on which scenarios run instead of on the topologies that they name."""
+        return tuple(each for each in self.topologies if is_own_file(each))
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare the options."""
@@ -70,7 +75,13 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--on", choices=KINDS, default="emulated", help="kind of lab (default: emulated)")
     group.addoption("--report", type=Path, metavar="DIR", help="write the conformance report and evidence there")
     group.addoption("--seed", type=int, metavar="N", help="order of pairs and hook canary (default: random, printed)")
-    group.addoption("--topology", action="append", default=[], metavar="NAME", help="only scenarios on this topology")
+    group.addoption(
+        "--topology",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="only scenarios on this topology; a file: scenarios on that one instead of on their own",
+    )
     group.addoption("--row", action="append", default=[], metavar="ID", help="only scenarios that verify this row")
     group.addoption(
         "--budget", action="append", default=[], metavar="NAME=SECONDS", help="override a time of the table of budgets"
@@ -94,6 +105,7 @@ def read_options(config: pytest.Config) -> RunOptions:
             read_settings(config).named_contexts  # noqa: B018 - refuses what names no clusters
         budgets = Budgets.default().with_overrides(dict(parse_override(text) for text in config.getoption("budget")))
         rows = tuple(find_requirement(row).id for row in config.getoption("row"))
+        topologies = tuple(chosen_topology(text) for text in config.getoption("topology"))
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     return RunOptions(
@@ -101,7 +113,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         lab_kind=config.getoption("on"),
         output=_absolute(config.getoption("report")),
         seed=_seed(config),
-        topologies=tuple(config.getoption("topology")),
+        topologies=topologies,
         rows=rows,
         budgets=budgets,
         evidence=Evidence(config.getoption("evidence")),
@@ -112,8 +124,24 @@ def read_options(config: pytest.Config) -> RunOptions:
     )
 
 
+def is_own_file(topology: str) -> bool:
+    """Say whether a topology is given as a file of the user's, not by the name of one of ours."""
+    return topology.endswith((".yaml", ".yml")) or "/" in topology
+
+
+def chosen_topology(text: str) -> str:
+    """Return what ``--topology`` names: a name as it is, a file by its absolute path; ``UserError`` if none."""
+    if not is_own_file(text):
+        return text
+    if not Path(text).is_file():
+        raise UserError("there is no such file", where=f"--topology {text}", remedy="give a topology file, or a name")
+    return str(Path(text).absolute())
+
+
 def topology_file(name: str, root: Path) -> Path:
-    """Return the file of a topology by its name: of this checkout, or of the installed package."""
+    """Return the file of a topology: the user's own, or by its name of this checkout or of the installed package."""
+    if is_own_file(name):
+        return Path(name)
     for place in _topology_folders(root):
         if (place / f"{name}.yaml").is_file():
             return place / f"{name}.yaml"

@@ -7,6 +7,7 @@ all clusters of the set have, so that none is forgotten and no scenario asks wha
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l3conf.model.topology import IPFamily
@@ -14,24 +15,29 @@ from l3conf.plugin.options import topology_file
 from l3conf.spec.files import load_topology
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     import pytest
 
 TOPOLOGY, FAMILY = "topology", "family"
 
 
-def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Give a scenario its topologies and their families, unless it chooses families itself."""
+def parametrize(metafunc: pytest.Metafunc, own: Sequence[str]) -> None:
+    """Give a scenario its topologies and their families, unless it chooses families itself.
+
+    ``own``: files of the user's, on which it runs instead, if there are any.
+    """
     mark = metafunc.definition.get_closest_marker("topology")
     if mark is None or TOPOLOGY not in metafunc.fixturenames:
         return
     chosen = {name for one in metafunc.definition.iter_markers("parametrize") for name in _names(one.args[0])}
+    names = own or mark.args
     if FAMILY in metafunc.fixturenames and FAMILY not in chosen:
-        pairs = [(name, family) for name in mark.args for family in families_of(name, metafunc.config.rootpath)]
-        metafunc.parametrize((TOPOLOGY, FAMILY), pairs)
-    elif len(mark.args) > 1:
-        metafunc.parametrize(TOPOLOGY, mark.args)
+        pairs = [(name, family) for name in names for family in families_of(name, metafunc.config.rootpath)]
+        ids = [f"{Path(name).stem}-{family.value}" for name, family in pairs]
+        metafunc.parametrize((TOPOLOGY, FAMILY), pairs, ids=ids)
+    elif len(mark.args) > 1 or own:
+        metafunc.parametrize(TOPOLOGY, names, ids=[Path(name).stem for name in names])
 
 
 @functools.cache

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from reference_impl.state import Count, KernelState, Observed
 
 _LOG = logging.getLogger(__name__)
+_TOLD = 3
+"""Failures that a status tells: the others are mostly consequences of the first. Logs have all."""
 
 
 class KernelHand:
@@ -30,6 +32,7 @@ class KernelHand:
         self._kernel = kernel
         self._mutant = mutant
         self._steps: Last[tuple[KernelState, Observed], tuple[Operation, ...]] = Last()
+        self._refused: tuple[Operation, ...] = ()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kernel")
 
     async def observe(self) -> Observed:
@@ -43,12 +46,20 @@ class KernelHand:
         operations = self._mutant.operations(steps)
         if not operations:
             return ""
-        for operation in operations:
-            _LOG.info("%s", operation)
+        # What a kernel refuses is tried again with every look, and told once.
+        repeated, self._refused = operations == self._refused, ()
+        if not repeated:
+            for operation in operations:
+                _LOG.info("%s", operation)
         failures = await asyncio.get_running_loop().run_in_executor(self._thread, self._kernel.apply, operations)
-        for failure in failures:
+        told = tuple(dict.fromkeys(map(str, failures)))
+        if failures:
+            self._refused = operations
+        elif repeated:
+            _LOG.info("what was refused is done")
+        for failure in () if repeated else told:
             _LOG.error("%s", failure)
-        return "; ".join(str(failure) for failure in failures)
+        return "; ".join((*told[:_TOLD], *([f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else ())))
 
     async def forget(self, bindings: Bindings, suspects: Suspects | None) -> None:
         """End flows, of suspects or of all, that go under global addresses which they should no longer have."""
