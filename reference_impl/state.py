@@ -59,6 +59,9 @@ class HostAddress:
 
     device: str
     address: IPAddress
+    preferred: bool = False
+    """IPv6: whether the node may choose it as a source by itself (RFC 6724 section 5). It would for all pods in whose
+    range it is, which then saw another address than before (L3-F7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,13 +150,15 @@ class FakeKernel:
         return bool(device) and ("link", device) not in self._items
 
 
-def _key(item: Item) -> Hashable:  # noqa: PLR0911 - one for each kind
+def _key(item: Item) -> Hashable:  # noqa: C901, PLR0911 - one for each kind
     match item:
         case Link() | WireGuardLink() | IPsecLink():
             return "link", item.name
         case WireGuardPeer():
             return "peer", item.device, item.public_key
-        case HostAddress() | Passage():
+        case HostAddress():
+            return "address", item.device, item.address
+        case Passage():
             return item
         case IPsecPeer():
             return "ike", item.device, item.name

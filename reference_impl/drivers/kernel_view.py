@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from reference_impl.protocols.wireguard_uapi import DeviceState
+    from reference_impl.state import IPAddress
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 NUD_PERMANENT = 0x80
+_IFA_F_DEPRECATED = 0x20
 
 TUNNEL_KINDS = frozenset({"wireguard", "xfrm", "tun"})
 """The kernel's WireGuard and ESP, and those of wireguard-go and libipsec."""
@@ -100,22 +102,29 @@ class KernelView:
         return (address for address in self._all_addresses if address.device != IPSEC_DEVICE)
 
     @functools.cached_property
+    def _address_messages(self) -> Sequence[tuple[str, IPAddress, Any]]:
+        """Return device, address and message of every address of the node."""
+        return [
+            (link.get_attr("IFLA_IFNAME"), ip_address(address), message)
+            for message in self._netlink.get_addr()
+            if (link := self._links.get(message["index"])) is not None
+            and (address := message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS"))
+        ]
+
+    @functools.cached_property
     def _all_addresses(self) -> Sequence[InterfaceAddress]:
-        found = []
-        for message in self._netlink.get_addr():
-            link = self._links.get(message["index"])
-            address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-            if link is not None and address:
-                device, mtu = link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_MTU")
-                found.append(InterfaceAddress(device=device, address=ip_address(address), mtu=mtu))
-        return found
+        mtus = {index: link.get_attr("IFLA_MTU") for index, link in self._links.items()}
+        return [
+            InterfaceAddress(device=device, address=address, mtu=mtus[message["index"]])
+            for device, address, message in self._address_messages
+        ]
 
     def host_addresses(self) -> Iterable[HostAddress]:
         """Return the addresses on the owner's devices, but for those that the kernel gives every device."""
-        own = {self._links[index].get_attr("IFLA_IFNAME") for index in self.own_indices}
-        for entry in self.addresses():
-            if entry.device in own and not entry.address.is_link_local:
-                yield HostAddress(device=entry.device, address=entry.address)
+        for device, address, message in self._address_messages:
+            if message["index"] in self.own_indices and device != IPSEC_DEVICE and not address.is_link_local:
+                preferred = address.version == 6 and not message["flags"] & _IFA_F_DEPRECATED  # noqa: PLR2004
+                yield HostAddress(device=device, address=address, preferred=preferred)
 
     def neighbours(self) -> Iterable[Neighbour]:
         """Return the permanent neighbours on the owner's device."""

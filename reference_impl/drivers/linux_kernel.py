@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 _NTF_SELF = 2
 _RTNH_F_ONLINK = 4
 _IFA_F_NODAD = 2
+_FOR_EVER = 0xFFFFFFFF
 _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 
 
@@ -286,14 +287,14 @@ class LinuxKernel:
 
     def _address(self, verb: str, item: HostAddress) -> None:
         # Nobody else can have it, and duplicate address detection would keep it from being a source for a second.
-        flags = {} if item.address.version == 4 else {"flags": _IFA_F_NODAD}  # noqa: PLR2004
+        own = {} if item.address.version == 4 else {"flags": _IFA_F_NODAD, **_lasting(item)}  # noqa: PLR2004
         self._netlink.addr(
             verb,
             index=self._index(item.device),
             family=FAMILIES[item.address.version],
             address=str(item.address),
             prefixlen=item.address.max_prefixlen,
-            **flags,
+            **own,
         )
 
     def _neighbour(self, verb: str, item: Neighbour) -> None:
@@ -351,3 +352,8 @@ class LinuxKernel:
 def _leads(step: Operation) -> bool:
     """Say whether a step gives packets a way that they did not have."""
     return step.verb is Verb.SET and not (isinstance(step.item, Rule) and step.item.rejects)
+
+
+def _lasting(item: HostAddress) -> dict[str, int]:
+    """Return the lifetimes of an address for ever, which is deprecated at once unless it is preferred."""
+    return {"preferred_lft": _FOR_EVER if item.preferred else 0, "valid_lft": _FOR_EVER}

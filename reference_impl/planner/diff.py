@@ -15,6 +15,7 @@ from reference_impl.nft_script import digest
 from reference_impl.operations import Item, Operation, Verb
 from reference_impl.state import (
     ForwardingEntry,
+    HostAddress,
     IPsecLink,
     IPsecPeer,
     KernelState,
@@ -57,7 +58,7 @@ def diff(desired: KernelState, observed: Observed) -> tuple[Operation, ...]:
         *_steps(Verb.REMOVE, _unwanted(left.forwarding, desired.forwarding)),
         *_steps(Verb.REMOVE, _unwanted(left.neighbours, desired.neighbours)),
         *_steps(Verb.REMOVE, _unwanted(left.peers, desired.peers)),
-        *_steps(Verb.REMOVE, left.host_addresses - desired.host_addresses),
+        *_steps(Verb.REMOVE, _unwanted(left.host_addresses, desired.host_addresses)),
         *_steps(Verb.REMOVE, _unwanted(left.ike_peers, desired.ike_peers)),
         *_steps(Verb.REMOVE, stale - remade),
         *_ruleset_out(desired.ruleset, observed),
@@ -94,7 +95,7 @@ def _identity(item: Item) -> Hashable:
     match item:
         case Route():
             return item.destination, item.metric
-        case Neighbour():
+        case Neighbour() | HostAddress():
             return item.device, item.address
         case ForwardingEntry():
             return item.device, item.mac

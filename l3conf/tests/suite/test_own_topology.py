@@ -1,0 +1,82 @@
+"""``--topology FILE``: scenarios run on a cluster set that their marks do not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from l3conf.plugin.collection import Use, lab_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytest_plugins = "pytester"
+SCENARIOS = """
+import pytest
+from l3conf.plugin.marks import verifies
+
+@verifies("L3-F5")
+@pytest.mark.topology("two-clusters")
+def test_on_one(topology): ...
+
+@verifies("L3-F5")
+@pytest.mark.topology("two-clusters", "v6-only")
+def test_in_each_family(topology, family): ...
+"""
+MINE = """
+apiVersion: l3conf.io/v1alpha1
+kind: Topology
+metadata: {name: mine}
+spec:
+  clusters:
+    - name: berlin
+      podCIDRs: [10.1.0.0/16]
+      serviceCIDRs: [10.101.0.0/16]
+      nodeCIDRs: [172.16.1.0/24]
+      nodes: [{name: n, gateway: true}]
+"""
+
+
+@pytest.fixture
+def mine(pytester: pytest.Pytester) -> Path:
+    folder = pytester.mkdir("topologies-of-mine")
+    file = folder / "mine.yaml"
+    file.write_text(MINE, encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def collected(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    def collect(*arguments: str) -> pytest.RunResult:
+        pytester.makepyfile(SCENARIOS)
+        return pytester.runpytest_inprocess("--collect-only", "-q", "-p", "no:cacheprovider", *arguments)
+
+    return collect
+
+
+def ids(result: pytest.RunResult) -> set[str]:
+    return {line.partition("::")[2] for line in result.outlines if "::" in line}
+
+
+def test_scenarios_run_on_the_file_instead_and_in_its_families(
+    collected: Callable[..., pytest.RunResult], mine: Path
+) -> None:
+    assert ids(collected("--topology", str(mine))) == {"test_on_one[mine]", "test_in_each_family[mine-IPv4]"}
+
+
+def test_a_name_still_restricts(collected: Callable[..., pytest.RunResult]) -> None:
+    assert ids(collected("--topology", "v6-only")) == {"test_in_each_family[v6-only-IPv6]"}
+
+
+def test_a_file_that_is_not_there_is_named(collected: Callable[..., pytest.RunResult]) -> None:
+    result = collected("--topology", "elsewhere/mine.yaml")
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--topology elsewhere/mine.yaml*there is no such file*"])
+
+
+def test_labs_and_reports_are_named_by_the_file(mine: Path) -> None:
+    assert lab_name(str(mine), Use.SHARED) == "mine"
+    assert lab_name(str(mine), Use.DISTURBED) == "mine-disturbed"
+    assert lab_name("two-clusters", Use.SHARED) == "two-clusters"
