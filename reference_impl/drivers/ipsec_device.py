@@ -98,9 +98,8 @@ class IPsecDevice:
         netlink.link("set", index=found[0], mtu=link.mtu, state="up")
         present = set(_addresses(netlink, found[0]))
         for address in link.anchors - present:
-            # The IKE daemon finds it there; the node must not choose it for the pods in whose range it is (L3-F7).
-            unchosen = {} if address.version == 4 else {"preferred_lft": 0}  # noqa: PLR2004
-            netlink.addr("add", index=found[0], address=str(address), prefixlen=address.max_prefixlen, **unchosen)
+            # Not deprecated, as the route agent's are over IPv6: libipsec then finds none (ADR 10).
+            netlink.addr("add", index=found[0], address=str(address), prefixlen=address.max_prefixlen)
         for address in present - link.anchors:
             netlink.addr("del", index=found[0], address=str(address), prefixlen=address.max_prefixlen)
 
