@@ -43,6 +43,8 @@ COMMANDS = {
     "explain": _Entry("l3conf.cli.catalogue:explain", "Explain a requirement: text, sources, tests, budgets."),
     "verify": _Entry("l3conf.cli.verify:verify", "Verify a report offline: digests, verdicts, badge."),
     "diff": _Entry("l3conf.cli.diff:diff", "Compare two reports."),
+    "submit": _Entry("l3conf.cli.submit:submit", "Lay a report where reports are published, if the rules let it."),
+    "reports": _Entry("l3conf.cli.reports:reports", "Look after published reports: check."),
     "annotate": _Entry("l3conf.cli.annotate:annotate", "Print a report's findings for a GitHub workflow."),
     "lab": _Entry("l3conf.cli.lab:lab", "Bring a lab up, look into it, disturb it, take it down."),
     "clean": _Entry("l3conf.cli.existing:clean", "Remove what killed runs left in existing clusters."),
