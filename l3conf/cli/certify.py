@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import subprocess
@@ -17,10 +18,12 @@ from l3conf.cli.existing import check_clusters, dry_run_option, show_what_would_
 from l3conf.errors import LabError
 from l3conf.labs import EXISTING
 from l3conf.labs.existing.options import existing_options, settings
+from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from l3conf.model.baseline import Baseline, KnownFailure
     from l3conf.plugin.process import Selection
     from l3conf.plugin.progress import RowResult
 
@@ -57,6 +60,9 @@ evidence_option = click.option(
 )
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
 @click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), help="File of known failures: shown as such, never passed."
+)
 @click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes, two a processor.")
 @existing_options
 @dry_run_option
@@ -70,6 +76,7 @@ def certify(  # noqa: PLR0913 - one an option
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
     stretch: float,
+    baseline: Path | None,
     workers: int,
     *,
     as_json: bool,
@@ -97,16 +104,45 @@ def certify(  # noqa: PLR0913 - one an option
     )
     if dry_run:
         return show_what_would_be(selection)
+    known = _baseline(baseline)
     preflight(selection)
     began = time.monotonic()
-    report = _run(selection, _console(quiet=as_json))
+    report = _run(selection, _console(quiet=as_json), _expected(known))
     seconds = time.monotonic() - began
     verdict = report["verdict"]
     if as_json:
-        click.echo(json.dumps(_summary(report, output, seconds)))
+        click.echo(json.dumps({**_summary(report, output, seconds), **_compared(report, known)}))
     else:
         _print_summary(report, output, seconds)
+        _print_compared(report, known)
     return int(verdict["exitCode"])
+
+
+def _baseline(file: Path | None) -> Baseline | None:
+    from l3conf.spec.baseline_file import load_baseline  # noqa: PLC0415 - likewise
+
+    return load_baseline(file) if file is not None else None
+
+
+def _expected(known: Baseline | None) -> dict[str, KnownFailure]:
+    from l3conf.report.expectation import expected_failures  # noqa: PLC0415 - likewise
+
+    return expected_failures(known, dt.datetime.now(dt.UTC).date()) if known is not None else {}
+
+
+def _compared(report: dict[str, Any], known: Baseline | None) -> dict[str, Any]:
+    from l3conf.cli.baseline import comparison_json  # noqa: PLC0415 - likewise
+    from l3conf.report.expectation import compare_with_baseline  # noqa: PLC0415 - likewise
+
+    return {"baseline": comparison_json(compare_with_baseline(report, known))} if known is not None else {}
+
+
+def _print_compared(report: dict[str, Any], known: Baseline | None) -> None:
+    from l3conf.cli.baseline import print_comparison  # noqa: PLC0415 - likewise
+    from l3conf.report.expectation import compare_with_baseline  # noqa: PLC0415 - likewise
+
+    if known is not None:
+        print_comparison(compare_with_baseline(report, known))
 
 
 def preflight(selection: Selection) -> None:
@@ -132,7 +168,7 @@ def preflight(selection: Selection) -> None:
         prepare_output(selection.output)
 
 
-def _run(selection: Selection, console: Console) -> dict[str, Any]:
+def _run(selection: Selection, console: Console, expected: dict[str, KnownFailure]) -> dict[str, Any]:
     """Run the scenarios, telling each row as it ends, and return the report."""
     from l3conf.plugin.process import started  # noqa: PLC0415
     from l3conf.plugin.progress import Progress  # noqa: PLC0415
@@ -145,7 +181,7 @@ def _run(selection: Selection, console: Console) -> dict[str, Any]:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK)
             for result in progress.news():
-                _print_row(console, result, repeated=result.message == said)
+                _print_row(console, result, repeated=result.message == said, known=expected.get(result.row))
                 said = result.message
         if not (output / REPORT).is_file():
             log.seek(0)
@@ -161,7 +197,7 @@ def _console(*, quiet: bool) -> Console:
     return Console(quiet=quiet, highlight=False, soft_wrap=True)
 
 
-def _print_row(console: Console, result: RowResult, *, repeated: bool) -> None:
+def _print_row(console: Console, result: RowResult, *, repeated: bool, known: KnownFailure | None) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
@@ -169,6 +205,8 @@ def _print_row(console: Console, result: RowResult, *, repeated: bool) -> None:
     word, title = result.verdict.value, find_requirement(result.row).title
     colour = _COLOURS.get(word, "white")
     console.print(f"{result.row:<7} [{colour}]{word:<10}[/] {result.seconds:6.1f} s  {escape(title)}")
+    if known is not None and result.verdict is Verdict.FAIL:
+        console.print(f"        known until {known.expires}: {escape(known.reason)}")
     if result.message:
         console.print(f"        {'as above' if repeated else escape(result.message)}")
 

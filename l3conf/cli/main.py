@@ -43,6 +43,7 @@ COMMANDS = {
     "explain": _Entry("l3conf.cli.catalogue:explain", "Explain a requirement: text, sources, tests, budgets."),
     "verify": _Entry("l3conf.cli.verify:verify", "Verify a report offline: digests, verdicts, badge."),
     "diff": _Entry("l3conf.cli.diff:diff", "Compare two reports."),
+    "baseline": _Entry("l3conf.cli.baseline:baseline", "Compare a report with what is known to fail."),
     "submit": _Entry("l3conf.cli.submit:submit", "Lay a report where reports are published, if the rules let it."),
     "reports": _Entry("l3conf.cli.reports:reports", "Look after published reports: check."),
     "annotate": _Entry("l3conf.cli.annotate:annotate", "Print a report's findings for a GitHub workflow."),
