@@ -1,0 +1,86 @@
+"""Running programs: bounded in time, asked for nothing, and with a reason when they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .commands import Command, HookError, last_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Runner:
+    """Runs programs one after the other until a moment at which all must have ended."""
+
+    def __init__(self, directory: Path, seconds: float) -> None:
+        self._directory = directory
+        self._deadline = time.monotonic() + seconds
+
+    def run(self, command: Command) -> str:
+        """Run a program and return its output, which goes to standard error as it comes. ``HookError`` if it fails."""
+        name = shlex.join((Path(command.argv[0]).name, *command.argv[1:2]))
+        lines: deque[str] = deque(maxlen=500)
+        sys.stderr.write(f"+ {shlex.join(command.argv)}\n")
+        try:
+            process = subprocess.Popen(
+                command.argv,
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,  # whoever asks gets no answer instead of waiting for one
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HookError(f"{command.argv[0]}: {error.strerror}; install it, or name it in impl.yaml") from None
+        timer = threading.Timer(max(0.0, self._deadline - time.monotonic()), _kill, (process,))
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                sys.stderr.write(line)
+                lines.append(line)
+            process.wait()
+        finally:
+            timer.cancel()
+        if process.returncode == -signal.SIGKILL:
+            raise HookError(f"{name} did not end in time and was killed; before: {last_words(list(lines))}")
+        if process.returncode != 0:
+            raise HookError(f"{name} ended with {process.returncode}: {last_words(list(lines))}")
+        if command.refused_if and any(command.refused_if in line for line in lines):
+            raise HookError(f"{name} left something: {last_words([one for one in lines if command.refused_if in one])}")
+        return "".join(lines)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_each(runner: Runner, commands: Iterator[Command]) -> None:
+    """Run all of them even if some fail; then ``HookError`` names those."""
+    failures: list[str] = []
+    for command in commands:
+        try:
+            runner.run(command)
+        except HookError as error:
+            failures.append(str(error))
+    if failures:
+        raise HookError("; ".join(failures))
+
+
+def run_all(runner: Runner, commands: Iterator[Command]) -> None:
+    """Run them until one fails."""
+    for command in commands:
+        runner.run(command)
