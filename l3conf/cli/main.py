@@ -39,6 +39,9 @@ class _Entry:
 COMMANDS = {
     "certify": _Entry("l3conf.cli.certify:certify", "Certify an implementation and write the report."),
     "run": _Entry("l3conf.cli.run:run", "Run single requirements, and hold the lab to look into it."),
+    "new-implementation": _Entry(
+        "l3conf.cli.new_implementation:new_implementation", "Write a tiny implementation that works, to begin with."
+    ),
     "list": _Entry("l3conf.cli.catalogue:list_requirements", "List the requirements."),
     "explain": _Entry("l3conf.cli.catalogue:explain", "Explain a requirement: text, sources, tests, budgets."),
     "verify": _Entry("l3conf.cli.verify:verify", "Verify a report offline: digests, verdicts, badge."),
