@@ -44,12 +44,17 @@ evidence_option = click.option(
     help="Of which tests files are kept: flows as numbers and drawings; of failures a dump as well.",
 )
 
+allure_option = click.option(
+    "--alluredir", "allure", type=click.Path(path_type=Path), help="Folder for results that Allure shows."
+)
+
 
 @click.command()
 @click.option("--impl", "implementation", required=True, type=click.Path(path_type=Path), help="Implementation file.")
 @click.option("--on", "lab_kind", default="emulated", show_default=True, help="Kind of lab.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the report.")
 @evidence_option
+@allure_option
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option(
     "--topology",
@@ -72,13 +77,14 @@ def certify(  # noqa: PLR0913 - one an option
     lab_kind: str,
     output: Path,
     evidence: str,
+    allure: Path | None,
     seed: int | None,
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
     stretch: float,
+    *,
     baseline: Path | None,
     workers: int,
-    *,
     as_json: bool,
     dry_run: bool,
     **existing: Any,  # noqa: ANN401 - the options of `labs.existing.options`
@@ -96,6 +102,7 @@ def certify(  # noqa: PLR0913 - one an option
         lab_kind=lab_kind,
         output=output,
         evidence=Evidence(evidence),
+        allure=allure,
         seed=seed,
         topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
