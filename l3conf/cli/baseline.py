@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from l3conf.cli.diff import intact_report
 from l3conf.cli.printing import print_json, print_table
+from l3conf.errors import UserError
 
 if TYPE_CHECKING:
+    from l3conf.model.baseline import Baseline, KnownFailure
+    from l3conf.report.build import Report
     from l3conf.report.expectation import Comparison
 
 SOMETHING_NEW = 1
@@ -36,6 +41,53 @@ def baseline(report: Path, baseline: Path, *, as_json: bool) -> int:
     else:
         print_comparison(found)
     return 0 if found.holds else SOMETHING_NEW
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known to fail of the implementation that a command runs; nothing where no file was given."""
+
+    baseline: Baseline | None
+    applies: bool = False
+    """Whether it was written for this version: only then a failure is called known."""
+
+    @classmethod
+    def read(cls, file: Path | None, implementation: Path) -> Self:
+        """Read the file; ``UserError`` if it is about another implementation."""
+        from l3conf.spec.baseline_file import load_baseline  # noqa: PLC0415 - only when needed
+        from l3conf.spec.files import load_implementation  # noqa: PLC0415 - likewise
+
+        if file is None:
+            return cls(None)
+        found, tested = load_baseline(file), load_implementation(implementation)
+        if found.name != tested.name:
+            raise UserError(
+                f"is about {found.name}, not {tested.name}", where=str(file), remedy="give its own baseline"
+            )
+        return cls(found, found.version == tested.version)
+
+    def expected(self) -> dict[str, KnownFailure]:
+        """Return what may be called known today, by requirement."""
+        from l3conf.report.expectation import expected_failures  # noqa: PLC0415 - only when needed
+
+        if self.baseline is None or not self.applies:
+            return {}
+        return expected_failures(self.baseline, dt.datetime.now(dt.UTC).date())
+
+    def compared(self, report: Report) -> dict[str, object]:
+        """Return the comparison of a report for programs, under its name."""
+        from l3conf.report.expectation import compare_with_baseline  # noqa: PLC0415 - only when needed
+
+        if self.baseline is None:
+            return {}
+        return {"baseline": comparison_json(compare_with_baseline(report, self.baseline))}
+
+    def print_compared(self, report: Report) -> None:
+        """Print the comparison of a report for people."""
+        from l3conf.report.expectation import compare_with_baseline  # noqa: PLC0415 - only when needed
+
+        if self.baseline is not None:
+            print_comparison(compare_with_baseline(report, self.baseline))
 
 
 def comparison_json(found: Comparison) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l3conf.cli.baseline import Known
 from l3conf.cli.existing import check_clusters, dry_run_option, show_what_would_be
 from l3conf.errors import LabError
 from l3conf.labs import EXISTING
@@ -23,7 +23,7 @@ from l3conf.verdict import Verdict
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from l3conf.model.baseline import Baseline, KnownFailure
+    from l3conf.model.baseline import KnownFailure
     from l3conf.plugin.process import Selection
     from l3conf.plugin.progress import RowResult
 
@@ -111,45 +111,18 @@ def certify(  # noqa: PLR0913 - one an option
     )
     if dry_run:
         return show_what_would_be(selection)
-    known = _baseline(baseline)
+    known = Known.read(baseline, implementation)
     preflight(selection)
     began = time.monotonic()
-    report = _run(selection, _console(quiet=as_json), _expected(known))
+    report = _run(selection, _console(quiet=as_json), known.expected())
     seconds = time.monotonic() - began
     verdict = report["verdict"]
     if as_json:
-        click.echo(json.dumps({**_summary(report, output, seconds), **_compared(report, known)}))
+        click.echo(json.dumps({**_summary(report, output, seconds), **known.compared(report)}))
     else:
         _print_summary(report, output, seconds)
-        _print_compared(report, known)
+        known.print_compared(report)
     return int(verdict["exitCode"])
-
-
-def _baseline(file: Path | None) -> Baseline | None:
-    from l3conf.spec.baseline_file import load_baseline  # noqa: PLC0415 - likewise
-
-    return load_baseline(file) if file is not None else None
-
-
-def _expected(known: Baseline | None) -> dict[str, KnownFailure]:
-    from l3conf.report.expectation import expected_failures  # noqa: PLC0415 - likewise
-
-    return expected_failures(known, dt.datetime.now(dt.UTC).date()) if known is not None else {}
-
-
-def _compared(report: dict[str, Any], known: Baseline | None) -> dict[str, Any]:
-    from l3conf.cli.baseline import comparison_json  # noqa: PLC0415 - likewise
-    from l3conf.report.expectation import compare_with_baseline  # noqa: PLC0415 - likewise
-
-    return {"baseline": comparison_json(compare_with_baseline(report, known))} if known is not None else {}
-
-
-def _print_compared(report: dict[str, Any], known: Baseline | None) -> None:
-    from l3conf.cli.baseline import print_comparison  # noqa: PLC0415 - likewise
-    from l3conf.report.expectation import compare_with_baseline  # noqa: PLC0415 - likewise
-
-    if known is not None:
-        print_comparison(compare_with_baseline(report, known))
 
 
 def preflight(selection: Selection) -> None:

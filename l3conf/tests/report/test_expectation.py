@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.cli.baseline import Known
 from l3conf.cli.main import run_command
-from l3conf.errors import InvalidFileError
+from l3conf.errors import InvalidFileError, UserError
 from l3conf.model.baseline import Baseline, KnownFailure
 from l3conf.report.expectation import Standing, compare_with_baseline, expected_failures
 from l3conf.report.output import write_report
@@ -155,3 +156,47 @@ def test_a_report_that_is_not_intact_is_compared_with_nothing(
     file.write_text(FILE.format(requirement="L3-F5", expires="2026-03-01"), encoding="utf-8")
     assert run_command(["baseline", str(ran), str(file)]) == 3
     assert "is not intact" in capsys.readouterr().err
+
+
+IMPLEMENTATION = """
+apiVersion: l3conf.io/v1alpha1
+kind: Implementation
+metadata: {{name: {name}}}
+spec:
+  version: "{version}"
+  hooks: {{command: ["true"], verbs: [deploy, join, leave, remove]}}
+"""
+
+
+@pytest.mark.parametrize(("version", "expected"), [("1.4.0", ["L3-F5"]), ("1.5.0", [])])
+def test_only_failures_of_the_version_that_somebody_looked_at_are_called_known_while_a_run_goes_on(
+    tmp_path: Path, version: str, expected: list[str]
+) -> None:
+    file, implementation = tmp_path / "baseline.yaml", tmp_path / "impl.yaml"
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    file.write_text(FILE.format(requirement="L3-F5", expires=tomorrow), encoding="utf-8")
+    implementation.write_text(IMPLEMENTATION.format(name="mylink", version=version), encoding="utf-8")
+    assert list(Known.read(file, implementation).expected()) == expected
+    assert Known.read(None, implementation).expected() == {}
+
+
+def test_a_baseline_of_another_implementation_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    file, implementation = tmp_path / "baseline.yaml", tmp_path / "impl.yaml"
+    file.write_text(FILE.format(requirement="L3-F5", expires="2026-03-01"), encoding="utf-8")
+    implementation.write_text(IMPLEMENTATION.format(name="other", version="1"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"is about mylink, not other \(give its own baseline\)"):
+        Known.read(file, implementation)
+
+
+def test_a_run_shows_the_comparison_and_changes_nothing_by_it(
+    report: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known_ = Known(baseline(known("L3-F5")), applies=True)
+    assert known_.compared(report)["baseline"] == {
+        "holds": True,
+        "overall": "NON-CONFORMANT",
+        "mismatch": "",
+        "rows": [{"id": "L3-F5", "standing": "expected", "why": "why (https://example.com/7, until 2026-02-14)"}],
+    }
+    known_.print_compared(report)
+    assert capsys.readouterr().out.splitlines()[0].split("\t")[:2] == ["expected", "L3-F5"]
