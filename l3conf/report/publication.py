@@ -59,7 +59,7 @@ class Entry:
 def home(report: Report) -> PurePosixPath:
     """Return where a report belongs below ``reports/``: ``<specification>/<organization>-<project>/<lab>-…``.
 
-    The last part names the kind of lab, the version under test and the end of the run, so that two runs never meet.
+    The last part names the kind of lab, the version under test and the end of the run, so that runs do not meet.
     """
     implementation, run = report["implementation"], report["run"]
     finished = re.sub(r"[-:]", "", run["finishedAt"])

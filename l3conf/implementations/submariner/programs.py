@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_KEPT_LINES = 500
+"""Lines of a program's output among which the reason of its failure is looked for."""
+
+
 class Runner:
     """Runs programs one after the other until a moment at which all must have ended."""
 
@@ -30,10 +34,27 @@ class Runner:
     def run(self, command: Command) -> str:
         """Run a program and return its output, which goes to standard error as it comes. ``HookError`` if it fails."""
         name = shlex.join((Path(command.argv[0]).name, *command.argv[1:2]))
-        lines: deque[str] = deque(maxlen=500)
+        process = self._start(command)
+        late = threading.Event()
+        timer = threading.Timer(max(0.0, self._deadline - time.monotonic()), _end, (process, late))
+        timer.start()
+        try:
+            lines = _copied(process)
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise HookError(f"{name} did not end in time and was killed; before: {last_words(lines)}")
+        if process.returncode != 0:
+            raise HookError(f"{name} ended with {process.returncode}: {last_words(lines)}")
+        refusing = [line for line in lines if command.refused_if and command.refused_if in line]
+        if refusing:
+            raise HookError(f"{name} left something: {last_words(refusing)}")
+        return "".join(lines)
+
+    def _start(self, command: Command) -> subprocess.Popen[str]:
         sys.stderr.write(f"+ {shlex.join(command.argv)}\n")
         try:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 command.argv,
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,  # whoever asks gets no answer instead of waiting for one
@@ -45,25 +66,21 @@ class Runner:
             )
         except OSError as error:
             raise HookError(f"{command.argv[0]}: {error.strerror}; install it, or name it in impl.yaml") from None
-        timer = threading.Timer(max(0.0, self._deadline - time.monotonic()), _kill, (process,))
-        timer.start()
-        try:
-            for line in process.stdout or ():
-                sys.stderr.write(line)
-                lines.append(line)
-            process.wait()
-        finally:
-            timer.cancel()
-        if process.returncode == -signal.SIGKILL:
-            raise HookError(f"{name} did not end in time and was killed; before: {last_words(list(lines))}")
-        if process.returncode != 0:
-            raise HookError(f"{name} ended with {process.returncode}: {last_words(list(lines))}")
-        if command.refused_if and any(command.refused_if in line for line in lines):
-            raise HookError(f"{name} left something: {last_words([one for one in lines if command.refused_if in one])}")
-        return "".join(lines)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _copied(process: subprocess.Popen[str]) -> list[str]:
+    """Copy a program's output to standard error until it has ended; return the last lines."""
+    lines: deque[str] = deque(maxlen=_KEPT_LINES)
+    for line in process.stdout or ():
+        sys.stderr.write(line)
+        lines.append(line)
+    process.wait()
+    return list(lines)
+
+
+def _end(process: subprocess.Popen[str], late: threading.Event) -> None:
+    """End a program with all that it started."""
+    late.set()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
