@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import commands
 from .commands import BROKER_INFO, Command, HookError, read_settings, reported_version, wanted_version
-from .programs import Runner, run_all, run_each
+from .programs import Runner, run_all, together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,12 +40,18 @@ def act(verb: str, request: Request, settings: Settings) -> dict[str, Any]:
     elif verb == "leave":
         run_all(runner, commands.leave(request, settings))
     elif verb == "remove":
-        run_each(runner, commands.remove(request, settings))
+        failures = together(runner, commands.remove_members(request, settings))
+        _check([*failures, *together(runner, commands.remove_broker(request, settings))])
     elif verb == "upgrade":
         run_all(runner, commands.upgrade(request, settings, _contexts(runner, request, settings)))
     else:
-        run_each(runner, commands.gather(request, settings, _contexts(runner, request, settings)))
+        _check(together(runner, commands.gather(request, settings, _contexts(runner, request, settings))))
     return ANSWER if verb == "join" else {}
+
+
+def _check(failures: list[str]) -> None:
+    if failures:
+        raise HookError("; ".join(failures))
 
 
 def _version(verb: str, request: Request, settings: Settings) -> str:

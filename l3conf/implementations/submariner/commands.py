@@ -101,10 +101,14 @@ def leave(request: Request, settings: Settings) -> Iterator[Command]:
     yield uninstall(settings, member_of(request))
 
 
-def remove(request: Request, settings: Settings) -> Iterator[Command]:
-    """Uninstall everywhere, the broker last: it stays for as long as it knows Endpoints."""
+def remove_members(request: Request, settings: Settings) -> Iterator[Command]:
+    """Uninstall from every cluster."""
     for member in request["clusters"]:
         yield uninstall(settings, member)
+
+
+def remove_broker(request: Request, settings: Settings) -> Iterator[Command]:
+    """Uninstall the broker, after all members: it stays for as long as it knows Endpoints."""
     yield uninstall(settings, request["broker"], refused_if=KEPT)
 
 

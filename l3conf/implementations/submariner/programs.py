@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .commands import Command, HookError, last_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 _KEPT_LINES = 500
@@ -85,16 +86,19 @@ def _end(process: subprocess.Popen[str], late: threading.Event) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def run_each(runner: Runner, commands: Iterator[Command]) -> None:
-    """Run all of them even if some fail; then ``HookError`` names those."""
-    failures: list[str] = []
-    for command in commands:
-        try:
-            runner.run(command)
-        except HookError as error:
-            failures.append(str(error))
-    if failures:
-        raise HookError("; ".join(failures))
+def together(runner: Runner, commands: Iterable[Command]) -> list[str]:
+    """Run programs at the same time, to the end of each; return what went wrong. No cluster waits for another."""
+    listed = list(commands)
+    with ThreadPoolExecutor(max_workers=max(1, len(listed))) as pool:
+        return [failure for failure in pool.map(lambda command: _failure(runner, command), listed) if failure]
+
+
+def _failure(runner: Runner, command: Command) -> str:
+    try:
+        runner.run(command)
+    except HookError as error:
+        return str(error)
+    return ""
 
 
 def run_all(runner: Runner, commands: Iterator[Command]) -> None:

@@ -7,6 +7,7 @@ and no cluster. ``STATE`` is a folder: ``calls`` records every call; ``trouble``
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import secrets
 import sys
@@ -149,7 +150,9 @@ def main() -> int:
     name = words[0] if words else ""
     try:
         stumble(trouble, name, words)
-        run(contract, state, name, words[1:])
+        with (state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # clusters are looked at at the same time, and here they share a file
+            run(contract, state, name, words[1:])
     except FailedError as error:
         sys.stderr.write(f"{CROSS}{error}\n\nsubctl version: {contract['version']}\n\n")
         return int(contract["failed"])
