@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/report
 
-.PHONY: help setup packages witnesses certify test lint types layers unit bite teeth bench soak vm clean
+.PHONY: help setup packages witnesses certify test lint types layers unit reports bite teeth bench soak vm clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ layers: setup  ## import-linter contracts
 unit: witnesses setup  ## Unit and integration tests
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
+reports: setup  ## Published reports keep their rules
+	@$(BIN)/l3conf reports check
+
 teeth: setup  ## Every mutant must be caught by its rows (half an hour)
 	@$(BIN)/l3conf teeth
 
@@ -46,7 +49,7 @@ BITES := crd-ignores-host-bits clear-packets-accepted snat-at-gateway large-pack
 bite: setup  ## One mutant of each kind
 	@$(BIN)/l3conf teeth $(BITES:%=--only %)
 
-test: lint types layers unit bite  ## Everything CI checks
+test: lint types layers reports unit bite  ## Everything CI checks
 
 bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench lab --json

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l3conf.cli.baseline import Known
 from l3conf.cli.existing import check_clusters, dry_run_option, show_what_would_be
 from l3conf.errors import LabError
 from l3conf.labs import EXISTING
 from l3conf.labs.existing.options import existing_options, settings
+from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from l3conf.model.baseline import KnownFailure
     from l3conf.plugin.process import Selection
     from l3conf.plugin.progress import RowResult
 
@@ -41,12 +44,17 @@ evidence_option = click.option(
     help="Of which tests files are kept: flows as numbers and drawings; of failures a dump as well.",
 )
 
+allure_option = click.option(
+    "--alluredir", "allure", type=click.Path(path_type=Path), help="Folder for results that Allure shows."
+)
+
 
 @click.command()
 @click.option("--impl", "implementation", required=True, type=click.Path(path_type=Path), help="Implementation file.")
 @click.option("--on", "lab_kind", default="emulated", show_default=True, help="Kind of lab.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the report.")
 @evidence_option
+@allure_option
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option(
     "--topology",
@@ -57,6 +65,9 @@ evidence_option = click.option(
 )
 @click.option("--budget", "budgets", multiple=True, metavar="NAME=SECONDS", help="Override a time of the table.")
 @click.option("--stretch", default=1.0, metavar="FACTOR", help="Multiply all deadlines, on a slow machine (recorded).")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), help="File of known failures: shown as such, never passed."
+)
 @click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes, two a processor.")
 @existing_options
 @dry_run_option
@@ -66,12 +77,14 @@ def certify(  # noqa: PLR0913 - one an option
     lab_kind: str,
     output: Path,
     evidence: str,
+    allure: Path | None,
     seed: int | None,
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
     stretch: float,
-    workers: int,
     *,
+    baseline: Path | None,
+    workers: int,
     as_json: bool,
     dry_run: bool,
     **existing: Any,  # noqa: ANN401 - the options of `labs.existing.options`
@@ -89,6 +102,7 @@ def certify(  # noqa: PLR0913 - one an option
         lab_kind=lab_kind,
         output=output,
         evidence=Evidence(evidence),
+        allure=allure,
         seed=seed,
         topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
@@ -97,15 +111,17 @@ def certify(  # noqa: PLR0913 - one an option
     )
     if dry_run:
         return show_what_would_be(selection)
+    known = Known.read(baseline, implementation)
     preflight(selection)
     began = time.monotonic()
-    report = _run(selection, _console(quiet=as_json))
+    report = _run(selection, _console(quiet=as_json), known.expected())
     seconds = time.monotonic() - began
     verdict = report["verdict"]
     if as_json:
-        click.echo(json.dumps(_summary(report, output, seconds)))
+        click.echo(json.dumps({**_summary(report, output, seconds), **known.compared(report)}))
     else:
         _print_summary(report, output, seconds)
+        known.print_compared(report)
     return int(verdict["exitCode"])
 
 
@@ -132,7 +148,7 @@ def preflight(selection: Selection) -> None:
         prepare_output(selection.output)
 
 
-def _run(selection: Selection, console: Console) -> dict[str, Any]:
+def _run(selection: Selection, console: Console, expected: dict[str, KnownFailure]) -> dict[str, Any]:
     """Run the scenarios, telling each row as it ends, and return the report."""
     from l3conf.plugin.process import started  # noqa: PLC0415
     from l3conf.plugin.progress import Progress  # noqa: PLC0415
@@ -145,7 +161,7 @@ def _run(selection: Selection, console: Console) -> dict[str, Any]:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK)
             for result in progress.news():
-                _print_row(console, result, repeated=result.message == said)
+                _print_row(console, result, repeated=result.message == said, known=expected.get(result.row))
                 said = result.message
         if not (output / REPORT).is_file():
             log.seek(0)
@@ -161,7 +177,7 @@ def _console(*, quiet: bool) -> Console:
     return Console(quiet=quiet, highlight=False, soft_wrap=True)
 
 
-def _print_row(console: Console, result: RowResult, *, repeated: bool) -> None:
+def _print_row(console: Console, result: RowResult, *, repeated: bool, known: KnownFailure | None) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
@@ -169,6 +185,8 @@ def _print_row(console: Console, result: RowResult, *, repeated: bool) -> None:
     word, title = result.verdict.value, find_requirement(result.row).title
     colour = _COLOURS.get(word, "white")
     console.print(f"{result.row:<7} [{colour}]{word:<10}[/] {result.seconds:6.1f} s  {escape(title)}")
+    if known is not None and result.verdict is Verdict.FAIL:
+        console.print(f"        known until {known.expires}: {escape(known.reason)}")
     if result.message:
         console.print(f"        {'as above' if repeated else escape(result.message)}")
 

@@ -24,7 +24,7 @@ def diff(old: Path, new: Path, *, fail_on: str, as_json: bool) -> int:
     """Compare the report folders OLD and NEW, requirement by requirement. Both must be intact."""
     from l3conf.report.diff import diff_reports  # noqa: PLC0415 - only when needed
 
-    found = diff_reports(_intact(old), _intact(new))
+    found = diff_reports(intact_report(old), intact_report(new))
     if as_json:
         print_json(_json(found))
     else:
@@ -32,7 +32,8 @@ def diff(old: Path, new: Path, *, fail_on: str, as_json: bool) -> int:
     return 1 if fail_on == "regression" and found.regressions else 0
 
 
-def _intact(directory: Path) -> Report:
+def intact_report(directory: Path) -> Report:
+    """Return the report of a folder; ``InvalidFileError`` if it cannot be read or contradicts itself."""
     from l3conf.report.verify import verify_report  # noqa: PLC0415 - jsonschema and friends, only when needed
 
     verification = verify_report(directory)

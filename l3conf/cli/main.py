@@ -39,10 +39,16 @@ class _Entry:
 COMMANDS = {
     "certify": _Entry("l3conf.cli.certify:certify", "Certify an implementation and write the report."),
     "run": _Entry("l3conf.cli.run:run", "Run single requirements, and hold the lab to look into it."),
+    "new-implementation": _Entry(
+        "l3conf.cli.new_implementation:new_implementation", "Write a tiny implementation that works, to begin with."
+    ),
     "list": _Entry("l3conf.cli.catalogue:list_requirements", "List the requirements."),
     "explain": _Entry("l3conf.cli.catalogue:explain", "Explain a requirement: text, sources, tests, budgets."),
     "verify": _Entry("l3conf.cli.verify:verify", "Verify a report offline: digests, verdicts, badge."),
     "diff": _Entry("l3conf.cli.diff:diff", "Compare two reports."),
+    "baseline": _Entry("l3conf.cli.baseline:baseline", "Compare a report with what is known to fail."),
+    "submit": _Entry("l3conf.cli.submit:submit", "Lay a report where reports are published, if the rules let it."),
+    "reports": _Entry("l3conf.cli.reports:reports", "Look after published reports: check."),
     "annotate": _Entry("l3conf.cli.annotate:annotate", "Print a report's findings for a GitHub workflow."),
     "lab": _Entry("l3conf.cli.lab:lab", "Bring a lab up, look into it, disturb it, take it down."),
     "clean": _Entry("l3conf.cli.existing:clean", "Remove what killed runs left in existing clusters."),

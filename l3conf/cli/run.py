@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from l3conf.cli.certify import evidence_option
+from l3conf.cli.certify import allure_option, evidence_option
 from l3conf.cli.existing import dry_run_option, show_what_would_be
 from l3conf.labs.existing.options import existing_options, settings
 
@@ -27,6 +27,7 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 @click.option("--on", "lab_kind", default="emulated", show_default=True, help="Kind of lab.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a (filtered) report and evidence.")
 @evidence_option
+@allure_option
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option(
     "--topology",
@@ -51,6 +52,7 @@ def run(  # noqa: PLR0913 - one an option
     lab_kind: str,
     output: Path | None,
     evidence: str,
+    allure: Path | None,
     seed: int | None,
     topologies: tuple[str, ...],
     budgets: tuple[str, ...],
@@ -77,6 +79,7 @@ def run(  # noqa: PLR0913 - one an option
         lab_kind=lab_kind,
         output=output,
         evidence=Evidence(evidence),
+        allure=allure,
         seed=seed,
         rows=tuple(find_requirement(row).id for row in rows),
         topologies=tuple(map(chosen_topology, topologies)),

@@ -6,6 +6,7 @@ so it costs other people's test runs nothing: everything heavy is imported when 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from l3conf.plugin.controller import Controller  # noqa: PLC0415 - nothing heavy unless it is asked for
 
         config.pluginmanager.register(Controller(config, options, options.output), "l3conf-controller")
+    allure = getattr(config.option, "allure_report_dir", None)  # the option is unknown where its plugin is not loaded
+    if allure and not is_worker:
+        from l3conf.plugin.allure_run import AllureRun  # noqa: PLC0415 - for those who use Allure
+
+        config.pluginmanager.register(AllureRun(Path(allure), options), "l3conf-allure")
     distributes = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
     if distributes and options.lab_kind in LASTING:
         raise pytest.UsageError(f"--on {options.lab_kind}: one lab at a time stands on these clusters (leave out -n)")

@@ -57,6 +57,8 @@ class Selection:
     """xdist workers; 0: none."""
     evidence: Evidence = Evidence.FAILURES
     """Of which tests files are kept."""
+    allure: Path | None = None
+    """Folder for results that Allure shows."""
 
     def arguments(self) -> list[str]:
         """Return the plugin's options."""
@@ -77,9 +79,13 @@ class Selection:
             words += self.existing.words()
         if self.brief:
             words.append("--brief")
+        return [*words, *self._what_is_kept()]
+
+    def _what_is_kept(self) -> Iterator[str]:
         if self.evidence is not Evidence.FAILURES:
-            words += ["--evidence", self.evidence.value]
-        return words
+            yield from ("--evidence", self.evidence.value)
+        if self.allure is not None:
+            yield from ("-p", "allure_pytest.plugin", "--alluredir", str(self.allure.absolute()))
 
 
 def scenarios_directory() -> Path:

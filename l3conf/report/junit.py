@@ -40,6 +40,8 @@ def junit_xml(report: Report) -> str:
 
 def _case(row: Mapping[str, Any], test: Mapping[str, Any]) -> TestCase:
     case = TestCase(test["test"].rpartition("::")[2], classname=row["id"], time=test["seconds"])
+    if test["evidence"]:
+        case.system_out = "".join(f"evidence: {path}\n" for path in test["evidence"])
     verdict = Verdict(test["verdict"])
     message = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", test["message"])
     if verdict is Verdict.PASS:
@@ -53,7 +55,7 @@ def _case(row: Mapping[str, Any], test: Mapping[str, Any]) -> TestCase:
 
 
 def _placeholder(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"test": row["id"], "verdict": row["verdict"], "seconds": 0.0, "message": row["reason"]}
+    return {"test": row["id"], "verdict": row["verdict"], "seconds": 0.0, "message": row["reason"], "evidence": []}
 
 
 def _harness(errors: list[str]) -> TestSuite:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 REPORT = "report.json"
 EVENTS = "events"
 EVIDENCE = "evidence"
-_READINGS = ("junit.xml", "summary.md", "badge.json", "badge.svg")
+READINGS = ("junit.xml", "summary.md", "badge.json", "badge.svg")
 _CHUNK = 1 << 20
 
 
@@ -45,7 +45,7 @@ def prepare_output(directory: Path) -> None:
 
     ``UserError`` if the directory holds something else, or cannot be written.
     """
-    written = (REPORT, *_READINGS)
+    written = (REPORT, *READINGS)
     ours = {*written, *map(_partial, written), EVENTS, EVIDENCE}
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ _LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(?!\n)$"
 
 @functools.cache
 def load_schema(name: str) -> dict[str, Any]:
-    """Return the schema ``topology``, ``implementation`` or ``conformance-report``."""
+    """Return the schema of that name, e.g. ``topology`` or ``conformance-report``."""
     text = package_file("schemas", f"{name}.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

@@ -21,7 +21,7 @@ ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding
 STAND_IN = f"""#!{sys.executable}
 import json, pathlib, sys
 if sys.argv[1] == "annotate":
-    print("::notice title=told::")
+    print("::notice title=told::" + " ".join(sys.argv[3:]))
     raise SystemExit
 folder = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
 if "--broken" not in sys.argv:
@@ -80,6 +80,15 @@ def test_a_run_that_failed_is_told_before_the_action_fails(
     assert words == ["certify", "--impl", "my impl.yaml", "--on", "emulated", "-o", "the report", "--seed", "7"]
     assert run_step("Verdict", CODE="1").returncode == 1
     assert run_step("Verdict", CODE="0").returncode == 0
+
+
+def test_a_baseline_is_handed_to_the_run_and_to_what_is_told_of_it(
+    run_step: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    ran = run_step("Certify", **INPUTS, BASELINE="known failures.yaml")
+    assert ran.stdout == "::notice title=told::--baseline known failures.yaml\n"
+    words = yaml.safe_load((tmp_path / "the report/words").read_text())
+    assert words[-4:] == ["--baseline", "known failures.yaml", "--seed", "7"]
 
 
 def test_a_run_without_a_report_fails_with_its_exit_code(

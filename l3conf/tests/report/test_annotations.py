@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from l3conf.cli.main import run_command
+from l3conf.model.baseline import KnownFailure
 from l3conf.report.annotations import MOST, github_annotations
 from l3conf.report.output import assemble, write_report
 
@@ -49,6 +51,21 @@ def test_failures_are_errors_and_what_the_lab_broke_is_a_warning() -> None:
     lines = list(github_annotations(report_of(broken("fail"), broken("error"), broken("pass"), broken("untestable"))))
     assert [line.partition(" ")[0] for line in lines] == ["::notice", "::error", "::warning"]
     assert lines[1] == "::error title=L3-A1 Kinds%2C served%3A fail::test_fail_1%0Ait broke"
+
+
+def test_a_failure_that_is_known_is_a_notice_and_the_others_stay_errors() -> None:
+    failure = KnownFailure(
+        requirement="L3-A1", reason="no schemas", link="https://example.com/7", expires=dt.date(2027, 1, 31)
+    )
+    report = report_of(broken("fail"), broken("error"))
+    report["rows"][1]["tests"] = [broken("fail", 2)]
+    lines = list(github_annotations(report, {"L3-A1": failure}))
+    title = "::notice title=L3-A1 Kinds%2C served%3A fail%2C as is known"
+    assert lines[1:] == [
+        f"{title}::no schemas (https://example.com/7, until 2027-01-31)",
+        "::error title=L3-A2 B%3A fail::test_fail_2%0Ait broke",
+        "::warning title=L3-A1 Kinds%2C served%3A error::test_error_1%0Ait broke",
+    ]
 
 
 def test_nothing_in_a_message_ends_a_line_or_the_command() -> None:

@@ -141,6 +141,14 @@ def test_junit_tells_failures_errors_and_skips_apart(ran: Path, facts: RunFacts)
     assert len(by_row) == len(load_requirements())
 
 
+def test_junit_names_the_evidence_of_a_test(ran: Path, facts: RunFacts) -> None:
+    write_report(ran, facts)
+    root = ET.parse(ran / "junit.xml").getroot()  # noqa: S314 - our own file
+    told = {case.get("classname"): case.findtext("system-out") for case in root.iter("testcase")}
+    assert told["L3-F5"] == "evidence: evidence/f5.txt\n"
+    assert told["L3-F1"] is None
+
+
 def test_junit_survives_what_xml_cannot_hold(output: Path, record: Callable[..., None], facts: RunFacts) -> None:
     record("gw0", finished(F5, "fail", message="\x1b[31mred\x00"))
     write_report(output, facts)

@@ -114,7 +114,7 @@ def test_overrides_of_a_command_line_are_parsed() -> None:
             parse_override(wrong)
 
 
-@pytest.mark.parametrize("name", ["topology", "implementation", "conformance-report"])
+@pytest.mark.parametrize("name", ["topology", "implementation", "baseline", "conformance-report"])
 def test_schemas_are_schemas_and_closed_and_described(name: str) -> None:
     schema = load_schema(name)
     Draft202012Validator.check_schema(schema)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from l3conf.plugin.allure_run import properties
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, read_all_events
 from l3conf.verdict import Verdict
 
@@ -112,6 +114,7 @@ def test_what_only_some_implementations_are_asked_is_no_part_of_the_row_for_othe
     assert {row["id"]: row["verdict"] for row in report["rows"]}["L3-F5"] == "pass"
 
 
+DRAWN = ("timeline-1.svg", "timeline-1.png")
 KEEPING = """
 import pytest
 from l3conf.expectations.timeline import Moment, Row, Timeline
@@ -125,6 +128,7 @@ def test_it(request):
     secret = "password=very" + "secret"
     run.note(f"all is well, {{secret}}")
     run.keep("stream.json", "{{}}")
+    run.keep("wan.pcap", bytes.fromhex("d4c3b2a1"))
     run.keep("timeline", Timeline((Row("a", 0, 1, 2, ()),), (Moment(1, secret),)))
     {body}
 """
@@ -133,9 +137,9 @@ def test_it(request):
 @pytest.mark.parametrize(
     ("words", "body", "kept"),
     [
-        (("--evidence", "all"), "pass", {"stream-1.json", "timeline-1.svg", "timeline-1.png"}),
+        (("--evidence", "all"), "pass", {"stream-1.json", "wan-1.pcap", *DRAWN}),
         ((), "pass", set()),
-        ((), "assert 0", {"stream-1.json", "timeline-1.svg", "timeline-1.png", "message.txt", "replay.txt"}),
+        ((), "assert 0", {"stream-1.json", "wan-1.pcap", *DRAWN, "message.txt", "replay.txt"}),
         (("--evidence", "none"), "assert 0", set()),
     ],
 )
@@ -157,6 +161,34 @@ def test_evidence_is_kept_of_the_tests_that_were_named(
         assert b"verysecret" not in found["timeline-1.svg"].read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [("assert 0", "failed"), ("raise OSError('no lab')", "broken"), ("pytest.skip('no SCTP')", "skipped")],
+)
+def test_allure_tells_failures_from_what_broke_and_knows_the_ground(
+    pytester: pytest.Pytester, implementation: Path, body: str, status: str
+) -> None:
+    pytester.makepyfile(test_one=KEEPING.format(body=body))
+    pytester.runpytest_subprocess("--impl", str(implementation), "--alluredir", "allure", "-p", "no:cacheprovider")
+    folder = pytester.path / "allure"
+    (file,) = folder.glob("*-result.json")
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert result["status"] == status
+    meant = [
+        category["name"]
+        for category in json.loads((folder / "categories.json").read_text(encoding="utf-8"))
+        if status in category["matchedStatuses"]
+        and re.fullmatch(category.get("messageRegex", "(?s).*"), result["statusDetails"]["message"])
+    ]
+    assert len(meant) == 1
+    ground = dict(line.split("=", 1) for line in (folder / "environment.properties").read_text().splitlines())
+    assert (ground["lab"], ground["specification"]) == ("emulated", "v1alpha1")
+
+
+def test_what_allure_reads_survives_its_spelling() -> None:
+    assert properties({"kernel": "6.1\\x\n\u00e4"}) == "kernel=6.1\\\\x\\n\\u00e4\n"
+
+
 def test_allure_gets_requirements_steps_and_evidence(pytester: pytest.Pytester, implementation: Path) -> None:
     pytester.makepyfile(test_one=KEEPING.format(body="assert 0"))
     pytester.runpytest_subprocess("--impl", str(implementation), "--alluredir", "allure", "-p", "no:cacheprovider")
@@ -169,6 +201,9 @@ def test_allure_gets_requirements_steps_and_evidence(pytester: pytest.Pytester, 
     drawn = [each for each in result["attachments"] if each["name"].endswith("timeline-1.png")]
     assert [(pytester.path / "allure" / each["source"]).read_bytes()[:4] for each in drawn] == [b"\x89PNG"]
     assert {each["type"] for each in drawn} == {"image/png"}
+    captured = [each for each in result["attachments"] if each["name"].endswith("wan-1.pcap")]
+    assert [(pytester.path / "allure" / each["source"]).read_bytes() for each in captured] == [b"\xd4\xc3\xb2\xa1"]
+    assert {each["type"] for each in captured} == {"application/vnd.tcpdump.pcap"}
     secret = [path for path in (pytester.path / "allure").iterdir() if b"verysecret" in path.read_bytes()]
     assert secret == [], "what is sent to Allure is redacted as well"
 

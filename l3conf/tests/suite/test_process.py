@@ -31,11 +31,13 @@ def test_a_selection_becomes_the_plugins_options() -> None:
         hook_env={"A": "b=c"},
         workers=2,
         evidence=Evidence.NONE,
+        allure=Path("/allure"),
     )
     assert selection.arguments() == [
         *("--impl", "/impl.yaml", "--on", "emulated", "--report", "/out", "--seed", "0"),
         *("--row", "L3-F1", "--topology", "two-clusters", "--budget", "T_join=2.5", "--hook-env", "A=b=c"),
         *("-n", "2", "--dist", "loadgroup", "--max-worker-restart", "2", "--evidence", "none"),
+        *("-p", "allure_pytest.plugin", "--alluredir", "/allure"),
     ]
 
 
