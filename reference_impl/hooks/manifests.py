@@ -1,4 +1,7 @@
-"""Manifests: plain YAML that ``kubectl apply -f`` takes as it is, and the changes a hook makes to the objects."""
+"""Manifests: plain YAML that ``kubectl apply`` takes as it is, and the changes a hook makes to the objects.
+
+Hooks and ``kubectl apply -k manifests/overlays/…`` apply the same files to the same effect (docs/adr/0063).
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def load(*names: str, manifests: Path = MANIFESTS) -> list[Object]:
     """Return the objects of manifest files or whole folders, in order, labelled as ours."""
-    paths = [path for name in names for path in _files(manifests / name)]
+    paths = [path for name in names for path in _files(_file(manifests, name))]
     objects = [obj for path in paths for obj in yaml.load_all(path.read_text(), Loader=_LOADER) if obj]
     for obj in objects:
         obj["metadata"].setdefault("labels", {})["app.kubernetes.io/managed-by"] = MANAGED_BY
@@ -101,11 +104,17 @@ def settings(data: Mapping[str, str], broker: Mapping[str, str]) -> list[Object]
 
 
 _ENGINES: Mapping[str, tuple[tuple[str, ...], str]] = {
-    WIREGUARD_BACKEND: (("member/wireguard.yaml", "member/wireguard-second.yaml"), "/run/wireguard"),
-    IPSEC_BACKEND: (("member/ipsec.yaml",), "/run/charon"),
+    WIREGUARD_BACKEND: (
+        ("components/wireguard/wireguard.yaml", "components/wireguard/wireguard-second.yaml"),
+        "/run/wireguard",
+    ),
+    IPSEC_BACKEND: (("components/ipsec/ipsec.yaml",), "/run/charon"),
 }
 """By cable driver: the manifests of its engines, and where both engine and agent see the node's directory of ours.
 An earlier release may have fewer of them."""
+_GLOBAL_AGENT = "components/globalnet/globalnet.yaml"
+_KUSTOMIZATION = "kustomization.yaml"
+"""Tells ``kubectl apply -k`` about a folder; it is no object."""
 _KEY_DIRECTORY = "/run/wireguard"
 
 
@@ -132,7 +141,7 @@ def agents(drivers: str, *, manifests: Path = MANIFESTS) -> list[Object]:
     mounts = [{"mountPath": path, "subPathExpr": "$(NODE_NAME)"} for path in paths]
     gateway = with_node_directory(load("member/gateway.yaml", manifests=manifests), *mounts)
     return [
-        *load(*(one for each, _ in engines for one in each if (manifests / one).exists()), manifests=manifests),
+        *load(*(one for each, _ in engines for one in each if _file(manifests, one).exists()), manifests=manifests),
         *gateway,
         *load("member/routeagent.yaml", manifests=manifests),
     ]
@@ -150,7 +159,7 @@ def restarted_for(namespace: str, objects: Iterable[Object]) -> list[Object]:
 
 def global_agent(*, manifests: Path = MANIFESTS) -> list[Object]:
     """Return what a member with global ranges runs besides: the agent, its account and its rights."""
-    return load("member/globalnet.yaml", manifests=manifests)
+    return load(_GLOBAL_AGENT, manifests=manifests)
 
 
 def service_discovery(*, manifests: Path = MANIFESTS) -> list[Object]:
@@ -177,5 +186,14 @@ def with_variables(objects: Iterable[Object], environ: Mapping[str, str]) -> lis
     return listed
 
 
+def _file(manifests: Path, name: str) -> Path:
+    """Return where manifests have a file. Before there were components theirs were with all others of a member."""
+    if name.startswith("components/") and not (manifests / "components").exists():
+        return manifests / "member" / Path(name).name
+    return manifests / name
+
+
 def _files(path: Path) -> list[Path]:
-    return sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(each for each in path.glob("*.yaml") if each.name != _KUSTOMIZATION)
