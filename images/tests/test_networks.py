@@ -109,7 +109,7 @@ def observe(container: Any, destination: str, protocol: str) -> dict[str, Any]: 
         "sys.exit(subprocess.run([sys.executable, '-m', 'l3conf.probes.agent', 'run'],"
         f" input={json.dumps([probe])!r}, text=True).returncode)"
     )
-    code, output = container.exec_run(["/usr/bin/python3", "-c", script])
+    code, output = container.exec_run(["python3", "-c", script])
     assert code == 0, output
     (observation,) = json.loads(output)
     return dict(observation)

@@ -23,6 +23,7 @@ from reference_impl.names import (
     NODE_DIRECTORY,
     WIREGUARD_BACKEND,
 )
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,6 +36,9 @@ POLICIES = "broker/connection-policies.yaml"
 """The kind by which the broker's administrator says who connects."""
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 """Those of this version; an earlier release has its own."""
+IMAGE = f"l3conf/reference-impl:{VERSION}"
+"""What manifests name: a tag that moves nowhere, until kustomize or the variable names another, as by digest."""
+IMAGE_VARIABLE = "REFERENCE_IMPL_IMAGE"
 AGENT = "broker-agent"
 """The program at the broker that fills mailboxes, with its rights."""
 _ACCOUNT, _PLACE, _READER = "submariner-member", "submariner-mailbox-member", "submariner-policies-member"
@@ -183,6 +187,20 @@ def with_variables(objects: Iterable[Object], environ: Mapping[str, str]) -> lis
         if obj["kind"] in ("DaemonSet", "Deployment") and value:
             for container in obj["spec"]["template"]["spec"]["containers"]:
                 container["env"].append({"name": VARIABLE, "value": value})
+    return listed
+
+
+def with_image(objects: Iterable[Object], environ: Mapping[str, str]) -> list[Object]:
+    """Return the objects; programs of this version come from the image that is named, if one is.
+
+    Carriers that keep the image of an earlier version keep it.
+    """
+    listed = list(objects)
+    if image := environ.get(IMAGE_VARIABLE):
+        for obj in listed:
+            if obj["kind"] in ("DaemonSet", "Deployment"):
+                for container in obj["spec"]["template"]["spec"]["containers"]:
+                    container["image"] = image if container["image"] == IMAGE else container["image"]
     return listed
 
 

@@ -25,7 +25,8 @@ def test_numbers_are_the_kernels() -> None:
 
 
 def test_a_container_that_says_nothing_has_what_runtimes_give() -> None:
-    for container in ({}, {"securityContext": None}, {"securityContext": {"capabilities": {}}}):
+    containers: tuple[dict[str, Any], ...] = ({}, {"securityContext": None}, {"securityContext": {"capabilities": {}}})
+    for container in containers:
         assert capabilities(container) == tuple(sorted(NAMES.index(name) for name in DEFAULT))
     assert NET_ADMIN not in (capabilities({}) or ())
 

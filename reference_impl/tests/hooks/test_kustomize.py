@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import yaml
 from reference_impl.hooks.manifests import (
     AGENT,
     IDENTITY,
+    IMAGE_VARIABLE,
     MANIFESTS,
     POLICIES,
     agents,
@@ -19,7 +21,9 @@ from reference_impl.hooks.manifests import (
     global_agent,
     load,
     service_discovery,
+    with_image,
 )
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,6 +80,16 @@ def _sorted(value: Any, field: str = "") -> Any:  # noqa: ANN401 - JSON
     return value
 
 
+def images_of(objects: Iterable[Object]) -> set[str]:
+    """Return the images of all programs."""
+    return {
+        container["image"]
+        for obj in objects
+        if obj["kind"] in ("DaemonSet", "Deployment")
+        for container in obj["spec"]["template"]["spec"]["containers"]
+    }
+
+
 def pod_templates() -> list[tuple[str, Any]]:
     """Return every pod of ours: name of its workload, and template."""
     objects = [*of_hooks("all-drivers"), *of_hooks("broker"), *cleanup("wireguard")]
@@ -119,13 +133,31 @@ def test_images_are_set_in_one_place_and_by_digest(tmp_path: Path) -> None:
         "images": [{"name": IMAGE, "newName": "registry.example/reference-impl", "digest": DIGEST}],
     }
     (own / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    images = {
-        container["image"]
-        for obj in kustomize(own)
-        if obj["kind"] == "DaemonSet"
-        for container in obj["spec"]["template"]["spec"]["containers"]
-    }
-    assert images == {f"registry.example/reference-impl@{DIGEST}"}
+    assert images_of(kustomize(own)) == {f"registry.example/reference-impl@{DIGEST}"}
+
+
+def test_hooks_take_another_image_and_leave_those_of_earlier_versions() -> None:
+    objects = [*agents("wireguard"), *load(AGENT)]
+    objects[-1]["spec"]["template"]["spec"]["containers"][0]["image"] = f"{IMAGE}:0.1.0"
+    other = f"registry.example/reference-impl@{DIGEST}"
+    assert images_of(with_image(objects, {})) == {f"{IMAGE}:{VERSION}", f"{IMAGE}:0.1.0"}
+    assert images_of(with_image(objects, {IMAGE_VARIABLE: other})) == {other, f"{IMAGE}:0.1.0"}
+
+
+def test_the_documentation_shows_all_that_a_member_is_told(tmp_path: Path) -> None:
+    """A member's own kustomization, as docs/install.md has it, beside the folders that it names."""
+    shutil.copytree(MANIFESTS, tmp_path / "reference_impl" / "manifests")
+    text = (MANIFESTS.parents[1] / "docs" / "install.md").read_text()
+    (block,) = re.findall(r"```yaml\n(# east/kustomization.yaml\n.*?)```", text, re.DOTALL)
+    own = tmp_path / "east"
+    own.mkdir()
+    for name, content in {"kustomization.yaml": block, "ca.crt": "pem", "token": "t"}.items():
+        (own / name).write_text(content)
+    rendered = by_identity(kustomize(own))
+    for shown in load("member/settings.yaml"):
+        told = rendered[shown["kind"], shown["metadata"]["namespace"], shown["metadata"]["name"]]
+        assert told["data"].keys() == (shown.get("data") or shown["stringData"]).keys()
+    assert images_of(rendered.values()) == {"registry.example/l3conf/reference-impl:0.2.0"}
 
 
 @pytest.mark.parametrize(("name", "pod"), pod_templates())
