@@ -98,15 +98,7 @@ class PrivateEngine:
 
     def processes(self) -> list[str]:
         """Return the commands of what lives on this host for the engine's sake."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if str(self.socket) in command or str(self._state) in command:
-                found.append(command)
-        return found
+        return processes_of(self.socket.parent)
 
     @property
     def _first(self) -> int:
@@ -127,6 +119,17 @@ class PrivateEngine:
             time.sleep(0.1)
         self.__exit__()
         raise NoEngineError(f"dockerd does not start here: {' / '.join(self._log.read_text().splitlines()[-3:])}")
+
+
+def processes_of(directory: Path) -> list[str]:
+    """Return the commands on this host of the engine whose socket is in ``directory``, shims included."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # ended meanwhile
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if any(str(directory / name) in command for name in ("docker.sock", "state")):
+                found.append(command)
+    return found
 
 
 def _remove_groups(top: Path) -> None:

@@ -26,6 +26,8 @@ REFERENCE = f"l3conf/reference-impl:{VERSION}"
 BUILT = ("l3conf/probe:v1", "l3conf/router:v1", REFERENCE)
 NOT_IN_IMAGES = {"sh", "dash", "bash", "busybox", "apt", "apt-get", "dpkg", "perl", "pip", "pip3"}
 PATIENCE = 20.0
+LOOK = 1.0
+"""Seconds between two looks of an engine at its child's sockets."""
 KERNEL_WORK = """
 from contextlib import closing
 from reference_impl.drivers.echo import RawEcho
@@ -129,19 +131,30 @@ def test_programs_of_the_reference_implementation_are_all_in(images: PrivateEngi
 def test_an_engine_makes_its_device_with_the_rights_of_its_manifest(
     images: PrivateEngine, names: Iterator[str], file: str, name: str, device: str
 ) -> None:
-    if not Path("/dev/net/tun").exists():
-        pytest.skip("this host has no /dev/net/tun")
-    container = images.client.containers.run(REFERENCE, name=next(names), detach=True, **rights(file, name))
-    deadline = time.monotonic() + PATIENCE
-    look = ["/usr/bin/python3", "-c", "import os; print(*os.listdir('/sys/class/net'))"]
-    while device not in (seen := container.exec_run(look).output.decode().split()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    time.sleep(2.0)  # its first looks at the sockets of its child
-    log = container.logs().decode()
-    assert device in seen, log
+    log = engine_log(images, next(names), device, rights(file, name))
     assert "started" in log
     assert "WARNING" not in log
     assert "ERROR" not in log
+
+
+def test_an_engine_says_what_a_right_is_for_that_it_lacks(images: PrivateEngine, names: Iterator[str]) -> None:
+    given = rights("components/wireguard/wireguard.yaml", "submariner-wireguard")
+    log = engine_log(images, next(names), "submariner", given | {"cap_add": ["NET_ADMIN"]})
+    assert "packets will be lost where small links are hidden: the sockets: Operation not permitted" in log
+
+
+def engine_log(engine: PrivateEngine, name: str, device: str, given: dict[str, Any]) -> str:
+    """Start an engine, wait for its device and its first looks at its child's sockets; return its log."""
+    if not Path("/dev/net/tun").exists():
+        pytest.skip("this host has no /dev/net/tun")
+    container = engine.client.containers.run(REFERENCE, name=name, detach=True, **given)
+    deadline = time.monotonic() + PATIENCE
+    look = ["python3", "-c", "import os; print(*os.listdir('/sys/class/net'))"]
+    while device not in container.exec_run(look).output.decode().split():
+        assert time.monotonic() < deadline, container.logs().decode()
+        time.sleep(0.2)
+    time.sleep(2 * LOOK)
+    return str(container.logs().decode())
 
 
 @pytest.mark.parametrize("name", ["gateway", "routeagent"])

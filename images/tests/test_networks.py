@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 import docker
 import pytest
 
-from images.tests.host_state import host_state
-from images.tests.private_engine import NoEngineError, PrivateEngine
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from images.tests.private_engine import PrivateEngine
 
 RANGES = {"north": "192.0.2.0/26", "south": "192.0.2.64/26"}
 CLIENT, NORTH_OF_ROUTER, SOUTH_OF_ROUTER, SERVER = "192.0.2.10", "192.0.2.20", "192.0.2.84", "192.0.2.90"
@@ -145,21 +143,6 @@ def test_clean_up_leaves_the_engine_as_it_was(images: PrivateEngine) -> None:
     assert all(state_of(images)[name] != before[name] for name in ("rules", "links", "containers", "networks"))
     ground.close()
     assert state_of(images) == before
-
-
-def test_an_engine_of_its_own_changes_nothing_of_the_host(tmp_path: Path) -> None:
-    before = host_state()
-    try:
-        engine = PrivateEngine(tmp_path)
-    except NoEngineError as error:
-        pytest.skip(str(error))
-    with engine:
-        engine.client.networks.create("l3conf-north")
-        assert "DOCKER" in engine.inside("nft", "list", "ruleset")
-        assert host_state() == before
-        assert engine.processes()
-    assert not engine.processes()
-    assert host_state() == before
 
 
 def state_of(engine: PrivateEngine) -> dict[str, object]:
