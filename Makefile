@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/report
 
-.PHONY: help setup packages witnesses certify test lint types layers unit reports bite teeth bench soak vm clean
+.PHONY: help setup packages witnesses certify test lint types layers unit reports images images-base images-test bite teeth bench soak vm clean
 
 help:  ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 packages:  ## Install or name the missing Debian packages
 	@./.ci/debian-packages
@@ -42,6 +42,21 @@ unit: witnesses setup  ## Unit and integration tests
 reports: setup  ## Published reports keep their rules
 	@$(BIN)/l3conf reports check
 
+ENGINE ?= docker
+BASE ?=
+REGISTRY ?= l3conf
+images: setup  ## Container images, by docker or ENGINE=…; from BASE=… where nothing can be pulled (make images-base)
+	@./images/build --engine '$(ENGINE)' --base '$(BASE)' --registry '$(REGISTRY)'
+
+out/images/base.tar: images/base $(wildcard images/packages/*)
+	@./images/base $@
+
+images-base: out/images/base.tar  ## l3conf/base:bookworm, by debootstrap: what images are built from without a registry
+	@$(ENGINE) import $< l3conf/base:bookworm
+
+images-test: setup  ## Images from that base, on a docker engine in namespaces of its own
+	@$(BIN)/pytest -q --timeout 600 images/tests
+
 teeth: setup  ## Every mutant must be caught by its rows (half an hour)
 	@$(BIN)/l3conf teeth
 
@@ -49,7 +64,7 @@ BITES := crd-ignores-host-bits clear-packets-accepted snat-at-gateway large-pack
 bite: setup  ## One mutant of each kind
 	@$(BIN)/l3conf teeth $(BITES:%=--only %)
 
-test: lint types layers reports unit bite  ## Everything CI checks
+test: lint types layers reports unit images-test bite  ## Everything CI checks
 
 bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench lab --json

@@ -41,6 +41,8 @@ class ContainerSpec:
     log: Path | None = None
     """stdout and stderr are appended here."""
     hostname: str = ""
+    capabilities: tuple[int, ...] | None = None
+    """By number, as linux/capability.h has them; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

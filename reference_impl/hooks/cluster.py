@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.api import APIError, NotFoundError, Resource
 from reference_impl.drivers.kube_api import KubeAPI
-from reference_impl.hooks.manifests import with_variables
+from reference_impl.hooks.manifests import with_image, with_variables
 from reference_impl.hooks.request import HookError
 from reference_impl.mutants import load_mutant
 
@@ -33,7 +33,8 @@ class HookCluster:
 
     async def apply(self, objects: Iterable[Object], *, switches: bool = True) -> None:
         """Apply objects, those that others need first. ``switches``: whether agents know this version's mutants."""
-        listed = load_mutant().manifests(with_variables(objects, os.environ)) if switches else list(objects)
+        given = with_image(objects, os.environ)
+        listed = load_mutant().manifests(with_variables(given, os.environ)) if switches else given
         early = [obj for obj in listed if Resource.of(obj) in _FIRST]
         late = [obj for obj in listed if Resource.of(obj) not in _FIRST]
         for group in (early, late):

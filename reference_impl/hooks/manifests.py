@@ -1,4 +1,7 @@
-"""Manifests: plain YAML that ``kubectl apply -f`` takes as it is, and the changes a hook makes to the objects."""
+"""Manifests: plain YAML that ``kubectl apply`` takes as it is, and the changes a hook makes to the objects.
+
+Hooks and ``kubectl apply -k manifests/overlays/…`` apply the same files to the same effect (docs/adr/0063).
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from reference_impl.names import (
     NODE_DIRECTORY,
     WIREGUARD_BACKEND,
 )
+from reference_impl.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +36,9 @@ POLICIES = "broker/connection-policies.yaml"
 """The kind by which the broker's administrator says who connects."""
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 """Those of this version; an earlier release has its own."""
+IMAGE = f"l3conf/reference-impl:{VERSION}"
+"""What manifests name: a tag that moves nowhere, until kustomize or the variable names another, as by digest."""
+IMAGE_VARIABLE = "REFERENCE_IMPL_IMAGE"
 AGENT = "broker-agent"
 """The program at the broker that fills mailboxes, with its rights."""
 _ACCOUNT, _PLACE, _READER = "submariner-member", "submariner-mailbox-member", "submariner-policies-member"
@@ -44,7 +51,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def load(*names: str, manifests: Path = MANIFESTS) -> list[Object]:
     """Return the objects of manifest files or whole folders, in order, labelled as ours."""
-    paths = [path for name in names for path in _files(manifests / name)]
+    paths = [path for name in names for path in _files(_file(manifests, name))]
     objects = [obj for path in paths for obj in yaml.load_all(path.read_text(), Loader=_LOADER) if obj]
     for obj in objects:
         obj["metadata"].setdefault("labels", {})["app.kubernetes.io/managed-by"] = MANAGED_BY
@@ -101,11 +108,17 @@ def settings(data: Mapping[str, str], broker: Mapping[str, str]) -> list[Object]
 
 
 _ENGINES: Mapping[str, tuple[tuple[str, ...], str]] = {
-    WIREGUARD_BACKEND: (("member/wireguard.yaml", "member/wireguard-second.yaml"), "/run/wireguard"),
-    IPSEC_BACKEND: (("member/ipsec.yaml",), "/run/charon"),
+    WIREGUARD_BACKEND: (
+        ("components/wireguard/wireguard.yaml", "components/wireguard/wireguard-second.yaml"),
+        "/run/wireguard",
+    ),
+    IPSEC_BACKEND: (("components/ipsec/ipsec.yaml",), "/run/charon"),
 }
 """By cable driver: the manifests of its engines, and where both engine and agent see the node's directory of ours.
 An earlier release may have fewer of them."""
+_GLOBAL_AGENT = "components/globalnet/globalnet.yaml"
+_KUSTOMIZATION = "kustomization.yaml"
+"""Tells ``kubectl apply -k`` about a folder; it is no object."""
 _KEY_DIRECTORY = "/run/wireguard"
 
 
@@ -132,7 +145,7 @@ def agents(drivers: str, *, manifests: Path = MANIFESTS) -> list[Object]:
     mounts = [{"mountPath": path, "subPathExpr": "$(NODE_NAME)"} for path in paths]
     gateway = with_node_directory(load("member/gateway.yaml", manifests=manifests), *mounts)
     return [
-        *load(*(one for each, _ in engines for one in each if (manifests / one).exists()), manifests=manifests),
+        *load(*(one for each, _ in engines for one in each if _file(manifests, one).exists()), manifests=manifests),
         *gateway,
         *load("member/routeagent.yaml", manifests=manifests),
     ]
@@ -150,7 +163,7 @@ def restarted_for(namespace: str, objects: Iterable[Object]) -> list[Object]:
 
 def global_agent(*, manifests: Path = MANIFESTS) -> list[Object]:
     """Return what a member with global ranges runs besides: the agent, its account and its rights."""
-    return load("member/globalnet.yaml", manifests=manifests)
+    return load(_GLOBAL_AGENT, manifests=manifests)
 
 
 def service_discovery(*, manifests: Path = MANIFESTS) -> list[Object]:
@@ -177,5 +190,28 @@ def with_variables(objects: Iterable[Object], environ: Mapping[str, str]) -> lis
     return listed
 
 
+def with_image(objects: Iterable[Object], environ: Mapping[str, str]) -> list[Object]:
+    """Return the objects; programs of this version come from the image that is named, if one is.
+
+    Carriers that keep the image of an earlier version keep it.
+    """
+    listed = list(objects)
+    if image := environ.get(IMAGE_VARIABLE):
+        for obj in listed:
+            if obj["kind"] in ("DaemonSet", "Deployment"):
+                for container in obj["spec"]["template"]["spec"]["containers"]:
+                    container["image"] = image if container["image"] == IMAGE else container["image"]
+    return listed
+
+
+def _file(manifests: Path, name: str) -> Path:
+    """Return where manifests have a file. Before there were components theirs were with all others of a member."""
+    if name.startswith("components/") and not (manifests / "components").exists():
+        return manifests / "member" / Path(name).name
+    return manifests / name
+
+
 def _files(path: Path) -> list[Path]:
-    return sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(each for each in path.glob("*.yaml") if each.name != _KUSTOMIZATION)

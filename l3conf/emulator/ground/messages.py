@@ -28,6 +28,8 @@ class SpawnRequest:
     hostname: str = ""
     tty: bool = False
     """Make standard input the controlling terminal."""
+    capabilities: tuple[int, ...] | None = None
+    """What the process may have of them, by number; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,8 @@ def receive(channel: socket.socket) -> Received | None:
         return None
     fields: dict[str, Any] = json.loads(body)
     kind = _KINDS[fields.pop("kind")]
-    for name in ("argv", "mounts"):
-        if name in fields:
+    for name in ("argv", "capabilities", "mounts"):
+        if fields.get(name) is not None:
             fields[name] = tuple(tuple(item) if isinstance(item, list) else item for item in fields[name])
     return Received(kind(**fields), list(descriptors))
 

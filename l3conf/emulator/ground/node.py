@@ -75,6 +75,7 @@ class EmulatedNode:
                 mounts=_mounts(spec),
                 working_directory=spec.working_directory,
                 hostname=spec.hostname,
+                capabilities=spec.capabilities,
                 descriptors=(null, log, log),
             )
         finally:
@@ -102,6 +103,7 @@ class EmulatedNode:
             working_directory=spec.working_directory,
             hostname=spec.hostname,
             tty=tty,
+            capabilities=spec.capabilities,
             descriptors=(stdin, stdout, stderr),
         )
 

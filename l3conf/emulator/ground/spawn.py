@@ -64,6 +64,7 @@ class Spawner:
         working_directory: str = "/",
         hostname: str = "",
         tty: bool = False,
+        capabilities: Sequence[int] | None = None,
         descriptors: tuple[int, int, int],
     ) -> SpawnedProcess:
         """Start a process; see ``SpawnRequest``. Raises the ``OSError`` with which it failed to start."""
@@ -78,6 +79,7 @@ class Spawner:
             working_directory=working_directory,
             hostname=hostname,
             tty=tty,
+            capabilities=None if capabilities is None else tuple(capabilities),
         )
         started: asyncio.Future[SpawnedProcess] = self._loop.create_future()
         self._starting[request.id] = started

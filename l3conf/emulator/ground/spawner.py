@@ -24,6 +24,7 @@ from l3conf.emulator.kernel.syscalls import (
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUTS,
+    bound_capabilities,
     prctl_pdeathsig,
     prctl_subreaper,
     setns,
@@ -156,6 +157,8 @@ def _become(request: SpawnRequest, descriptors: Sequence[int], keep: Sequence[st
     os.chdir(request.working_directory)
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    if request.capabilities is not None:
+        bound_capabilities(request.capabilities)
     os.execvpe(request.argv[0], request.argv, request.env)  # noqa: S606 - that is what a container runtime does
 
 

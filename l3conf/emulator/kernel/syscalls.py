@@ -9,6 +9,11 @@ import ctypes
 import os
 import platform
 import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 # linux/sched.h
 CLONE_NEWTIME = 0x00000080
@@ -35,6 +40,7 @@ MNT_DETACH = 2
 
 # linux/prctl.h
 PR_SET_PDEATHSIG = 1
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 
 # linux/fcntl.h, linux/mount.h
@@ -106,6 +112,13 @@ def prctl_pdeathsig(signal: int) -> None:
 def prctl_subreaper() -> None:
     """Make this process the parent of orphans among its descendants, so that it can wait for them."""
     _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+
+
+def bound_capabilities(kept: Collection[int]) -> None:
+    """Let programs that this process becomes have these capabilities, by number, and no others, whoever runs them."""
+    for number in range(int(Path("/proc/sys/kernel/cap_last_cap").read_text()) + 1):
+        if number not in kept:
+            _check(_libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0), "prctl")
 
 
 def make_tree_read_only(path: str) -> None:

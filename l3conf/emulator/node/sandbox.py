@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from l3conf.emulator.apiserver.errors import StatusError
+from l3conf.emulator.node.capabilities import capabilities
 from l3conf.emulator.node.environment import environment, expand_all, hostname
 from l3conf.emulator.node.images import argv, find_image, is_builtin
 from l3conf.emulator.node.name_resolution import hosts_file, resolv_conf
@@ -109,6 +110,7 @@ class Sandbox:
             working_directory=container.get("workingDir") or image.working_directory,
             log=log,
             hostname=hostname(self.pod),
+            capabilities=capabilities(container),
         )
 
     def log_file(self, container: str, attempt: int) -> Path:

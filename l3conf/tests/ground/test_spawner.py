@@ -30,10 +30,15 @@ async def running_spawner() -> AsyncIterator[Spawner]:
         spawner.close()
 
 
-async def output_of(spawner: Spawner, script: str, mounts: Sequence[tuple[str, str, bool]] = ()) -> tuple[int, str]:
+async def output_of(
+    spawner: Spawner,
+    script: str,
+    mounts: Sequence[tuple[str, str, bool]] = (),
+    capabilities: tuple[int, ...] | None = None,
+) -> tuple[int, str]:
     """Run a shell script in a container; return exit code and output (at most a pipe's worth)."""
     reading, writing = os.pipe2(os.O_CLOEXEC)
-    process = await start(spawner, script, mounts=mounts, output=writing)
+    process = await start(spawner, script, mounts=mounts, output=writing, capabilities=capabilities)
     code = await asyncio.wait_for(process.wait(), 10)
     os.close(writing)
     with os.fdopen(reading) as reader:
@@ -47,6 +52,7 @@ async def start(
     mounts: Sequence[tuple[str, str, bool]] = (),
     output: int | None = None,
     join: int = 0,
+    capabilities: tuple[int, ...] | None = None,
 ) -> SpawnedProcess:
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     sink = null if output is None else output
@@ -58,6 +64,7 @@ async def start(
             join=join,
             mounts=mounts,
             hostname="pod",
+            capabilities=capabilities,
             descriptors=(null, sink, sink),
         )
     finally:
@@ -184,5 +191,20 @@ def test_many_containers_start_and_end_at_once() -> None:
             processes = await asyncio.gather(*(start(spawner, f"exit {number}") for number in range(40)))
             codes = await asyncio.wait_for(asyncio.gather(*(process.wait() for process in processes)), 20)
             assert list(codes) == list(range(40))
+
+    asyncio.run(scenario())
+
+
+@sandboxed
+def test_a_container_can_do_what_its_capabilities_allow_and_nothing_else() -> None:
+    script = "ip link add one type bridge && echo made; grep CapEff /proc/self/status"
+
+    async def scenario() -> None:
+        async with running_spawner() as spawner:
+            for capabilities, made, effective in ((None, True, None), ((12,), True, 1 << 12), ((), False, 0)):
+                _, output = await output_of(spawner, script.replace("one", f"c{effective}"), capabilities=capabilities)
+                assert ("made" in output) is made, output
+                if effective is not None:
+                    assert int(output.split()[-1], 16) == effective
 
     asyncio.run(scenario())

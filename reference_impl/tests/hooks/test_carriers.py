@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def carrier(image: str = "", revision: str = "") -> Object:
-    (obj,) = [each for each in load("member/wireguard.yaml") if each["kind"] == "DaemonSet"]
+    (obj,) = [each for each in load("components/wireguard/wireguard.yaml") if each["kind"] == "DaemonSet"]
     if image:
         obj["spec"]["template"]["spec"]["containers"][0]["image"] = image
     obj["metadata"]["annotations"] = {CARRIER_REVISION: revision} if revision else {}

@@ -210,7 +210,7 @@ def test_the_directory_of_keys_is_mounted_by_those_who_need_it_with_the_driver_t
 
 
 def test_the_process_that_carries_packets_is_not_replaced_with_the_agents_and_may_do_nothing_in_the_api() -> None:
-    account, daemon_set = load("member/wireguard.yaml")
+    account, daemon_set = load("components/wireguard/wireguard.yaml")
     assert account["automountServiceAccountToken"] is False
     assert daemon_set["spec"]["updateStrategy"] == {"type": "OnDelete"}
     assert account["metadata"]["name"] not in str(load("member/rbac.yaml"))
