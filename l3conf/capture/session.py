@@ -100,6 +100,7 @@ class Capture:
         try:
             with file:
                 file.write(file_header())
+                file.flush()  # by which readers elsewhere know that it has begun
                 self._written = len(file_header())
                 self._copy_until_stopped(ring, file)
                 self._copy_the_rest(ring, file)

@@ -16,8 +16,9 @@ import click
 from l3conf.cli.baseline import Known
 from l3conf.cli.existing import check_clusters, dry_run_option, show_what_would_be
 from l3conf.errors import LabError
-from l3conf.labs import EXISTING
+from l3conf.labs import EMULATED, KIND, LASTING
 from l3conf.labs.existing.options import existing_options, settings
+from l3conf.labs.kind.options import kind_options, kind_settings
 from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ allure_option = click.option(
 )
 @click.option("-n", "--workers", default=DEFAULT_WORKERS, show_default=True, help="Worker processes, two a processor.")
 @existing_options
+@kind_options
 @dry_run_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def certify(  # noqa: PLR0913 - one an option
@@ -87,7 +89,7 @@ def certify(  # noqa: PLR0913 - one an option
     workers: int,
     as_json: bool,
     dry_run: bool,
-    **existing: Any,  # noqa: ANN401 - the options of `labs.existing.options`
+    **given: Any,  # noqa: ANN401 - the options of `labs.existing.options` and `labs.kind.options`
 ) -> int:
     """Certify an implementation: every scenario on a lab of its own, and a report that can be verified.
 
@@ -106,8 +108,9 @@ def certify(  # noqa: PLR0913 - one an option
         seed=seed,
         topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
-        workers=workers if lab_kind != EXISTING else 0,  # one lab stands on these clusters at a time
-        existing=settings(**existing),
+        workers=0 if lab_kind in LASTING else workers,  # one lab stands at a time
+        existing=settings(**given),
+        of_kind=kind_settings(**given),
     )
     if dry_run:
         return show_what_would_be(selection)
@@ -138,7 +141,11 @@ def preflight(selection: Selection) -> None:
     load_implementation(selection.implementation)
     Budgets.default().with_overrides(selection.budgets or {})
     check_clusters(selection)
-    if selection.lab_kind != EXISTING:
+    if selection.lab_kind == KIND:
+        from l3conf.cli.kind import check_kind  # noqa: PLC0415 - likewise
+
+        check_kind(selection)
+    if selection.lab_kind == EMULATED:
         from l3conf.labs.emulated import check_host  # noqa: PLC0415 - for those who need it
 
         check_host()

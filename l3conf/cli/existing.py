@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.process import Selection
 
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="on existing: print every object that a run would make, and make none."
+    "--dry-run", is_flag=True, help="on existing and kind: print everything that a run would make, and make nothing."
 )
 
 
@@ -26,30 +26,42 @@ def check_clusters(selection: Selection) -> None:
     from l3conf.labs import EXISTING  # noqa: PLC0415 - `l3conf --help` needs none of this
     from l3conf.labs.existing.ground import find_ground  # noqa: PLC0415
 
-    if selection.existing is None:
-        return
-    if selection.lab_kind == EXISTING:
+    _check_words(selection)
+    if selection.existing is not None and selection.lab_kind == EXISTING:
         with tempfile.TemporaryDirectory(prefix="l3conf-look-") as folder:
             find_ground(selection.existing, Path(folder))
-    elif words := selection.existing.words():
-        raise UserError(
-            f"{words[0]} is about clusters that exist", where=f"--on {selection.lab_kind}", remedy="use --on existing"
-        )
+
+
+def _check_words(selection: Selection) -> None:
+    """Refuse options that are about another kind of lab."""
+    from l3conf.labs import EXISTING, KIND  # noqa: PLC0415 - `l3conf --help` needs none of this
+
+    where = f"--on {selection.lab_kind}"
+    about = {EXISTING: selection.existing, KIND: selection.of_kind}
+    shared = {"--probe-image"} if selection.lab_kind in about else set()
+    for kind, settings in about.items():
+        for word in settings.words() if settings is not None and kind != selection.lab_kind else ():
+            if word.startswith("--") and word not in shared:
+                what = "clusters that exist" if kind == EXISTING else "clusters of kind"
+                raise UserError(f"{word} is about {what}", where=where, remedy=f"use --on {kind}")
 
 
 def show_what_would_be(selection: Selection) -> int:
     """Print the rights that a run needs, where its scenarios can stand, and what it would make in each cluster."""
     import yaml  # noqa: PLC0415 - `l3conf --help` needs none of this
 
-    from l3conf.labs import EXISTING  # noqa: PLC0415
+    from l3conf.cli.kind import show_kind  # noqa: PLC0415
+    from l3conf.labs import EXISTING, KIND  # noqa: PLC0415
     from l3conf.labs.existing.ground import find_ground  # noqa: PLC0415
     from l3conf.labs.existing.objects import RunObjects, subject_of  # noqa: PLC0415
     from l3conf.labs.existing.rights import roles_text  # noqa: PLC0415
     from l3conf.model.topology import ClusterSpec  # noqa: PLC0415
 
+    if selection.lab_kind == KIND:
+        return show_kind(selection)
     if selection.lab_kind != EXISTING or selection.existing is None:
         raise UserError(
-            "only clusters that exist need a dry run", where="--dry-run", remedy="use it with --on existing"
+            "only real clusters need a dry run", where="--dry-run", remedy="use it with --on existing or --on kind"
         )
     with tempfile.TemporaryDirectory(prefix="l3conf-look-") as folder:
         ground = find_ground(selection.existing, Path(folder))
@@ -100,11 +112,17 @@ def rights(*, job: bool) -> None:
 
 
 @click.command()
-@click.option("--contexts", multiple=True, required=True, metavar="CONTEXT,…", help="Contexts of the clusters.")
+@click.option("--on", "lab_kind", type=click.Choice(["existing", "kind"]), default="existing", show_default=True)
+@click.option("--contexts", multiple=True, metavar="CONTEXT,…", help="Contexts of the clusters that exist.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="Kubeconfig with the contexts.")
-@click.option("--run", "force", default="", metavar="DIGITS", help="Remove what this run left, however young it is.")
-def clean(contexts: tuple[str, ...], kubeconfig: Path | None, force: str) -> None:
-    """Remove the namespaces of runs that were killed. Those of runs that may live are left alone."""
+@click.option("--run", "force", default="", metavar="DIGITS", help="Remove what this run or lab left, in any case.")
+def clean(lab_kind: str, contexts: tuple[str, ...], kubeconfig: Path | None, force: str) -> None:
+    """Remove what runs left that were killed: namespaces, or whole clusters of kind. What may live is left alone."""
+    if lab_kind == "kind":
+        from l3conf.cli.kind import clean_kind  # noqa: PLC0415 - `l3conf --help` needs none of this
+
+        clean_kind(force)
+        return
     import os  # noqa: PLC0415 - `l3conf --help` needs none of this
 
     from l3conf.labs.existing import kubeconfig as kubeconfigs  # noqa: PLC0415

@@ -51,7 +51,7 @@ COMMANDS = {
     "reports": _Entry("l3conf.cli.reports:reports", "Look after published reports: check."),
     "annotate": _Entry("l3conf.cli.annotate:annotate", "Print a report's findings for a GitHub workflow."),
     "lab": _Entry("l3conf.cli.lab:lab", "Bring a lab up, look into it, disturb it, take it down."),
-    "clean": _Entry("l3conf.cli.existing:clean", "Remove what killed runs left in existing clusters."),
+    "clean": _Entry("l3conf.cli.existing:clean", "Remove what killed runs left in clusters, or of clusters of kind."),
     "rights": _Entry("l3conf.cli.existing:rights", "Print what a run needs to be granted in existing clusters."),
     "teeth": _Entry("l3conf.cli.teeth:teeth", "Show that the suite catches every mutant."),
     "vm": _Entry("l3conf.cli.vm:vm", "Run a command in a virtual machine with a distribution's kernel."),

@@ -10,6 +10,7 @@ import click
 from l3conf.cli.certify import allure_option, evidence_option
 from l3conf.cli.existing import dry_run_option, show_what_would_be
 from l3conf.labs.existing.options import existing_options, settings
+from l3conf.labs.kind.options import kind_options, kind_settings
 
 _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
@@ -44,6 +45,7 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
     help="One worker node a cluster and one ground a test: for slow machines (recorded).",
 )
 @existing_options
+@kind_options
 @dry_run_option
 @click.option("--hold", is_flag=True, help="Keep the lab until Enter or Ctrl-C, and say how to look into it.")
 def run(  # noqa: PLR0913 - one an option
@@ -61,7 +63,7 @@ def run(  # noqa: PLR0913 - one an option
     brief: bool,
     hold: bool,
     dry_run: bool,
-    **existing: Any,  # noqa: ANN401 - the options of `labs.existing.options`
+    **given: Any,  # noqa: ANN401 - the options of `labs.existing.options` and `labs.kind.options`
 ) -> int:
     """Run single requirements. The run is filtered, so whatever it shows, it is never CONFORMANT.
 
@@ -85,7 +87,8 @@ def run(  # noqa: PLR0913 - one an option
         topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
         brief=brief,
-        existing=settings(**existing),
+        existing=settings(**given),
+        of_kind=kind_settings(**given),
     )
     if dry_run:
         return show_what_would_be(selection)

@@ -11,10 +11,10 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from l3conf.emulator.apiserver.service_accounts import MOUNT_PATH
 from l3conf.errors import LabError
+from l3conf.model.agents import SPARED_NAMESPACES, can_speak
 from l3conf.model.faults import AgentsCrashLooping, AgentsFrozen
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from l3conf.emulator.node_runtime import RunningProcess
     from l3conf.model.faults import AgentFault
 
-SPARED = frozenset({"kube-system", "l3conf-probes"})
-"""Namespaces whose pods are never touched."""
 _LOOK = 0.2
 """Seconds that an agent in a crash loop lives, at most."""
 
@@ -74,15 +72,10 @@ class AgentFaults:
         """Yield the first process of every running container; ``speaking``: of those that can speak to the API."""
         for kubelet in self._clusters[cluster].kubelets if cluster in self._clusters else ():
             for worker in kubelet.workers.values() if kubelet.node == node else ():
-                if worker.pod["metadata"]["namespace"] not in SPARED:
+                if worker.pod["metadata"]["namespace"] not in SPARED_NAMESPACES:
                     chosen = (one for one in worker.containers if not speaking or can_speak(one.container))
                     running = (runner.process.current for runner in chosen)
                     yield from (process for process in running if process is not None and process.pid)
-
-
-def can_speak(container: Mapping[str, Any]) -> bool:
-    """Say whether a container has a credential for its cluster's API. Pure."""
-    return any(mount.get("mountPath") == MOUNT_PATH for mount in container.get("volumeMounts") or ())
 
 
 def _signal_tree(pid: int, number: int) -> None:

@@ -12,19 +12,24 @@ if TYPE_CHECKING:
 
     from l3conf.labs.base import Lab
     from l3conf.labs.existing.settings import ExistingSettings
+    from l3conf.labs.kind.settings import KindSettings
     from l3conf.model.implementation import EmulatedImage
     from l3conf.model.topology import Topology
 
-EMULATED, EXISTING = "emulated", "existing"
-KINDS = (EMULATED, EXISTING)
+EMULATED, EXISTING, KIND = "emulated", "existing", "kind"
+KINDS = (EMULATED, EXISTING, KIND)
 """Kinds of lab that ``--on`` takes."""
-LASTING = frozenset({EXISTING})
-"""Kinds whose clusters outlive the lab: one lab stands on them at a time, and leaves them as they were."""
+LASTING = frozenset({EXISTING, KIND})
+"""Kinds whose clusters outlive the lab, or may: one lab stands at a time, and leaves them as they were."""
+CONFINED = frozenset({EXISTING})
+"""Kinds whose clusters are other people's: the suite keeps to what is its own there."""
 
 
-def foreseen_capabilities(kind: str, existing: ExistingSettings) -> frozenset[Capability]:
+def foreseen_capabilities(kind: str, existing: ExistingSettings, of_kind: KindSettings) -> frozenset[Capability]:
     """Return what a lab will be able to do, so that nothing is built for a test that needs more."""
-    return existing.capabilities if kind == EXISTING else frozenset(Capability)
+    if kind == EXISTING:
+        return existing.capabilities
+    return of_kind.capabilities if kind == KIND else frozenset(Capability)
 
 
 def open_lab(
@@ -34,6 +39,7 @@ def open_lab(
     images: Sequence[EmulatedImage] = (),
     visible: Sequence[str] = (),
     existing: ExistingSettings | None = None,
+    of_kind: KindSettings | None = None,
     patience: float = 1.0,
     progress: Callable[[str], None] = lambda _stage: None,
 ) -> Lab:
@@ -41,7 +47,7 @@ def open_lab(
 
     ``images`` (already resolved, see ``adapter``) say what the implementation's images stand for where there
     are no containers; ``visible`` are directories that its commands need to see. ``patience`` multiplies the lab's
-    own times. ``existing`` says which clusters a lab of that kind stands on.
+    own times. ``existing`` and ``of_kind`` say what a lab of those kinds stands on.
     """
     if kind not in KINDS:
         raise UserError(f"there is no lab of kind {kind!r}", where="--on", remedy=f"use one of: {', '.join(KINDS)}")
@@ -50,6 +56,11 @@ def open_lab(
         from l3conf.labs.existing.settings import ExistingSettings  # noqa: PLC0415
 
         return ExistingLab.start(topology, existing or ExistingSettings(), progress)
+    if kind == KIND:
+        from l3conf.labs.kind.lab import KindLab  # noqa: PLC0415 - likewise
+        from l3conf.labs.kind.settings import KindSettings  # noqa: PLC0415
+
+        return KindLab.start(topology, of_kind or KindSettings(), patience=patience, progress=progress)
     from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
 
     return EmulatedLab.start(topology, images=images, visible=visible, patience=patience, progress=progress)

@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(AllureRun(Path(allure), options), "l3conf-allure")
     distributes = getattr(config.option, "dist", "no") != "no" and getattr(config.option, "tx", None)
     if distributes and options.lab_kind in LASTING:
-        raise pytest.UsageError(f"--on {options.lab_kind}: one lab at a time stands on these clusters (leave out -n)")
+        raise pytest.UsageError(f"--on {options.lab_kind}: one lab stands at a time (leave out -n)")
     if is_worker or not distributes:
         _become_worker(config, options)
     else:

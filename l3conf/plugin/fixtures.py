@@ -89,7 +89,7 @@ def _pool(request: pytest.FixtureRequest) -> LabPool:
 def _check_needs(request: pytest.FixtureRequest) -> None:
     """Skip a test whose lab will lack what it needs: the row is then untestable there, with this reason."""
     options = request.config.stash[RUN].options
-    able = foreseen_capabilities(options.lab_kind, options.existing)
+    able = foreseen_capabilities(options.lab_kind, options.existing, options.of_kind)
     missing = [need.value for need in capabilities_of(request.node) if need not in able]
     if missing:
         pytest.skip(f"the {options.lab_kind} lab cannot do: {', '.join(missing)}")

@@ -19,7 +19,7 @@ from l3conf.expectations.places import Stranger
 from l3conf.expectations.reachability import Reachability
 from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
-from l3conf.labs import LASTING
+from l3conf.labs import CONFINED
 from l3conf.labs.base import Capability
 from l3conf.model.public_addresses import is_hidden
 from l3conf.model.strangers import unowned_addresses
@@ -271,7 +271,7 @@ class FurnishedLab:
             access.kubeconfig,
             timeout=seconds,
             namespace=self.ground.namespace,
-            confined=self.ground.kind in LASTING,
+            confined=self.ground.kind in CONFINED,
         )
 
     def close(self) -> None:

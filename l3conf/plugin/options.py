@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import UserError
-from l3conf.labs import EXISTING, KINDS
+from l3conf.labs import EXISTING, KIND, KINDS
 from l3conf.labs.existing.options import add_existing_options, read_settings
+from l3conf.labs.kind.options import add_kind_options, read_kind_settings
 from l3conf.spec.budgets import Budgets, parse_override
 from l3conf.spec.catalogue import find_requirement
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from l3conf.labs.existing.settings import ExistingSettings
+    from l3conf.labs.kind.settings import KindSettings
 
 _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
@@ -59,6 +61,8 @@ class RunOptions:
     """Each test on the first of its grounds alone, and no more than one worker node a cluster: enough for a trial."""
     existing: ExistingSettings
     """The clusters of ``--on existing``."""
+    of_kind: KindSettings
+    """The clusters of ``--on kind``."""
     hook_env: Mapping[str, str]
     """Further variables of hooks, by which ``l3conf teeth`` throws a mutant's switch."""
 
@@ -94,6 +98,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="keep files of failures (default), or of all tests: flows as numbers and drawings",
     )
     add_existing_options(group)
+    add_kind_options(group)
     group.addoption("--brief", action="store_true", help=argparse.SUPPRESS)
     group.addoption("--hook-env", action="append", default=[], metavar="NAME=VALUE", help=argparse.SUPPRESS)
 
@@ -103,6 +108,8 @@ def read_options(config: pytest.Config) -> RunOptions:
     try:
         if config.getoption("on") == EXISTING:
             read_settings(config).named_contexts  # noqa: B018 - refuses what names no clusters
+        if config.getoption("on") == KIND:
+            read_kind_settings(config).check()
         budgets = Budgets.default().with_overrides(dict(parse_override(text) for text in config.getoption("budget")))
         rows = tuple(find_requirement(row).id for row in config.getoption("row"))
         topologies = tuple(chosen_topology(text) for text in config.getoption("topology"))
@@ -120,6 +127,7 @@ def read_options(config: pytest.Config) -> RunOptions:
         hold=config.getoption("hold"),
         brief=config.getoption("brief"),
         existing=read_settings(config),
+        of_kind=read_kind_settings(config),
         hook_env=dict(text.split("=", 1) for text in config.getoption("hook_env")),
     )
 

@@ -18,7 +18,7 @@ from l3conf.adapter import HookRunner
 from l3conf.adapter.images import build_images, resolved_images, visible_directories
 from l3conf.errors import LabError, LabIncapableError
 from l3conf.expectations.harness import Harness
-from l3conf.labs import LASTING, open_lab
+from l3conf.labs import CONFINED, LASTING, open_lab
 from l3conf.model.few_nodes import with_few_nodes
 from l3conf.plugin.cluster_api import GROUP, ClusterAPI
 from l3conf.plugin.collection import Use, lab_name
@@ -140,6 +140,7 @@ class LabPool:
             images=resolved_images(implementation, earlier=earlier),
             visible=visible_directories(implementation, earlier=earlier),
             existing=self._run.options.existing,
+            of_kind=self._run.options.of_kind,
             patience=self._run.options.budgets.patience,
             progress=lambda stage: self._run.note(f"lab {name}: {stage}"),
         )
@@ -161,7 +162,7 @@ class LabPool:
     def _furnish(self, name: str, ground: Ground, harness: Harness, starts_at: str) -> Lab:
         """Install the probe workload and find all places; ``LabError`` if it does not get ready."""
         topology, seconds = ground.topology, harness.budgets.get("T_api")
-        rules: Any = {"timeout": seconds, "namespace": ground.namespace, "confined": ground.kind in LASTING}
+        rules: Any = {"timeout": seconds, "namespace": ground.namespace, "confined": ground.kind in CONFINED}
         apis = {cluster: ClusterAPI(cluster, access.kubeconfig, **rules) for cluster, access in ground.clusters.items()}
         harness.status = lambda cluster: status_lines(cluster, apis[cluster].items(f"{GROUP}/gateways"))
         write_annotations(topology, apis)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from l3conf.labs.existing.settings import ExistingSettings
+    from l3conf.labs.kind.settings import KindSettings
 
 _PLUGINS = ("l3conf.plugin", "xdist.plugin")
 _END_GRACE = 20.0
@@ -51,6 +52,8 @@ class Selection:
     hook_env: Mapping[str, str] | None = None
     existing: ExistingSettings | None = None
     """The clusters of ``--on existing``."""
+    of_kind: KindSettings | None = None
+    """The clusters of ``--on kind``."""
     brief: bool = False
     """Each test on the first of its grounds, with few nodes (``plugin.options``)."""
     workers: int = 0
@@ -75,8 +78,8 @@ class Selection:
             words += ["--hook-env", f"{name}={value}"]
         if self.workers:
             words += ["-n", str(self.workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
-        if self.existing is not None:
-            words += self.existing.words()
+        for ground in (self.existing, self.of_kind):
+            words += ground.words() if ground is not None else []
         if self.brief:
             words.append("--brief")
         return [*words, *self._what_is_kept()]

@@ -1,6 +1,6 @@
 """Which scenarios are part of their rows on a ground that is given, and stands for some topologies only.
 
-On clusters that exist a row says what holds there. Of a test that runs on several topologies, those for which they
+On real clusters a row says what holds there. Of a test that runs on several topologies, those for which they
 cannot stand are then no part of the row. Where they can stand for none of a test's, it stays, and makes its rows
 ``untestable`` with the reason: no part of what a row asks may be missing unsaid.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.errors import LabIncapableError, UserError
-from l3conf.labs import EXISTING
+from l3conf.labs import EXISTING, KIND
 from l3conf.plugin.marks import rows_of, topology_of
 from l3conf.plugin.options import topology_file
 from l3conf.spec.files import load_topology
@@ -43,6 +43,10 @@ def ground_of(options: RunOptions, root: Path) -> Callable[[str], bool]:
 
     Looks at clusters that exist. ``pytest.UsageError`` if they cannot be used at all.
     """
+    if options.lab_kind == KIND:
+        from l3conf.labs.kind.standing import can_stand  # noqa: PLC0415 - for those who need it
+
+        return lambda topology: can_stand(load_topology(topology_file(topology, root)), options.of_kind)
     if options.lab_kind != EXISTING:
         return lambda _topology: True
     from l3conf.labs.existing.ground import find_ground  # noqa: PLC0415 - brings the Kubernetes client

@@ -11,13 +11,14 @@ from l3conf.emulator.apiserver.lifecycle import generated_name
 from l3conf.emulator.apiserver.namespaces import ROOT_CA
 from l3conf.emulator.apiserver.store import Key
 from l3conf.emulator.apiserver.tokens import LEGACY_LIFETIME
+from l3conf.model.agents import TOKEN_MOUNT_PATH
 
 if TYPE_CHECKING:
     from l3conf.emulator.apiserver.store import Store
     from l3conf.emulator.apiserver.tokens import Tokens
     from l3conf.emulator.cluster_api import Object
 
-MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+MOUNT_PATH = TOKEN_MOUNT_PATH
 POD_TOKEN_SECONDS = 3607
 """As in real pods: the odd value marks tokens that are injected by admission."""
 _MODE = 0o644

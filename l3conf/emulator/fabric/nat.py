@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
 TABLE = "l3conf-nat"
+DARK_TABLE = "l3conf-reboot"
 FIRST_PORT, PORTS = 32768, 28232
 """Dynamic mappings live above the ports of any well-known tunnel, and below 61000."""
 
@@ -97,6 +98,16 @@ def nat_ruleset(plan: NATPlan) -> str:
         type filter hook input priority filter; policy accept;
         ip daddr {plan.public} meta l4proto {{ tcp, udp }} ct state new drop
     }}
+}}
+"""
+
+
+def dark_ruleset() -> str:
+    """Return the table of a router that is off, as nftables text."""
+    return f"""table inet {DARK_TABLE} {{
+    chain forward {{ type filter hook forward priority raw; policy drop; }}
+    chain input {{ type filter hook input priority raw; policy drop; }}
+    chain output {{ type filter hook output priority raw; policy drop; }}
 }}
 """
 

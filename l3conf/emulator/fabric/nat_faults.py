@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric.elements import UPLINK
 from l3conf.emulator.fabric.encode import route_request
-from l3conf.emulator.fabric.nat import TABLE, nat_ruleset, new_seed
+from l3conf.emulator.fabric.nat import DARK_TABLE, TABLE, dark_ruleset, nat_ruleset, new_seed
 from l3conf.emulator.fabric.plan import router_key
 from l3conf.emulator.fabric.sites import nat_plan
 from l3conf.emulator.kernel.conntrack import forget_connections
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
     from l3conf.emulator.fabric.build import Fabric
     from l3conf.emulator.fabric.elements import Route
     from l3conf.emulator.fabric.nat import NATPlan
-
-_DARK = """table inet l3conf-reboot {
-    chain forward { type filter hook forward priority raw; policy drop; }
-    chain input { type filter hook input priority raw; policy drop; }
-    chain output { type filter hook output priority raw; policy drop; }
-}
-"""
 
 
 class SiteNATs:
@@ -48,11 +41,11 @@ class SiteNATs:
         """Stop a site's router until the returned call, which starts it with no mapping."""
         self._plan(site)
         router = router_key(site)
-        await self._fabric.load_ruleset_async(router, _DARK)
+        await self._fabric.load_ruleset_async(router, dark_ruleset())
 
         async def start() -> None:
             await self.rebind(site)
-            await self._fabric.load_ruleset_async(router, "delete table inet l3conf-reboot\n")
+            await self._fabric.load_ruleset_async(router, f"delete table inet {DARK_TABLE}\n")
 
         return start
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from l3conf.emulator.agent_faults import can_speak
-from l3conf.emulator.apiserver.service_accounts import MOUNT_PATH
+from l3conf.model.agents import TOKEN_MOUNT_PATH as MOUNT_PATH
+from l3conf.model.agents import can_speak
 
 
 @pytest.mark.parametrize(
