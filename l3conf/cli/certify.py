@@ -127,7 +127,7 @@ def certify(  # noqa: PLR0913 - one an option
 
 def preflight(selection: Selection) -> None:
     """Refuse what cannot work before anything is built. ``UserError`` names file, field and remedy."""
-    from l3conf.labs import KINDS  # noqa: PLC0415
+    from l3conf.labs import KINDS, emulation  # noqa: PLC0415
     from l3conf.plugin.options import topology_file  # noqa: PLC0415
     from l3conf.report.output import prepare_output  # noqa: PLC0415
     from l3conf.spec.budgets import Budgets  # noqa: PLC0415
@@ -139,9 +139,7 @@ def preflight(selection: Selection) -> None:
     Budgets.default().with_overrides(selection.budgets or {})
     check_clusters(selection)
     if selection.lab_kind != EXISTING:
-        from l3conf.labs.emulated import check_host  # noqa: PLC0415 - for those who need it
-
-        check_host()
+        emulation(selection.lab_kind).check_host()
     for name in selection.topologies:
         load_topology(topology_file(name, Path.cwd()))
     if selection.output is not None:

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from l3conf.labs.base import Lab
+    from l3conf.labs.emulated import EmulatedLab
     from l3conf.labs.existing.settings import ExistingSettings
     from l3conf.model.implementation import EmulatedImage
     from l3conf.model.topology import Topology
 
-EMULATED, EXISTING = "emulated", "existing"
-KINDS = (EMULATED, EXISTING)
+EMULATED, MININET, EXISTING = "emulated", "mininet", "existing"
+KINDS = (EMULATED, MININET, EXISTING)
 """Kinds of lab that ``--on`` takes."""
 LASTING = frozenset({EXISTING})
 """Kinds whose clusters outlive the lab: one lab stands on them at a time, and leaves them as they were."""
@@ -25,6 +26,14 @@ LASTING = frozenset({EXISTING})
 def foreseen_capabilities(kind: str, existing: ExistingSettings) -> frozenset[Capability]:
     """Return what a lab will be able to do, so that nothing is built for a test that needs more."""
     return existing.capabilities if kind == EXISTING else frozenset(Capability)
+
+
+def emulation(kind: str) -> type[EmulatedLab]:
+    """Return the class of a kind of lab that this host holds all of."""
+    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
+    from l3conf.labs.mininet import MininetLab  # noqa: PLC0415
+
+    return MininetLab if kind == MININET else EmulatedLab
 
 
 def open_lab(
@@ -46,10 +55,8 @@ def open_lab(
     if kind not in KINDS:
         raise UserError(f"there is no lab of kind {kind!r}", where="--on", remedy=f"use one of: {', '.join(KINDS)}")
     if kind == EXISTING:
-        from l3conf.labs.existing.lab import ExistingLab  # noqa: PLC0415 - likewise
+        from l3conf.labs.existing.lab import ExistingLab  # noqa: PLC0415 - each kind brings its own clients
         from l3conf.labs.existing.settings import ExistingSettings  # noqa: PLC0415
 
         return ExistingLab.start(topology, existing or ExistingSettings(), progress)
-    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
-
-    return EmulatedLab.start(topology, images=images, visible=visible, patience=patience, progress=progress)
+    return emulation(kind).start(topology, images=images, visible=visible, patience=patience, progress=progress)

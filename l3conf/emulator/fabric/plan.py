@@ -81,7 +81,8 @@ def plan_fabric(topology: Topology) -> FabricPlan:
     ports = {cable.to: cable.port for cable in plans[0].cables}
     sites = {cluster.name: ports[router_key(cluster.name)] for cluster in topology.clusters}
     sites |= {"broker": ports[BROKER], "outsider": ports[OUTSIDER]}
-    return with_sites(topology, FabricPlan(namespaces={plan.key: plan for plan in plans}, wan_ports=sites))
+    lans = {cluster.name: router_key(cluster.name) for cluster in topology.clusters}
+    return with_sites(topology, FabricPlan(namespaces={plan.key: plan for plan in plans}, wan_ports=sites, lans=lans))
 
 
 def _check_families(topology: Topology) -> None:
@@ -119,7 +120,8 @@ def _wan(topology: Topology) -> NamespacePlan:
         cables=tuple(cables),
         addresses=addresses,
         routes=(*_routes_to_lans(topology), *_dead_end(topology)),
-        ruleset=_refusal(topology) + faults.BASE,
+        ruleset=_refusal(topology),
+        bridge_ruleset=faults.BASE,
     )
 
 

@@ -1,0 +1,17 @@
+"""The lab on Mininet: the emulated lab's node software in hosts, switches and links of Mininet's."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from l3conf.labs.emulated import REQUIRED_COMMANDS, EmulatedLab
+
+
+class MininetLab(EmulatedLab):
+    """A running lab on Mininet (``labs.base.Lab``)."""
+
+    kind = "mininet"
+    required_commands = MappingProxyType(
+        {**REQUIRED_COMMANDS, "mnexec": "mininet", "brctl": "bridge-utils", "ifconfig": "net-tools", "bash": "bash"}
+    )
+    mininet = True
