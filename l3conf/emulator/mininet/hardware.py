@@ -7,6 +7,7 @@ nobody else.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +17,17 @@ from mininet.node import Host
 
 from l3conf.emulator.fabric.encode import links
 from l3conf.emulator.fabric.switches import with_own_switches
-from l3conf.emulator.kernel.namespaces import CLONE_NEWNET, NetworkNamespace, setns
+from l3conf.emulator.kernel.namespaces import CLONE_NEWNET, setns
 from l3conf.emulator.mininet.network import wire
-from l3conf.emulator.mininet.parts import CableLink, SegmentSwitch
+from l3conf.emulator.mininet.parts import PROGRAMS, CableLink, SegmentSwitch, namespace_of
 from l3conf.errors import MissingPrerequisiteError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from l3conf.emulator.fabric.elements import Cable, FabricPlan, NamespacePlan
+    from l3conf.emulator.kernel.namespaces import NetworkNamespace
     from l3conf.emulator.kernel.netlink import RouteSocket
-    from l3conf.emulator.mininet.parts import MininetNode
 
 _SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 """Where Mininet's programs are; an ordinary user's PATH lacks some."""
@@ -39,8 +40,7 @@ class MininetHardware:
 
     def __init__(self) -> None:
         """Begin with an empty network. ``MissingPrerequisiteError`` where mnexec can make no namespace."""
-        have_programs_found()
-        _try_namespace()
+        check_mininet()
         setLogLevel("error")
         self._network: Any = Mininet(host=Host, switch=SegmentSwitch, link=CableLink, controller=None, build=False)
         self._links: dict[tuple[str, str], Any] = {}
@@ -91,26 +91,20 @@ class MininetHardware:
         self._links[switch, cable.port] = self._network.addLink(made.switch, made.host, wire=made)
 
 
-def namespace_of(node: MininetNode) -> NetworkNamespace:
-    """Return the network namespace of a node of Mininet; the caller closes it."""
-    return NetworkNamespace(os.open(f"/proc/{node.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+def check_mininet() -> None:
+    """Let Mininet find its programs, and see that it can work here. ``MissingPrerequisiteError`` if it cannot.
 
-
-def have_programs_found() -> None:
-    """Let Mininet find its programs, whatever PATH this process was given."""
+    It would end this process, or wait for ever.
+    """
     known = os.environ.get("PATH", "").split(os.pathsep)
     more = [directory for directory in _SYSTEM_DIRECTORIES if directory not in known]
     os.environ["PATH"] = os.pathsep.join([*known, *more])
-
-
-def _try_namespace() -> None:
-    """Make a namespace as Mininet does: where that fails, Mininet itself would wait for ever."""
+    for program, package in PROGRAMS.items():
+        if shutil.which(program) is None:
+            remedy = f"install it with: apt-get install {package}"
+            raise MissingPrerequisiteError(f"there is no {program} on this host", where="Mininet", remedy=remedy)
     trial = ["mnexec", "-cdn", "true"]
-    try:
-        done = subprocess.run(trial, capture_output=True, text=True, timeout=_PATIENCE, check=False)
-    except FileNotFoundError:
-        remedy = "install it with: apt-get install mininet"
-        raise MissingPrerequisiteError("there is no mnexec on this host", where="Mininet", remedy=remedy) from None
+    done = subprocess.run(trial, capture_output=True, text=True, timeout=_PATIENCE, check=False)
     if done.returncode:
         what = f"mnexec can make no namespace here: {done.stderr.strip() or done.returncode}"
         raise MissingPrerequisiteError(what, where="Mininet", remedy="it needs to mount sysfs in a user namespace")
