@@ -14,6 +14,7 @@ from l3conf.emulator.fabric import faults
 from l3conf.emulator.fabric.creation import Creation
 from l3conf.emulator.fabric.encode import additions, configuration, removals
 from l3conf.emulator.fabric.hardware import KernelHardware
+from l3conf.emulator.fabric.network_cards import fit_card
 from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric
 from l3conf.emulator.fabric.pod_wiring import PodRequest, PodWiring
 from l3conf.emulator.fabric.refusals import explained, gone_already
@@ -22,7 +23,6 @@ from l3conf.emulator.fabric.sysctls import SysctlWriter
 from l3conf.emulator.kernel import nftables
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.kernel.netlink import RouteSocket
-from l3conf.emulator.kernel.offloads import gather_received, send_as_on_a_wire
 from l3conf.errors import LabError
 from l3conf.model.topology import IPFamily
 
@@ -77,7 +77,7 @@ class Fabric:
         for cluster in self.topology.clusters:
             for number, node in cluster.numbered_nodes:
                 key = node_key(cluster.name, node.name)
-                self._plug_card(cluster.name, self._namespaces[key], key)
+                self._fit_card(cluster.name, self._namespaces[key], key)
                 self._pods.adopt_node(key, self._namespaces[key], cluster, number)
 
     def namespace(self, key: str) -> NetworkNamespace:
@@ -114,17 +114,10 @@ class Fabric:
                 self._hardware.plug(lan, self.plan.uplink(cluster, key), route, made[key])
             self._hardware.wire(plan, creation.route(key), made)
             creation.execute(key, configuration(plan))
-        self._plug_card(cluster, made[key], key)
+        self._fit_card(cluster, made[key], key)
 
-    def _plug_card(self, cluster: str, node: NetworkNamespace, key: str) -> None:
-        """Have a node's uplink behave like a network card, whose driver hands over in one what arrives together.
-
-        Otherwise each packet of a stream goes through the node's network stack by itself, and rules that a machine
-        applies once to forty packets are applied forty times (ADR 61).
-        """
-        cable = self.plan.uplink(cluster, key)
-        send_as_on_a_wire(self.namespace(self.plan.lans[cluster]), cable.port)
-        gather_received(node, cable.name)
+    def _fit_card(self, cluster: str, node: NetworkNamespace, key: str) -> None:
+        fit_card(self.plan.uplink(cluster, key), lan=self.namespace(self.plan.lans[cluster]), node=node)
 
     def change_nodes(self, topology: Topology) -> None:
         """Become the fabric of a topology that differs in nodes alone.

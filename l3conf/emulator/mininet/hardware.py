@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from l3conf.emulator.fabric.elements import Cable, FabricPlan, NamespacePlan
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
     from l3conf.emulator.kernel.netlink import RouteSocket
+    from l3conf.emulator.mininet.parts import MininetNode
 
 _SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 """Where Mininet's programs are; an ordinary user's PATH lacks some."""
@@ -53,11 +54,21 @@ class MininetHardware:
         """Add a host or a switch."""
         if plan.key in self._network:
             self.discard(plan.key)
-        network = self._network
-        node = network.addSwitch(plan.key, plan=plan) if plan.is_switch else network.addHost(plan.key)
-        namespace = namespace_of(node)
+        namespace = namespace_of(self._add(plan))
         setns(namespace.fd, CLONE_NEWNET)
         return namespace
+
+    def _add(self, plan: NamespacePlan) -> MininetNode:
+        network = self._network
+        try:
+            node: MininetNode = network.addSwitch(plan.key, plan=plan) if plan.is_switch else network.addHost(plan.key)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            # Python's own, with a sentence instead of a number: every node of Mininet has a terminal.
+            remedy = "raise the limit of open files (ulimit -n) or of terminals (kernel.pty.max)"
+            raise MissingPrerequisiteError(f"Mininet is {error}", where=plan.key, remedy=remedy) from error
+        return node
 
     def wire(self, plan: NamespacePlan, route: RouteSocket, namespaces: Mapping[str, NetworkNamespace]) -> None:
         """Link a switch and start it; what else a host has (its network plugin's) is none of Mininet's."""

@@ -24,24 +24,17 @@ from l3conf.model.topology import NetworkPlugin, Topology
 from l3conf.tests.fabric.test_node_changes import IP, configurations, differences, grown
 from l3conf.tests.fabric.topologies import pair
 from l3conf.tests.fabric.udp import arrives, is_dropped, seen_as
-from l3conf.tests.mininet.needs import needs_mininet
+from l3conf.tests.mininet.needs import mininet_hardware, needs_mininet
 from l3conf.tests.sandbox import sandboxed
 
-pytestmark = [
-    needs_mininet,
-    # What Mininet itself uses.
-    pytest.mark.filterwarnings("ignore:The distutils package is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning"),
-]
+pytestmark = needs_mininet
 
 EAST, WEST = IPv4Address("172.16.1.10"), IPv4Address("172.16.2.10")
 BROKER = IPv4Address("192.0.2.2")
 
 
 def build(topology: Topology) -> Fabric:
-    from l3conf.emulator.mininet.hardware import MininetHardware  # noqa: PLC0415 - tests without Mininet go on
-
-    return Fabric.build(topology, MininetHardware())
+    return Fabric.build(topology, mininet_hardware())
 
 
 def with_site(topology: Topology, site: SiteSpec) -> Topology:
@@ -171,7 +164,8 @@ def test_a_host_where_mnexec_makes_no_namespace_is_refused(tmp_path: Path) -> No
 def test_programs_that_are_not_there_are_named_with_their_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from l3conf.emulator.mininet import hardware  # noqa: PLC0415 - likewise
+    mininet_hardware().close()
+    from l3conf.emulator.mininet import hardware  # noqa: PLC0415 - tests without Mininet go on
 
     for program in ("mnexec", "ifconfig", "bash", "ip"):
         (tmp_path / program).symlink_to(shutil.which(program) or program)
