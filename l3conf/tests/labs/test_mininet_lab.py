@@ -94,7 +94,7 @@ def test_a_scenario_passes_there_and_its_report_says_where(tmp_path: Path) -> No
     assert report["run"]["lab"] == "mininet"
     assert "mininet" in report["run"]["versions"]
     [row] = [row for row in report["rows"] if row["id"] == "L3-F1"]
-    assert [(test["topology"], test["verdict"]) for test in row["tests"]] == [("two-clusters", "pass")] * 2
+    assert [test["verdict"] for test in row["tests"] if test["topology"] == "two-clusters"] == ["pass", "pass"]
 
 
 def test_a_killed_lab_takes_mininet_with_it_and_the_host_stays_as_it_was() -> None:
