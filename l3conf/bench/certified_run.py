@@ -9,9 +9,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l3conf.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TIMEOUT = 2400.0
 """Seconds for one run."""
@@ -38,11 +41,17 @@ class CertifiedRun:
         return f"{core['passed']}/{core['mandatory']}"
 
 
-def certified(impl: Path, seed: int, *, on: str, keep: Path | None = None) -> CertifiedRun:
-    """Certify; the report is kept in the folder ``keep``, if given. ``LabError`` if there is no report."""
+def certified(
+    impl: Path, seed: int, *, on: str, keep: Path | None = None, topologies: Sequence[str] = ()
+) -> CertifiedRun:
+    """Certify; the report is kept in the folder ``keep``, if given. ``LabError`` if there is no report.
+
+    With ``topologies`` only the scenarios on these are run, and the report is INCOMPLETE.
+    """
     with tempfile.TemporaryDirectory(prefix="l3conf-bench-") as scratch:
         report = keep or Path(scratch) / "report"
         argv = [sys.executable, "-m", "l3conf", "certify", "--impl", str(impl), "--on", on, "--seed", str(seed)]
+        argv += [word for name in topologies for word in ("--topology", name)]
         began = time.monotonic()
         ended = subprocess.run([*argv, "-o", str(report)], capture_output=True, text=True, check=False, timeout=TIMEOUT)
         seconds = time.monotonic() - began

@@ -34,9 +34,10 @@ _SETTLE = 1.0
 @click.command()
 @click.option("--impl", type=click.Path(path_type=Path), default=Path("reference_impl/impl.yaml"), show_default=True)
 @click.option("--rounds", type=click.IntRange(1, 100), default=1, show_default=True, help="Seeds 1 to this.")
+@click.option("--topology", "topologies", multiple=True, help="Only scenarios on this topology (for a quick look).")
 @click.option("--keep", type=click.Path(path_type=Path), help="Folder for the reports, one a ground and seed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def grounds(impl: Path, rounds: int, keep: Path | None, *, as_json: bool) -> None:
+def grounds(impl: Path, rounds: int, topologies: tuple[str, ...], keep: Path | None, *, as_json: bool) -> None:
     """Certify on the emulated lab and on Mininet: wall times and verdicts beside each other."""
     for kind in GROUNDS:
         emulation(kind).check_host()
@@ -50,10 +51,12 @@ def grounds(impl: Path, rounds: int, keep: Path | None, *, as_json: bool) -> Non
         for kind in turn:
             if not as_json:
                 click.echo(f"seed {seed} on {kind}", err=True)
-            runs[kind].append(certified(impl, seed, on=kind, keep=keep and keep / f"{kind}-seed-{seed}"))
+            folder = keep and keep / f"{kind}-seed-{seed}"
+            runs[kind].append(certified(impl, seed, on=kind, keep=folder, topologies=topologies))
     results = [_comparison("lab ready", "from nothing until all of two-clusters is Ready", ready)]
     seconds = {kind: [run.seconds for run in done] for kind, done in runs.items()}
-    results.append(_comparison("certify", "every scenario of the implementation, report included", seconds))
+    scenarios = f"scenarios on {', '.join(topologies)}" if topologies else "every scenario of the implementation"
+    results.append(_comparison("certify", f"{scenarios}, report included", seconds))
     if as_json:
         figures = [result.to_json() for result in results]
         print_json({"benchmark": "grounds", "rounds": rounds, "results": figures, **side_by_side(runs)})

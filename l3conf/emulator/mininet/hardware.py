@@ -107,7 +107,7 @@ def check_mininet() -> None:
 
     It would end this process, or wait for ever.
     """
-    known = os.environ.get("PATH", "").split(os.pathsep)
+    known = [directory for directory in os.environ.get("PATH", "").split(os.pathsep) if directory]
     more = [directory for directory in _SYSTEM_DIRECTORIES if directory not in known]
     os.environ["PATH"] = os.pathsep.join([*known, *more])
     for program, package in PROGRAMS.items():

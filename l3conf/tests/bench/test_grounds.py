@@ -14,6 +14,7 @@ from l3conf.bench.certified_run import CertifiedRun, certified
 from l3conf.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -55,8 +56,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Let labs come up in 1 and 2 s and runs take 100 and ``seconds`` s; return what was asked for, in order."""
     asked: list[tuple[Any, ...]] = []
 
-    def certify(_impl: Path, seed: int, *, on: str, keep: Path | None) -> CertifiedRun:
-        asked.append((on, seed, keep))
+    def certify(_impl: Path, seed: int, *, on: str, keep: Path | None, topologies: Sequence[str]) -> CertifiedRun:
+        asked.append((on, seed, keep, *topologies))
         return run({"emulated": 100, "mininet": 250}[on], **ALIKE)
 
     monkeypatch.setattr(grounds, "emulation", lambda _kind: SimpleNamespace(check_host=lambda: None))
@@ -66,13 +67,13 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 def test_both_grounds_are_measured_with_the_same_seeds_in_turn(machine: list[tuple[Any, ...]], tmp_path: Path) -> None:
-    ran = CliRunner().invoke(grounds.grounds, ["--rounds", "2", "--json", "--keep", str(tmp_path)])
+    ran = CliRunner().invoke(grounds.grounds, ["--rounds", "2", "--json", "--keep", str(tmp_path), "--topology", "t"])
     assert ran.exit_code == 0, ran.output
-    assert [(on, seed) for on, seed, _ in machine] == [
+    assert [(on, seed) for on, seed, *_ in machine] == [
         *(("emulated", 1), ("mininet", 1)),
         *(("mininet", 2), ("emulated", 2)),
     ]
-    assert machine[0][2] == tmp_path / "emulated-seed-1"
+    assert machine[0][2:] == (tmp_path / "emulated-seed-1", "t")
     answer = json.loads(ran.output)
     assert [(each["name"], each["ratio"], each["holds"]) for each in answer["results"]] == [
         ("lab ready", 2.0, True),
