@@ -79,6 +79,7 @@ bench: setup  ## Benchmarks as JSON
 	@$(BIN)/l3conf bench translated --json
 	@$(BIN)/l3conf bench crowd --json
 	@$(BIN)/l3conf bench certify --json
+	@./.ci/debian-packages mininet && $(BIN)/l3conf bench grounds --json
 	@$(BIN)/python -m reference_impl.bench.reconcile
 
 SOAK_SECONDS := 3600

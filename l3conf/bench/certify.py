@@ -6,20 +6,14 @@ Says how long a run takes and which rows passed in every one of them.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import click
 
-from l3conf.errors import LabError
-
-TIMEOUT = 1200.0
-"""Seconds for one run."""
+from l3conf.bench.certified_run import certified
+from l3conf.labs import EMULATED
 
 
 @click.command()
@@ -48,19 +42,9 @@ def certify(impl: Path, rounds: int, keep: Path | None, *, as_json: bool) -> Non
 
 
 def _run(impl: Path, seed: int, keep: Path | None) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="l3conf-bench-") as output:
-        report = (keep or Path(output)) / f"seed-{seed}"
-        argv = [sys.executable, "-m", "l3conf", "certify", "--impl", str(impl), "-o", str(report), "--seed", str(seed)]
-        began = time.monotonic()
-        ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=TIMEOUT)
-        seconds = time.monotonic() - began
-        try:
-            rows = json.loads((report / "report.json").read_text())["rows"]
-        except (OSError, ValueError) as error:
-            raise LabError(f"no report: {ended.stderr.strip()[-500:]}", where=f"seed {seed}") from error
-    tested = {row["id"]: row["verdict"] for row in rows if row["verdict"] not in {"not_run", "unsupported"}}
+    run = certified(impl, seed, on=EMULATED, keep=keep and keep / f"seed-{seed}")
     return {
-        "seconds": seconds,
-        "passed": [row for row, verdict in tested.items() if verdict == "pass"],
-        "not_passed": [f"{row} ({verdict})" for row, verdict in tested.items() if verdict != "pass"],
+        "seconds": run.seconds,
+        "passed": [row for row, verdict in run.verdicts.items() if verdict == "pass"],
+        "not_passed": [f"{row} ({verdict})" for row, verdict in run.verdicts.items() if verdict != "pass"],
     }

@@ -12,6 +12,7 @@ from l3conf.bench.connect import connect
 from l3conf.bench.crowd import crowd
 from l3conf.bench.detection import detection
 from l3conf.bench.failover import failover
+from l3conf.bench.grounds import grounds
 from l3conf.bench.kills import kills
 from l3conf.bench.lab import lab
 from l3conf.bench.mesh import mesh
@@ -29,5 +30,5 @@ def bench() -> None:
 
 _SETS = (connect, detection, calm, outages, mesh, churn, policies, translated, crowd, kills, failover, soak)
 """What is measured on whole cluster sets."""
-for command in (lab, probes, cables, *_SETS, certify):
+for command in (lab, probes, cables, *_SETS, certify, grounds):
     bench.add_command(command)

@@ -16,7 +16,7 @@ import click
 from l3conf.cli.baseline import Known
 from l3conf.cli.existing import check_clusters, dry_run_option, show_what_would_be
 from l3conf.errors import LabError
-from l3conf.labs import EMULATED, KIND, LASTING
+from l3conf.labs import KIND, LASTING, emulation
 from l3conf.labs.existing.options import existing_options, settings
 from l3conf.labs.kind.options import kind_options, kind_settings
 from l3conf.verdict import Verdict
@@ -145,10 +145,8 @@ def preflight(selection: Selection) -> None:
         from l3conf.cli.kind import check_kind  # noqa: PLC0415 - likewise
 
         check_kind(selection)
-    if selection.lab_kind == EMULATED:
-        from l3conf.labs.emulated import check_host  # noqa: PLC0415 - for those who need it
-
-        check_host()
+    if selection.lab_kind not in LASTING:
+        emulation(selection.lab_kind).check_host()
     for name in selection.topologies:
         load_topology(topology_file(name, Path.cwd()))
     if selection.output is not None:

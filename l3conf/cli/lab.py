@@ -13,6 +13,7 @@ import click
 
 from l3conf.cli.lab_fault import fault
 from l3conf.cli.lab_node import node
+from l3conf.labs import EMULATED, MININET, emulation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,17 +33,17 @@ def lab() -> None:
 @click.argument("topology", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the lab; the topology's by default.")
 @click.option("--impl", type=click.Path(path_type=Path), help="Implementation whose images the nodes shall know.")
+@click.option("--on", "kind", type=click.Choice([EMULATED, MININET]), default=EMULATED, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def up(topology: Path, name: str | None, impl: Path | None, *, as_json: bool) -> None:
+def up(topology: Path, name: str | None, impl: Path | None, kind: str, *, as_json: bool) -> None:
     """Build the clusters of a TOPOLOGY file and leave them running."""
     from l3conf.emulator.ground.state import registry  # noqa: PLC0415 - `l3conf --help` needs none of this
-    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415
     from l3conf.spec.files import load_implementation, load_topology  # noqa: PLC0415
 
     started = time.monotonic()
     implementation = load_implementation(impl) if impl else None
     images, visible = _images(implementation)
-    running = EmulatedLab.start(
+    running = emulation(kind).start(
         load_topology(topology),
         images=images,
         visible=visible,

@@ -24,6 +24,7 @@ from l3conf.emulator.control.server import ControlServer
 from l3conf.emulator.controllers.kubernetes_service import ControlPlane
 from l3conf.emulator.controllers.manager import ControllerManager
 from l3conf.emulator.fabric.build import Fabric
+from l3conf.emulator.fabric.hardware import KernelHardware
 from l3conf.emulator.ground.node import EmulatedNode
 from l3conf.emulator.ground.spawn import Spawner
 from l3conf.emulator.ground.state import CONTROL_SOCKET, FACTS, INSIDE
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping, Sequence
 
+    from l3conf.emulator.fabric.hardware import Hardware
     from l3conf.emulator.ground.launch import LaunchRequest
 
 READY_TIMEOUT = 30.0
@@ -77,7 +79,7 @@ class _Lab:
         starting_prober = asyncio.create_task(Prober.start(seconds=START_TIMEOUT * self._request.patience))
         await asyncio.sleep(0)  # its interpreter starts while the fabric is built
         self._tell(stage="network namespaces, links and routes")
-        with Fabric.build(self._topology) as fabric:
+        with Fabric.build(self._topology, self._hardware()) as fabric:
             self._tell(stage="API servers and nodes")
             prober = await starting_prober
             images = self._images(prober)
@@ -110,6 +112,13 @@ class _Lab:
             self._write_facts(servers)
             self._tell(ready=True)
             await asyncio.Event().wait()  # until the supervisor ends this process
+
+    def _hardware(self) -> Hardware:
+        if not self._request.mininet:
+            return KernelHardware()
+        from l3conf.emulator.mininet.hardware import MininetHardware  # noqa: PLC0415 - for those who need it
+
+        return MininetHardware()
 
     def _images(self, prober: Prober) -> list[Image]:
         """Return the image table: the implementation's rows first, then what the emulator itself serves."""
@@ -177,11 +186,15 @@ class _Lab:
             "clusters": {name: {"kubeconfig": f"kubeconfig/{name}"} for name in servers if name != BROKER},
             "broker": {"kubeconfig": f"kubeconfig/{BROKER}", "memberServer": self._member_server()},
             "readySeconds": round(time.monotonic() - self._started, 3),
-            "versions": {"l3conf": version("l3conf"), "kernel": platform.release()},
+            "versions": self._versions(),
         }
         temporary = INSIDE / f"{FACTS}.new"
         temporary.write_text(json.dumps(facts))
         temporary.rename(INSIDE / FACTS)  # readers see all of it or nothing
+
+    def _versions(self) -> dict[str, str]:
+        programs = ("l3conf", "mininet") if self._request.mininet else ("l3conf",)
+        return {**{program: version(program) for program in programs}, "kernel": platform.release()}
 
     def _member_server(self) -> str:
         address = broker_address(self._topology)

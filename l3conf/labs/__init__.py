@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from l3conf.labs.base import Lab
+    from l3conf.labs.emulated import EmulatedLab
     from l3conf.labs.existing.settings import ExistingSettings
     from l3conf.labs.kind.settings import KindSettings
     from l3conf.model.implementation import EmulatedImage
     from l3conf.model.topology import Topology
 
-EMULATED, EXISTING, KIND = "emulated", "existing", "kind"
-KINDS = (EMULATED, EXISTING, KIND)
+EMULATED, MININET, EXISTING, KIND = "emulated", "mininet", "existing", "kind"
+KINDS = (EMULATED, MININET, EXISTING, KIND)
 """Kinds of lab that ``--on`` takes."""
 LASTING = frozenset({EXISTING, KIND})
 """Kinds whose clusters outlive the lab, or may: one lab stands at a time, and leaves them as they were."""
@@ -30,6 +31,14 @@ def foreseen_capabilities(kind: str, existing: ExistingSettings, of_kind: KindSe
     if kind == EXISTING:
         return existing.capabilities
     return of_kind.capabilities if kind == KIND else frozenset(Capability)
+
+
+def emulation(kind: str) -> type[EmulatedLab]:
+    """Return the class of a kind of lab that this host holds all of."""
+    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
+    from l3conf.labs.mininet import MininetLab  # noqa: PLC0415
+
+    return MininetLab if kind == MININET else EmulatedLab
 
 
 def open_lab(
@@ -52,7 +61,7 @@ def open_lab(
     if kind not in KINDS:
         raise UserError(f"there is no lab of kind {kind!r}", where="--on", remedy=f"use one of: {', '.join(KINDS)}")
     if kind == EXISTING:
-        from l3conf.labs.existing.lab import ExistingLab  # noqa: PLC0415 - likewise
+        from l3conf.labs.existing.lab import ExistingLab  # noqa: PLC0415 - each kind brings its own clients
         from l3conf.labs.existing.settings import ExistingSettings  # noqa: PLC0415
 
         return ExistingLab.start(topology, existing or ExistingSettings(), progress)
@@ -61,6 +70,4 @@ def open_lab(
         from l3conf.labs.kind.settings import KindSettings  # noqa: PLC0415
 
         return KindLab.start(topology, of_kind or KindSettings(), patience=patience, progress=progress)
-    from l3conf.labs.emulated import EmulatedLab  # noqa: PLC0415 - each kind brings its own clients
-
-    return EmulatedLab.start(topology, images=images, visible=visible, patience=patience, progress=progress)
+    return emulation(kind).start(topology, images=images, visible=visible, patience=patience, progress=progress)

@@ -112,7 +112,10 @@ class Lab(Protocol):
         """Return the underlay addresses of a node, or of the outsider; none where the ground has no such place."""
 
     def describe(self) -> Mapping[str, str]:
-        """Return kernel, versions and whatever else a report must record about this ground."""
+        """Return kernel, versions and whatever else a report must record about this ground.
+
+        What begins with ``version/`` is among the versions of the report.
+        """
 
     def probe(self, probes: Sequence[Probe]) -> list[Observation]:
         """Send all probes at once, wait for each one's end, answer in their order."""

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from l3conf.continuity import FlowRecord, Series
 from l3conf.emulator.control.client import ControlClient
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from l3conf.model.topology import IPAddress, Topology
     from l3conf.observation import Observation, Probe, Sighting
 
-_REQUIRED_COMMANDS = MappingProxyType({"ip": "iproute2", "nft": "nftables"})
+REQUIRED_COMMANDS = MappingProxyType({"ip": "iproute2", "nft": "nftables"})
 """Programs that the lab's nodes need, and the Debian packages they are in."""
 _NODE_STATE = 20.0
 """Seconds for reading all of a node's network configuration."""
@@ -46,25 +46,19 @@ _CALL_MARGIN = 10.0
 """Seconds that an answer may take beyond what the call itself waits for."""
 
 
-def missing_packages() -> tuple[str, ...]:
-    """Return the Debian packages that this host lacks for an emulated lab."""
+def missing_packages(required: Mapping[str, str] = REQUIRED_COMMANDS) -> tuple[str, ...]:
+    """Return the Debian packages that this host lacks for a lab, given the package of each program."""
     path = "/usr/sbin:/sbin:/usr/bin:/bin"
     return tuple(
         package
-        for command, package in sorted(_REQUIRED_COMMANDS.items())
+        for command, package in sorted(required.items())
         if not (shutil.which(command) or shutil.which(command, path=path))
     )
 
 
-def check_host() -> None:
-    """Refuse a host that cannot hold an emulated lab: ``MissingPrerequisiteError`` names package or setting."""
-    check_packages()
-    check_namespaces()
-
-
-def check_packages() -> None:
+def check_packages(required: Mapping[str, str] = REQUIRED_COMMANDS) -> None:
     """Refuse a host that lacks programs; ``MissingPrerequisiteError`` names their Debian packages."""
-    missing = missing_packages()
+    missing = missing_packages(required)
     if missing:
         remedy = f"install them with: apt-get install {' '.join(missing)}"
         raise MissingPrerequisiteError(f"missing Debian packages: {', '.join(missing)}", remedy=remedy)
@@ -96,6 +90,9 @@ class EmulatedLab:
     kind = "emulated"
     namespace = NAMESPACE
     capabilities = frozenset(Capability)
+    required_commands: ClassVar[Mapping[str, str]] = REQUIRED_COMMANDS
+    mininet: ClassVar[bool] = False
+    """Whether Mininet makes the network."""
 
     def __init__(
         self, topology: Topology, state: Path, launched: LaunchedLab | None = None, *, patience: float = 1.0
@@ -137,7 +134,7 @@ class EmulatedLab:
         says how many times slower than usual this machine may be: the lab's own times are multiplied by it. Without
         ``serves_on_nodes`` nothing of the lab listens on nodes, where pods with hostNetwork may then do so.
         """
-        check_packages()
+        check_packages(cls.required_commands)
         request = LaunchRequest(
             name=name or topology.name,
             topology=topology,
@@ -146,6 +143,7 @@ class EmulatedLab:
             background=background,
             patience=patience,
             serves_on_nodes=serves_on_nodes,
+            mininet=cls.mininet,
         )
         launched = launch(request, progress=progress)
         try:
@@ -153,6 +151,12 @@ class EmulatedLab:
         except BaseException:
             launched.close()
             raise
+
+    @classmethod
+    def check_host(cls) -> None:
+        """Refuse a host that cannot hold such a lab: ``MissingPrerequisiteError`` names package or setting."""
+        check_packages(cls.required_commands)
+        check_namespaces()
 
     @property
     def emulator_pid(self) -> int:

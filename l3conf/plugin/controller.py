@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from l3conf.report.build import Report
     from l3conf.report.events import EventFile
 
-_CRD = "crd/"
+_CRD, _VERSION = "crd/", "version/"
 """How a lab's facts name the digest of a CRD."""
 
 
@@ -107,12 +107,8 @@ class Controller:
                 lab.topology: file_digest(topology_file(own.get(lab.topology, lab.topology), self._config.rootpath))
                 for lab in labs
             },
-            crds={
-                name.removeprefix(_CRD): digest
-                for lab in labs
-                for name, digest in lab.facts.items()
-                if name.startswith(_CRD)
-            },
+            crds=_under(_CRD, labs),
+            versions=_under(_VERSION, labs),
             filter=describe_filter(self._config, self._options),
         )
 
@@ -142,3 +138,9 @@ def describe_filter(config: pytest.Config, options: RunOptions) -> str:
     words += [argument for argument in config.args if "::" in argument or argument.endswith(".py")]
     words += [word for deselected in config.getoption("deselect") or [] for word in ("--deselect", deselected)]
     return shlex.join(words)
+
+
+def _under(prefix: str, labs: Sequence[LabFacts]) -> dict[str, str]:
+    """Return what labs say of themselves in words that begin alike, by the rest of the words."""
+    facts = (fact for lab in labs for fact in lab.facts.items())
+    return {name.removeprefix(prefix): said for name, said in facts if name.startswith(prefix)}

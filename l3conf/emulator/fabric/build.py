@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from l3conf.emulator.fabric import faults
 from l3conf.emulator.fabric.creation import Creation
-from l3conf.emulator.fabric.encode import additions, configuration, links, plug, removals
-from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric, router_key
+from l3conf.emulator.fabric.encode import additions, configuration, removals
+from l3conf.emulator.fabric.hardware import KernelHardware
+from l3conf.emulator.fabric.network_cards import fit_card
+from l3conf.emulator.fabric.plan import WAN, node_key, plan_fabric
 from l3conf.emulator.fabric.pod_wiring import PodRequest, PodWiring
 from l3conf.emulator.fabric.refusals import explained, gone_already
 from l3conf.emulator.fabric.sites import cloud_filter
 from l3conf.emulator.fabric.sysctls import SysctlWriter
 from l3conf.emulator.kernel import nftables
-from l3conf.emulator.kernel.links import delete_link
 from l3conf.emulator.kernel.namespaces import NetworkNamespace
 from l3conf.emulator.kernel.netlink import RouteSocket
-from l3conf.emulator.kernel.offloads import gather_received, send_as_on_a_wire
 from l3conf.errors import LabError
 from l3conf.model.topology import IPFamily
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from l3conf.emulator.fabric.elements import Cable, FabricPlan
+    from l3conf.emulator.fabric.elements import FabricPlan
+    from l3conf.emulator.fabric.hardware import Hardware
     from l3conf.model.topology import IPAddress, Topology
 
 _LISTEN_BACKLOG = 128
@@ -40,9 +41,10 @@ _LISTEN_BACKLOG = 128
 class Fabric:
     """A running fabric. Build it with ``Fabric.build``; keys are those of ``plan``."""
 
-    def __init__(self, topology: Topology, plan: FabricPlan) -> None:
+    def __init__(self, topology: Topology, hardware: Hardware) -> None:
         self.topology = topology
-        self.plan = plan
+        self.plan = hardware.arranged(plan_fabric(topology))
+        self._hardware = hardware
         self._namespaces: dict[str, NetworkNamespace] = {}
         self._cuts: set[tuple[str, str]] = set()
         self._unplugged: set[str] = set()
@@ -50,9 +52,12 @@ class Fabric:
         self._pods = PodWiring(self._sysctls)
 
     @classmethod
-    def build(cls, topology: Topology) -> Self:
-        """Build everything but pods. Raises ``MissingPrerequisiteError`` where the kernel lacks a capability."""
-        fabric = cls(topology, plan_fabric(topology))
+    def build(cls, topology: Topology, hardware: Hardware | None = None) -> Self:
+        """Build everything but pods. Raises ``MissingPrerequisiteError`` where the kernel lacks a capability.
+
+        ``hardware`` makes namespaces, bridges and cables, and belongs to the fabric then; None: the kernel alone.
+        """
+        fabric = cls(topology, hardware or KernelHardware())
         try:
             with explained():
                 fabric._build()
@@ -63,16 +68,16 @@ class Fabric:
 
     def _build(self) -> None:
         plans = self.plan.namespaces.values()
-        with Creation(self._sysctls, self._namespaces) as creation:
+        with Creation(self._sysctls, self._namespaces, self._hardware.namespace) as creation:
             creation.create(plans)
             for plan in plans:  # a cable needs both namespaces, a route needs its cable
-                creation.execute(plan.key, links(plan, self._namespaces))
+                self._hardware.wire(plan, creation.route(plan.key), self._namespaces)
             for plan in plans:
                 creation.execute(plan.key, configuration(plan))
         for cluster in self.topology.clusters:
             for number, node in cluster.numbered_nodes:
                 key = node_key(cluster.name, node.name)
-                self._plug_card(cluster.name, self._namespaces[key], key)
+                self._fit_card(cluster.name, self._namespaces[key], key)
                 self._pods.adopt_node(key, self._namespaces[key], cluster, number)
 
     def namespace(self, key: str) -> NetworkNamespace:
@@ -85,8 +90,9 @@ class Fabric:
     def unplug_node(self, cluster: str, node: str) -> None:
         """Take a node's uplink away, both ends of it: whatever runs there neither sends nor hears any more."""
         key = node_key(cluster, node)
-        with RouteSocket(self.namespace(router_key(cluster))) as route:
-            route.execute([delete_link(_uplink(self.plan, cluster, key).port_index)])
+        lan = self.plan.lans[cluster]
+        with RouteSocket(self.namespace(lan)) as route:
+            self._hardware.unplug(lan, self.plan.uplink(cluster, key), route)
         self._unplugged.add(key)
 
     def boot_node(self, cluster: str, node: str) -> None:
@@ -101,23 +107,17 @@ class Fabric:
 
     def _make_node(self, cluster: str, key: str, made: dict[str, NetworkNamespace]) -> None:
         """Make a node's namespace as planned, and plug it into its LAN."""
-        plan = self.plan.namespaces[key]
-        with Creation(self._sysctls, made) as creation:
+        plan, lan = self.plan.namespaces[key], self.plan.lans[cluster]
+        with Creation(self._sysctls, made, self._hardware.namespace) as creation:
             creation.create([plan])
-            with RouteSocket(self.namespace(router_key(cluster))) as route:
-                route.execute([plug(_uplink(self.plan, cluster, key), made[key])])
-            creation.execute(key, [*links(plan, made), *configuration(plan)])
-        self._plug_card(cluster, made[key], key)
+            with RouteSocket(self.namespace(lan)) as route:
+                self._hardware.plug(lan, self.plan.uplink(cluster, key), route, made[key])
+            self._hardware.wire(plan, creation.route(key), made)
+            creation.execute(key, configuration(plan))
+        self._fit_card(cluster, made[key], key)
 
-    def _plug_card(self, cluster: str, node: NetworkNamespace, key: str) -> None:
-        """Have a node's uplink behave like a network card, whose driver hands over in one what arrives together.
-
-        Otherwise each packet of a stream goes through the node's network stack by itself, and rules that a machine
-        applies once to forty packets are applied forty times (ADR 61).
-        """
-        cable = _uplink(self.plan, cluster, key)
-        send_as_on_a_wire(self.namespace(router_key(cluster)), cable.port)
-        gather_received(node, cable.name)
+    def _fit_card(self, cluster: str, node: NetworkNamespace, key: str) -> None:
+        fit_card(self.plan.uplink(cluster, key), lan=self.namespace(self.plan.lans[cluster]), node=node)
 
     def change_nodes(self, topology: Topology) -> None:
         """Become the fabric of a topology that differs in nodes alone.
@@ -126,7 +126,7 @@ class Fabric:
         what routers and network plugins keep for each node, and is not touched beyond that.
         """
         before, self.topology = self.plan, topology
-        self.plan = plan_fabric(topology)
+        self.plan = self._hardware.arranged(plan_fabric(topology))
         with explained():
             for cluster in topology.clusters:
                 for number, node in cluster.numbered_nodes:
@@ -137,6 +137,7 @@ class Fabric:
             for key in before.namespaces.keys() - self.plan.namespaces.keys():
                 self._pods.drop_node(key)
                 self._namespaces.pop(key).close()
+                self._hardware.discard(key)
                 self._unplugged.discard(key)
             self._follow(before)
 
@@ -152,7 +153,7 @@ class Fabric:
                             route.execute([request])
         for cluster in self.topology.clusters:
             if text := cloud_filter(self.topology, cluster):
-                self.load_ruleset(router_key(cluster.name), text)
+                self.load_ruleset(self.plan.lans[cluster.name], text)
 
     def add_pod(self, cluster: str, node: str, uid: str) -> tuple[NetworkNamespace, tuple[IPAddress, ...]]:
         """Connect a pod: its namespace, owned by the fabric, and its addresses. Idempotent per uid."""
@@ -234,6 +235,7 @@ class Fabric:
         for namespace in self._namespaces.values():
             namespace.close()
         self._namespaces.clear()
+        self._hardware.close()
 
     def __enter__(self) -> Self:
         return self
@@ -245,7 +247,3 @@ class Fabric:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _uplink(plan: FabricPlan, cluster: str, key: str) -> Cable:
-    return next(cable for cable in plan.namespaces[router_key(cluster)].cables if cable.to == key)

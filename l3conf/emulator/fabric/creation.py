@@ -16,7 +16,7 @@ from l3conf.emulator.kernel.namespaces import NetworkNamespace, away
 from l3conf.emulator.kernel.netlink import RouteSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Callable, Iterable, MutableMapping
     from concurrent.futures import Future
     from types import TracebackType
     from typing import Self
@@ -26,18 +26,29 @@ if TYPE_CHECKING:
     from l3conf.emulator.kernel.request import Request
 
 
+def new_namespace(_plan: NamespacePlan) -> NetworkNamespace:
+    """Make a namespace; the calling thread is in it then: for use within ``away``."""
+    return NetworkNamespace.unshared()
+
+
 class Creation:
     """Namespaces in the making. When the context ends, all rules are loaded and the route sockets not kept are closed.
 
     A ruleset that the kernel refuses is raised at the end, unless something else was.
     """
 
-    __slots__ = ("_loading", "_made", "_opened", "_routes", "_sysctls")
+    __slots__ = ("_loading", "_made", "_new", "_opened", "_routes", "_sysctls")
 
-    def __init__(self, sysctls: SysctlWriter, made: MutableMapping[str, NetworkNamespace]) -> None:
-        """Put namespaces into ``made`` by the keys of their plans; the caller owns them."""
+    def __init__(
+        self,
+        sysctls: SysctlWriter,
+        made: MutableMapping[str, NetworkNamespace],
+        new: Callable[[NamespacePlan], NetworkNamespace] = new_namespace,
+    ) -> None:
+        """Put namespaces into ``made`` by the keys of their plans; the caller owns them. ``new`` makes each."""
         self._sysctls = sysctls
         self._made = made
+        self._new = new
         self._routes: dict[str, RouteSocket] = {}
         self._opened = ExitStack()
         self._loading: list[Future[None]] = []
@@ -47,10 +58,10 @@ class Creation:
         plans = tuple(plans)
         with away():
             for plan in plans:
-                self._made[plan.key] = NetworkNamespace.unshared()
+                self._made[plan.key] = self._new(plan)
                 self._sysctls.write(sysctls_of(plan))
                 self._routes[plan.key] = self._opened.enter_context(RouteSocket())
-        rulesets = [(self._made[plan.key], plan.ruleset) for plan in plans if plan.ruleset]
+        rulesets = [(self._made[plan.key], plan.rules) for plan in plans if plan.rules]
         if rulesets:
             loader = self._opened.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="rulesets"))
             self._loading.append(loader.submit(nftables.load_rulesets, rulesets))
@@ -58,6 +69,10 @@ class Creation:
     def execute(self, key: str, requests: list[Request]) -> None:
         """Carry out requests in a namespace that was made here."""
         self._routes[key].execute(requests)
+
+    def route(self, key: str) -> RouteSocket:
+        """Return the route socket of a namespace that was made here; it is closed when the context ends."""
+        return self._routes[key]
 
     def __enter__(self) -> Self:
         return self

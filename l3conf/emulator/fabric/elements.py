@@ -128,7 +128,19 @@ class NamespacePlan:
     addresses: tuple[Address, ...] = ()
     routes: tuple[Route, ...] = ()
     ruleset: str = ""
-    """nftables text, loaded last."""
+    """nftables text about packets, loaded last."""
+    bridge_ruleset: str = ""
+    """nftables text about frames between the ports of a bridge here, loaded with it."""
+
+    @property
+    def rules(self) -> str:
+        """Everything that is loaded."""
+        return self.ruleset + self.bridge_ruleset
+
+    @property
+    def is_switch(self) -> bool:
+        """Say whether this is a bridge with cables and nothing else: what only switches frames."""
+        return bool(self.bridges and self.cables and not self.addresses)
 
     @property
     def links(self) -> frozenset[int]:
@@ -143,6 +155,12 @@ class FabricPlan:
     namespaces: Mapping[str, NamespacePlan] = field(default_factory=dict)
     wan_ports: Mapping[str, str] = field(default_factory=dict)
     """Bridge port on the WAN by site: a cluster's name, ``broker`` or ``outsider``."""
+    lans: Mapping[str, str] = field(default_factory=dict)
+    """Key of the namespace that has the bridge of a LAN, by cluster."""
+
+    def uplink(self, cluster: str, node: str) -> Cable:
+        """Return the cable by which a node, given by its key, is plugged into the LAN of its cluster."""
+        return next(cable for cable in self.namespaces[self.lans[cluster]].cables if cable.to == node)
 
 
 def mac_of(address: IPAddress) -> bytes:

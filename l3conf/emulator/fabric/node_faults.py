@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l3conf.emulator.fabric.plan import node_key, router_key
+from l3conf.emulator.fabric.plan import node_key
 from l3conf.emulator.fabric.sysctls import ROOT
 from l3conf.emulator.kernel.links import set_link
 from l3conf.emulator.kernel.netlink import RouteSocket
@@ -23,11 +23,11 @@ def link_down(fabric: Fabric, cluster: str, node: str) -> Callable[[], None]:
     """Take a node's uplink down at the far end; return what brings it up."""
     key = node_key(cluster, node)
     fabric.namespace(key)  # names what there is, if the node is unknown
-    router = router_key(cluster)
-    port = next(cable.port_index for cable in fabric.plan.namespaces[router].cables if cable.to == key)
+    lan = fabric.plan.lans[cluster]
+    port = fabric.plan.uplink(cluster, key).port_index
 
     def switch(*, up: bool) -> None:
-        with RouteSocket(fabric.namespace(router)) as route:
+        with RouteSocket(fabric.namespace(lan)) as route:
             route.execute([set_link(port, up=up)])
 
     switch(up=False)

@@ -32,6 +32,7 @@ from l3conf.emulator.fabric.elements import (
 )
 from l3conf.emulator.fabric.plugins.lan import routes_to_pods
 from l3conf.emulator.fabric.plugins.registry import PLUGINS
+from l3conf.emulator.fabric.site_filters import wan_refusal
 from l3conf.emulator.fabric.sites import with_sites
 from l3conf.errors import InvalidFileError
 from l3conf.model.addressing import (
@@ -44,7 +45,6 @@ from l3conf.model.addressing import (
     host,
     site_router_offset,
 )
-from l3conf.model.public_addresses import is_hidden
 from l3conf.model.topology import IPFamily, NetworkPlugin
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def plan_fabric(topology: Topology) -> FabricPlan:
     ports = {cable.to: cable.port for cable in plans[0].cables}
     sites = {cluster.name: ports[router_key(cluster.name)] for cluster in topology.clusters}
     sites |= {"broker": ports[BROKER], "outsider": ports[OUTSIDER]}
-    return with_sites(topology, FabricPlan(namespaces={plan.key: plan for plan in plans}, wan_ports=sites))
+    lans = {cluster.name: router_key(cluster.name) for cluster in topology.clusters}
+    return with_sites(topology, FabricPlan(namespaces={plan.key: plan for plan in plans}, wan_ports=sites, lans=lans))
 
 
 def _check_families(topology: Topology) -> None:
@@ -119,34 +120,15 @@ def _wan(topology: Topology) -> NamespacePlan:
         cables=tuple(cables),
         addresses=addresses,
         routes=(*_routes_to_lans(topology), *_dead_end(topology)),
-        ruleset=_refusal(topology) + faults.BASE,
+        ruleset=wan_refusal(topology),
+        bridge_ruleset=faults.BASE,
     )
 
 
 def _dead_end(topology: Topology) -> Iterator[Route]:
-    """Yield the WAN's default route, which leads nowhere but past ``_refusal``."""
+    """Yield the WAN's default route, which leads nowhere but past ``wan_refusal``."""
     if IPFamily.IPV4 in _families(topology.wan_cidrs):
         yield Route(destination=EVERYTHING[IPFamily.IPV4], link=UPLINK)
-
-
-def _refusal(topology: Topology) -> str:
-    """Return the rules by which the WAN answers network unreachable.
-
-    Without a route the kernel would say so itself, but no more than once a second to each sender, and that limit
-    (net.ipv4.route.error_cost) belongs to the host. IPv6 has no such limit and needs no rule.
-    """
-    if IPFamily.IPV4 not in _families(topology.wan_cidrs):
-        return ""
-    routed = [cluster for cluster in topology.clusters if not is_hidden(topology, cluster)]
-    lans = [str(cidr) for cluster in routed for cidr in cluster.node_cidrs if cidr.version == 4]  # noqa: PLR2004
-    elsewhere = f"ip daddr != {{ {', '.join(lans)} }} " if lans else ""
-    return f"""table ip l3conf-wan {{
-    chain forward {{
-        type filter hook forward priority filter; policy accept;
-        {elsewhere}reject with icmp type net-unreachable
-    }}
-}}
-"""
 
 
 def _broker(topology: Topology) -> NamespacePlan:

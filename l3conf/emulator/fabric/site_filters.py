@@ -1,15 +1,17 @@
-"""What sites drop: foreign sources on the LAN, ICMP errors at the router. Pure nftables text."""
+"""What sites drop: foreign sources on the LAN, ICMP errors at the router; what the WAN refuses. Pure nftables text."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from l3conf.model.addressing import CONTROL_PLANE_OFFSET, host, node_addresses, pod_ranges
+from l3conf.model.public_addresses import is_hidden
+from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from l3conf.model.topology import ClusterSpec
+    from l3conf.model.topology import ClusterSpec, Topology
 
 _ERRORS = "destination-unreachable, time-exceeded, parameter-problem"
 
@@ -50,6 +52,26 @@ def icmp_error_filter() -> str:
     chain output {{
         type filter hook output priority filter; policy accept;
         {drop}
+    }}
+}}
+"""
+
+
+def wan_refusal(topology: Topology) -> str:
+    """Return the rules by which the WAN answers network unreachable.
+
+    Without a route the kernel would say so itself, but no more than once a second to each sender, and that limit
+    (net.ipv4.route.error_cost) belongs to the host. IPv6 has no such limit and needs no rule.
+    """
+    if all(IPFamily.of(cidr) is not IPFamily.IPV4 for cidr in topology.wan_cidrs):
+        return ""
+    routed = [cluster for cluster in topology.clusters if not is_hidden(topology, cluster)]
+    lans = [str(cidr) for cluster in routed for cidr in cluster.node_cidrs if cidr.version == 4]  # noqa: PLR2004
+    elsewhere = f"ip daddr != {{ {', '.join(lans)} }} " if lans else ""
+    return f"""table ip l3conf-wan {{
+    chain forward {{
+        type filter hook forward priority filter; policy accept;
+        {elsewhere}reject with icmp type net-unreachable
     }}
 }}
 """

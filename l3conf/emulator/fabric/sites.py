@@ -44,7 +44,9 @@ def with_sites(topology: Topology, plan: FabricPlan) -> FabricPlan:
             ports[cluster.name] = ports[cluster.site.public_address_of]
     for cluster in topology.clusters:
         router = namespaces[_router(cluster)]
-        namespaces[router.key] = replace(router, ruleset=router.ruleset + site_ruleset(topology, cluster))
+        namespaces[router.key] = replace(
+            router, ruleset=site_ruleset(topology, cluster), bridge_ruleset=cloud_filter(topology, cluster)
+        )
     return with_link_sizes(topology, replace(plan, namespaces=namespaces, wan_ports=ports))
 
 
@@ -68,16 +70,16 @@ def nat_plan(topology: Topology, cluster: ClusterSpec) -> NATPlan | None:
 
 
 def site_ruleset(topology: Topology, cluster: ClusterSpec) -> str:
-    """Return everything that a cluster's site router does to packets, as nftables text."""
+    """Return what a cluster's site router does to packets, as nftables text."""
     nat = nat_plan(topology, cluster)
     text = nat_ruleset(nat) if nat is not None else ""
     if cluster.site.filter_icmp_errors:
         text += icmp_error_filter()
-    return text + cloud_filter(topology, cluster)
+    return text
 
 
 def cloud_filter(topology: Topology, cluster: ClusterSpec) -> str:
-    """Return the part of it that knows nodes; it takes the place of an earlier one. "" where there is none."""
+    """Return what a cluster's LAN does to frames; it takes the place of an earlier one. "" where there is nothing."""
     if not cluster.site.filter_sources:
         return ""
     behind = {_port(topology, other): tuple(map(str, other.node_cidrs)) for other in sharers(topology, cluster)}

@@ -49,6 +49,8 @@ class LaunchRequest:
     """How many times slower than usual this machine may be."""
     serves_on_nodes: bool = True
     """Whether the lab's own probe servers listen on nodes; else the port is free for pods with hostNetwork."""
+    mininet: bool = False
+    """Whether Mininet makes hosts, switches and links; else the fabric asks the kernel for them itself."""
 
 
 class LaunchedLab:

@@ -156,7 +156,7 @@ def test_a_cloud_that_filters_sources_knows_a_new_node_and_forgets_it() -> None:
         old, addresses = fabric.add_pod("east", "east-1", "a")
         new, _ = fabric.add_pod("east", "east-3", "b")
         assert arrives(new, old, addresses[0])
-        with fabric.namespace("router:east").entered():
+        with fabric.namespace(fabric.plan.lans["east"]).entered():
             words = [NFT, "list", "table", "bridge", "l3conf-cloud"]
             listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
         assert listed.count('iifname "node2"') == 1

@@ -1,0 +1,1 @@
+"""The fabric: planned as data, built in a real kernel."""
