@@ -7,6 +7,7 @@ is cut.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -33,7 +34,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytestmark = [pytest.mark.xdist_group("kind-lab"), pytest.mark.timeout(4 * RUN)]
+pytestmark = pytest.mark.timeout(4 * RUN)
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[None]:
+    """Let one worker at a time have a lab of kind: a host has one."""
+    base = tmp_path_factory.getbasetemp()
+    with ((base if worker_id == "master" else base.parent) / "kind-lab.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +104,8 @@ def test_what_no_ground_of_docker_has_is_untestable(clusters: Clusters, tmp_path
 
 def test_clusters_that_are_kept_serve_the_next_run(clusters: Clusters) -> None:
     def made() -> int:
-        return sum(call.startswith("create") for call in (clusters.home / "calls").read_text().splitlines())
+        calls = clusters.home / "calls"
+        return sum(call.startswith("create") for call in calls.read_text().splitlines()) if calls.exists() else 0
 
     before = made()
     first = clusters.run("L3-F1", more=["--keep-clusters"])

@@ -335,7 +335,7 @@ def test_a_test_that_spells_out_names_is_untestable_where_clusters_have_others(
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [((), "*--contexts: 0 clusters were named*"), (("--contexts", "a,b", "-n", "2"), "*one lab at a time*")],
+    [((), "*--contexts: 0 clusters were named*"), (("--contexts", "a,b", "-n", "2"), "*one lab stands at a time*")],
 )
 def test_existing_clusters_are_named_and_take_one_worker(
     pytester: pytest.Pytester, implementation: Path, words: tuple[str, ...], said: str
