@@ -33,15 +33,19 @@ def resolved_images(implementation: Implementation, *, earlier: bool = False) ->
     )
 
 
-def build_images(implementation: Implementation, log: Path) -> None:
+def build_images(implementation: Implementation, logs: Path) -> None:
     """Run the build commands of the images that have one; what is made already costs them little.
 
-    ``LabError`` with the last words of a command that fails. Their output is appended to the file ``log``.
+    ``LabError`` with the last words of a command that fails. What all of them said is then in a file of the folder
+    ``logs``, which is gone if all went well: a build that worked is evidence of nothing.
     """
-    folder = implementation.path.parent
+    folder, log = implementation.path.parent, logs / "images.log"
+    logs.mkdir(parents=True, exist_ok=True)
     for image in implementation.images:
         if image.build:
             _build(image, folder, log)
+    log.unlink(missing_ok=True)
+    logs.rmdir()
 
 
 def visible_directories(implementation: Implementation, *, earlier: bool = False) -> tuple[str, ...]:

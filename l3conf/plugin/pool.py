@@ -115,13 +115,8 @@ class LabPool:
         return self._labs[name]
 
     def _build(self) -> None:
-        log = self._run.hook_logs("build") / "images.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
         self._run.note("building images of earlier versions")
-        build_images(self._run.implementation, log)
-        # What was built without a failure is evidence of nothing, and a report names all that lies in its folder.
-        log.unlink(missing_ok=True)
-        log.parent.rmdir()
+        build_images(self._run.implementation, self._run.hook_logs("build"))
 
     def _open(self, name: str, topology_name: str, use: Use) -> Lab:
         implementation, earlier = self._run.implementation, use is Use.EARLIER
