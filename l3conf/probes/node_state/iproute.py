@@ -84,11 +84,14 @@ def rules(entries: Iterable[Mapping[str, Any]], family: str) -> State:
 
 
 def neighbours(entries: Iterable[Mapping[str, Any]]) -> State:
-    """Return the neighbours that somebody configured: permanent, learnt by a daemon, proxied (``ip -d -j neigh``)."""
+    """Return the neighbours that somebody configured: permanent, learnt by a daemon, proxied (``ip -d -j neigh``).
+
+    Not those that are routers alone: the kernel learns that from what they advertise (RFC 4861 section 4.4).
+    """
     state: State = {}
     for entry in entries:
         kept = [word for word in ("extern_learn", "proxy", "router") if word in entry]
-        if "PERMANENT" in entry.get("state", ()) or kept:
+        if "PERMANENT" in entry.get("state", ()) or {"extern_learn", "proxy"} & {*kept}:
             put(state, f"neighbour/{entry.get('dev', '')}/{entry['dst']}", " ".join([entry.get("lladdr", ""), *kept]))
     return state
 
