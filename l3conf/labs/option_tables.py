@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pytest
+    from _typeshed import DataclassInstance
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,3 +100,20 @@ def _settled(value: Any, takes: Takes) -> Any:  # noqa: ANN401 - of several type
     if takes is Takes.FILE:
         return value.absolute()
     return tuple(value) if takes is Takes.SEVERAL else value
+
+
+def words_of(settings: DataclassInstance, names: Mapping[str, str] | None = None) -> list[str]:
+    """Return the options that another process of this program is started with, so that it has the same settings.
+
+    ``names``: of the options whose names are not those of their fields.
+    """
+    words: list[str] = []
+    for each in dataclasses.fields(settings):
+        option, value = f"--{(names or {}).get(each.name, each.name).replace('_', '-')}", getattr(settings, each.name)
+        if value in (each.default, None):
+            continue
+        if isinstance(value, tuple):
+            words += [word for one in value for word in (option, one)]
+        else:
+            words += [option] if value is True else [option, str(value)]
+    return words

@@ -87,8 +87,7 @@ class Beats:
 
     def _say(self, name: str, beat: Beat, life: Life) -> str:
         """Return the same words as before where but the time of the last beat has changed."""
-        if (before := self._said.get(name)) is not None and read_told(before) == replace(
-            beat, life=life, renewed=read_told(before).renewed
-        ):
+        before = self._said.get(name)
+        if before is not None and replace(read_told(before), renewed=beat.renewed) == replace(beat, life=life):
             return before
         return told(beat, life)

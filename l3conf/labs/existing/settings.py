@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from l3conf.errors import UserError
 from l3conf.labs.base import Capability
+from l3conf.labs.option_tables import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,16 +45,7 @@ class ExistingSettings:
 
     def words(self) -> list[str]:
         """Return the options that another process of this program is started with."""
-        words = []
-        for each in fields(self):
-            option, value = f"--{each.name.replace('_', '-')}", getattr(self, each.name)
-            if value in (each.default, None):
-                continue
-            if isinstance(value, tuple):
-                words += [word for one in value for word in (option, one)]
-            else:
-                words += [option] if value is True else [option, str(value)]
-        return words
+        return words_of(self)
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l3conf.errors import UserError
 from l3conf.labs.base import Capability
 from l3conf.labs.existing.settings import PROBE_IMAGE
+from l3conf.labs.option_tables import words_of
 from l3conf.model.topology import NetworkPlugin
 
 if TYPE_CHECKING:
@@ -57,16 +58,7 @@ class KindSettings:
 
     def words(self) -> list[str]:
         """Return the options that another process of this program is started with."""
-        words = []
-        for each in fields(self):
-            option, value = f"--{OPTION_NAMES.get(each.name, each.name).replace('_', '-')}", getattr(self, each.name)
-            if value == each.default:
-                continue
-            if isinstance(value, tuple):
-                words += [word for one in value for word in (option, one)]
-            else:
-                words += [option] if value is True else [option, str(value)]
-        return words
+        return words_of(self, OPTION_NAMES)
 
     @property
     def plugin(self) -> NetworkChoice:
