@@ -6,15 +6,18 @@
        dies with this process        ends everything below when it dies
 
 Images and containers are on a tmpfs of the mount namespace, so nothing is left of them either, also after SIGKILL, but
-for empty control groups: those of an engine that was killed go when the next one ends.
+for empty control groups: those of an engine that was killed go when the next one ends. The tmpfs is at a short path,
+because containerd's sockets are on it and the path of a socket has 107 bytes at most (unix(7)).
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -29,9 +32,12 @@ PATIENCE = 30.0
 """Seconds within which an engine answers, or has ended."""
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child", "--mount-proc")
+_MOUNT = Path("/media")
+"""Where the engine's own mount namespace has its tmpfs: Debian always has this directory, and keeps nothing in it."""
 _START = """\
 mount --make-rprivate /
-mount -t tmpfs l3conf-images {state}
+mount -t tmpfs l3conf-images {mount}
+mkdir {state}
 ip link set lo up
 exec dockerd --data-root {state}/lib --exec-root {state}/run --pidfile {state}/pid --host unix://{socket} \
   --cgroup-parent /{groups} --userland-proxy=false
@@ -48,12 +54,12 @@ class PrivateEngine:
     def __init__(self, directory: Path) -> None:
         """Start an engine whose socket is in ``directory``. ``NoEngineError`` where none starts."""
         _check_preconditions()
-        self._state, self._log = directory / "state", directory / "log"
-        self._state.mkdir()
+        self._log = directory / "log"
         self.socket = directory / "docker.sock"
         self._groups = f"{CONTROL_GROUPS}{os.getpid()}-{directory.name}"
-        quoted = {"state": shlex.quote(str(self._state)), "socket": shlex.quote(str(self.socket))}
-        script = _START.format(**quoted, groups=self._groups)
+        script = _START.format(
+            mount=_MOUNT, state=_state_of(directory), socket=shlex.quote(str(self.socket)), groups=self._groups
+        )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "unshare", *_NAMESPACES, "sh", "-ec", script],  # noqa: S607 - Debian's
@@ -64,7 +70,11 @@ class PrivateEngine:
                 start_new_session=True,
             )
         self.client: Any = docker.DockerClient(base_url=f"unix://{self.socket}", version="1.41", timeout=60)
-        self._wait_until_it_answers()
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -109,15 +119,9 @@ class PrivateEngine:
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:
-            if self.socket.exists():
-                try:
-                    self.client.ping()
-                except docker.errors.DockerException:
-                    pass
-                else:
-                    return
+            if _listens(self.socket) and self.client.ping():
+                return
             time.sleep(0.1)
-        self.__exit__()
         raise NoEngineError(f"dockerd does not start here: {' / '.join(self._log.read_text().splitlines()[-3:])}")
 
 
@@ -127,9 +131,22 @@ def processes_of(directory: Path) -> list[str]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # ended meanwhile
             command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if any(str(directory / name) in command for name in ("docker.sock", "state")):
+            if any(str(named) in command for named in (directory / "docker.sock", _state_of(directory))):
                 found.append(command)
     return found
+
+
+def _state_of(directory: Path) -> Path:
+    """Return where the engine whose socket is in ``directory`` keeps its state, in its own mount namespace."""
+    return _MOUNT / f"l3conf-{hashlib.blake2s(bytes(directory), digest_size=6).hexdigest()}"
+
+
+def _listens(path: Path) -> bool:
+    """Tell whether a connection is accepted; docker's client would leave a socket open for each that is not."""
+    with socket.socket(socket.AF_UNIX) as trial, suppress(OSError):
+        trial.connect(str(path))
+        return True
+    return False
 
 
 def _remove_groups(top: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -41,6 +44,15 @@ def test_an_engine_of_its_own_changes_nothing_of_the_host(tmp_path: Path) -> Non
         assert engine.processes()
     assert not engine.processes()
     assert host_state() == before
+
+
+def test_an_engine_that_does_not_listen_yet_is_waited_for(tmp_path: Path) -> None:
+    if os.geteuid() != 0 or shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("dockerd cannot be started here")
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(tmp_path / "docker.sock"))  # refuses, as an engine does between bind(2) and listen(2)
+        with PrivateEngine(tmp_path) as engine:
+            assert engine.client.ping()
 
 
 def test_an_engine_ends_with_the_process_that_started_it(engine: PrivateEngine, tmp_path: Path) -> None:
