@@ -53,6 +53,8 @@ class Handover:
         self._key = b""
         self._own: IPAddress | None = None
         self._others: tuple[IPAddress, ...] = ()
+        self._acquaintances: set[str] = set()
+        """Whoever was a gateway of this cluster while this one is: who leaves may have told of flows just before."""
         self._inside: tuple[IPNetwork, ...] = ()
         self._here: tuple[IPNetwork, ...] = ()
         self._leads = False
@@ -73,6 +75,7 @@ class Handover:
     ) -> None:
         """Take note of the gateways of this cluster. ``inside``: its pods and nodes; ``here``: this node's pods."""
         self._here = tuple(here)
+        self._acquaintances |= set(map(str, others))
         if leads and not self._leads:
             self._take_over()
         now = (own, tuple(others), tuple(inside), leads)
@@ -95,7 +98,7 @@ class Handover:
                     async with asyncio.timeout(PERIOD):
                         await self._due.wait()
         finally:
-            self._stop_hearing()
+            self._stop_hearing()  # which tells of what has begun
             self._close_socket()
             if self._kernel is not None:
                 self._kernel.close()
@@ -103,29 +106,42 @@ class Handover:
     def _arrange(self) -> None:
         """Open what is needed and close what is not."""
         self._key = key_of(self._secret.read_text().strip())
-        self._close_socket()
-        if not self._others or self._own is None:
-            self._stop_hearing()
+        if not self._acquaintances or self._own is None:
             return
         if self._kernel is None:
             self._kernel = self._open_kernel()
-        self._socket = socket.socket(_FAMILIES[self._own.version], socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._socket.bind((str(self._own), HANDOVER_PORT))
-        asyncio.get_running_loop().add_reader(self._socket, self._receive)
-        if not self._leads:
+        self._open_socket(self._own)
+        if not self._leads or not self._others:
             self._stop_hearing()
         elif self._news is None:
             self._news = self._kernel.hear()
             asyncio.get_running_loop().add_reader(self._news.fileno(), self._hear)
 
+    def _open_socket(self, own: IPAddress) -> None:
+        """Listen at this address; a socket that does is kept, with what waits in it."""
+        if self._socket is not None and self._socket.getsockname()[0] == str(own):
+            return
+        self._close_socket()
+        opened = socket.socket(_FAMILIES[own.version], socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            opened.bind((str(own), HANDOVER_PORT))
+        except OSError:
+            opened.close()
+            raise
+        self._socket = opened
+        asyncio.get_running_loop().add_reader(opened, self._receive)
+
     def _stop_hearing(self) -> None:
+        """Hear no more. What has begun until now is told: who ends, or is relieved, is followed by one who listens."""
         if self._news is not None:
+            self._hear()
             asyncio.get_running_loop().remove_reader(self._news.fileno())
             self._news.close()
             self._news = None
 
     def _close_socket(self) -> None:
         if self._socket is not None:
+            self._receive()
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
@@ -155,7 +171,7 @@ class Handover:
         with suppress(OSError):
             while self._socket is not None and self._kernel is not None:
                 data, (source, *_) = self._socket.recvfrom(_LARGEST)
-                part = decode(data, self._key) if source in map(str, self._others) else None
+                part = decode(data, self._key) if source in self._acquaintances else None
                 if part is None:
                     continue
                 begun, ended = self._ledgers.setdefault(source, Ledger()).told(part)
@@ -168,9 +184,11 @@ class Handover:
 
     def _put(self, kernel: ServiceFlows, flow: ServiceFlow) -> None:
         """Have the kernel know a flow; one that it does not take keeps no other from it."""
-        is_here = not self._leads and any(flow.backend in prefix for prefix in self._here)
+        is_here = any(flow.backend in prefix for prefix in self._here)
         try:
-            if not is_here and kernel.put(flow, LIFE):
+            if is_here and self._leads:
+                kernel.take(flow, LIFE)
+            elif not is_here and kernel.put(flow, LIFE):
                 self._waiting.discard(flow)
             else:
                 self._waiting.add(flow)

@@ -34,11 +34,17 @@ class Pair:
             Handover(lambda kernel=kernel: kernel, SERVICES, file, Mutant())  # type: ignore[misc]
             for kernel, file in zip(self.kernels, (secret, other_secret), strict=True)
         )
+        self.tasks: list[asyncio.Task[None]] = []
 
-    def look(self, *, moved: bool = False) -> None:
+    def look(self, *, moved: bool = False, alone: bool = False) -> None:
+        """Have both see who leads; ``alone``: the second sees that the first is no gateway any more."""
         first, second = self.agents
         first.look(LEADER, [STANDBY], INSIDE, (), leads=not moved)
-        second.look(STANDBY, [LEADER], INSIDE, HERE, leads=moved)
+        second.look(STANDBY, [] if alone else [LEADER], INSIDE, HERE, leads=moved)
+
+    def end(self, which: int) -> None:
+        """End the agent of the first (0) or second (1) gateway."""
+        self.tasks[which].cancel()
 
 
 @asynccontextmanager
@@ -48,9 +54,9 @@ async def running(secret: Path, other_secret: Path | None = None) -> AsyncIterat
     pair.look()
     async with asyncio.TaskGroup() as tasks:
         # The standby listens before anything is said, as in any cluster that is not just beginning.
-        started = [tasks.create_task(agent.run()) for agent in reversed(pair.agents)]
+        pair.tasks = [tasks.create_task(agent.run()) for agent in reversed(pair.agents)][::-1]
         yield pair
-        for task in started:
+        for task in pair.tasks:
             task.cancel()
 
 
@@ -86,6 +92,42 @@ def test_a_flow_to_a_backend_on_the_own_node_is_taken_when_the_node_leads(tmp_pa
             assert AT_HOME not in pair.kernels[1].known
             pair.look(moved=True)
             assert pair.kernels[1].taken == {AT_HOME}
+
+    asyncio.run(story())
+
+
+def test_who_ends_tells_what_began_just_before(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(token(tmp_path)) as pair:
+            await until(lambda: OLD in pair.kernels[1].known)
+            pair.kernels[0].begin(NEW)
+            pair.end(0)  # before its loop has heard of the flow
+            await until(lambda: NEW in pair.kernels[1].known)
+
+    asyncio.run(story())
+
+
+def test_who_is_relieved_tells_what_began_just_before(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(token(tmp_path)) as pair:
+            await until(lambda: OLD in pair.kernels[1].known)
+            pair.kernels[0].begin(NEW)
+            pair.kernels[0].begin(AT_HOME)
+            pair.look(moved=True, alone=True)
+            await until(lambda: pair.kernels[1].known >= {NEW, AT_HOME})
+            assert pair.kernels[1].taken == {AT_HOME}
+
+    asyncio.run(story())
+
+
+def test_what_waits_to_be_read_survives_a_change(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(token(tmp_path)) as pair:
+            await until(lambda: OLD in pair.kernels[1].known)
+            pair.kernels[0].begin(NEW)
+            await asyncio.sleep(0)
+            pair.agents[1].look(STANDBY, [LEADER], (), HERE, leads=False)
+            await until(lambda: NEW in pair.kernels[1].known)
 
     asyncio.run(story())
 
