@@ -21,8 +21,7 @@ class Last(Generic[K, V]):
 
     def answer(self, question: K, work_out: Callable[[], V]) -> V:
         """Return what ``work_out`` returns, or returned when the last question was the same (by ``==``)."""
-        if self._known is not None and self._known[0] == question:
-            return self._known[1]
-        answer = work_out()
+        answer = self._known[1] if self._known is not None and self._known[0] == question else work_out()
+        # The newest of equal questions: the next one has the very same parts, which are equal at a glance.
         self._known = question, answer
         return answer

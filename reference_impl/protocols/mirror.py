@@ -46,7 +46,9 @@ class Mirror:
             self._behind += 1
             return False
         changed = not self.synced or dict(fresh) != self.items
-        self.items, self._gone = dict(fresh), {}
+        # An object that is the same stays the very same one: who compares looks at nothing inside.
+        self.items = {key: item if item != (known := self.items.get(key)) else known for key, item in fresh.items()}
+        self._gone = {}
         self.synced, self._behind, self._listed = True, 0, number or 0
         return changed
 

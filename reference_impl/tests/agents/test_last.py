@@ -26,3 +26,20 @@ def test_a_question_that_fails_is_asked_again() -> None:
         with pytest.raises(ZeroDivisionError):
             last.answer(1, lambda: 1 // 0)
     assert last.answer(1, lambda: 5) == 5
+
+
+def test_the_newest_of_equal_questions_is_kept() -> None:
+    last: Last[object, int] = Last()
+    compared: list[object] = []
+
+    class Question:
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return isinstance(other, Question)
+
+        __hash__ = None  # type: ignore[assignment]
+
+    first, second = Question(), Question()
+    for each in (first, second, second):
+        last.answer((each,), lambda: 1)
+    assert len(compared) == 1  # the very same is equal at a glance
