@@ -7,6 +7,7 @@
     │   ├── InvalidFileError     a topology, implementation or report file
     │   └── MissingPrerequisiteError   a package, kernel capability, permission or reachable API
     ├── LabError             the lab or the harness broke: verdict ``error``, never ``fail``
+    │   ├── BusyHostError        the machine did not let the harness run in time: worth a second try
     │   ├── LabGoneError         the lab's process has ended
     │   └── LabIncapableError    this kind of ground cannot do what was asked: verdict ``untestable``
     └── ImplementationError  the implementation under test broke its side of the adapter protocol
@@ -47,6 +48,13 @@ class MissingPrerequisiteError(UserError):
 
 class LabError(L3confError):
     """The ground gave way under a test: its verdict is ``error``, never ``fail``."""
+
+
+class BusyHostError(LabError):
+    """The machine did not let the harness do in time what its proof rests on; at another moment it may."""
+
+    def __init__(self, what: str, *, where: str = "") -> None:
+        super().__init__(what, where=where, remedy="a less busy host")
 
 
 class LabGoneError(LabError):

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 MANIFESTS = ROOT / "reference_impl" / "manifests"
 REFERENCE = f"l3conf/reference-impl:{VERSION}"
-BUILT = ("l3conf/probe:v1", "l3conf/router:v1", REFERENCE)
+SUITE = "l3conf/l3conf:v1"
+WITHOUT_SHELL = ("l3conf/probe:v1", "l3conf/router:v1", REFERENCE)
+IMPLEMENTATION = {str(ROOT / "reference_impl" / "impl.yaml"): {"bind": "/etc/l3conf/impl.yaml", "mode": "ro"}}
+JOB = ROOT / "l3conf" / "labs" / "existing" / "job.yaml"
 NOT_IN_IMAGES = {"sh", "dash", "bash", "busybox", "apt", "apt-get", "dpkg", "perl", "pip", "pip3"}
+WRITABLE = {"/tmp": ""}  # noqa: S108 - an empty directory of the container's own
 PATIENCE = 20.0
 LOOK = 1.0
 """Seconds between two looks of an engine at its child's sockets."""
@@ -79,8 +83,9 @@ def rights(file: str, name: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("image", BUILT)
+@pytest.mark.parametrize("image", [*WITHOUT_SHELL, SUITE])
 def test_an_image_has_no_shell_no_installer_and_no_set_uid_program(images: PrivateEngine, image: str) -> None:
+    """Of the suite's alone the Job's commands are for a shell."""
     container = images.client.containers.create(image)
     try:
         content = io.BytesIO(b"".join(container.export()))
@@ -89,7 +94,8 @@ def test_an_image_has_no_shell_no_installer_and_no_set_uid_program(images: Priva
     with tarfile.open(fileobj=content) as archive:
         files = [member for member in archive if member.isfile() or member.islnk()]
     assert len(files) > 100
-    assert not NOT_IN_IMAGES & {Path(member.name).name for member in files if "/bin/" in f"/{member.name}"}
+    unwanted = NOT_IN_IMAGES if image in WITHOUT_SHELL else NOT_IN_IMAGES - {"sh", "dash"}
+    assert not unwanted & {Path(member.name).name for member in files if "/bin/" in f"/{member.name}"}
     assert not [member.name for member in files if member.mode & 0o6000]
     assert any(member.name.startswith("var/lib/dpkg/status.d/") for member in files)
     assert any(member.name.endswith("/copyright") for member in files)
@@ -189,3 +195,58 @@ def test_a_program_that_touches_no_packet_starts_as_nobody(images: PrivateEngine
         assert "Traceback" not in container.logs().decode()
     finally:
         container.remove(force=True)
+
+
+def test_the_suite_finds_every_scenario_in_its_image(images: PrivateEngine) -> None:
+    where = "import scenarios, sys; print(scenarios.__path__[0])"
+    python = {"entrypoint": "/usr/bin/python3", "remove": True, "read_only": True, "tmpfs": WRITABLE}
+    python |= {"volumes": IMPLEMENTATION}
+    folder = images.client.containers.run(SUITE, ["-c", where], **python).decode().strip()
+    collect = [
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--impl",
+        "/etc/l3conf/impl.yaml",
+        folder,
+    ]
+    found = images.client.containers.run(SUITE, collect, **python).decode()
+    files = {line.partition("::")[0] for line in found.splitlines() if "::" in line}
+    assert len(files) == len(list(ROOT.joinpath("scenarios").glob("test_*.py")))
+
+
+def test_the_commands_of_the_job_run_in_the_image_of_the_suite(images: PrivateEngine, names: Iterator[str]) -> None:
+    """No cluster is there: the run says so in a line, and its verdict is the exit code of the pod."""
+    (job,) = (obj for obj in yaml.safe_load_all(JOB.read_text()) if obj["kind"] == "Job")
+    pod = job["spec"]["template"]["spec"]
+    (run,), (report,) = pod["initContainers"], pod["containers"]
+    assert {run["image"], report["image"]} == {f"ghcr.io/{SUITE}"}
+    volume = images.client.volumes.create("l3conf-report")
+    # It is root's until it is opened: on a cluster, fsGroup does that.
+    mounts = IMPLEMENTATION | {volume.name: {"bind": "/report"}}
+    given = {"volumes": mounts, "tmpfs": WRITABLE, "read_only": True, "detach": True}
+    try:
+        opened = {"entrypoint": "/usr/bin/python3", "user": "0", "remove": True, "volumes": mounts}
+        images.client.containers.run(SUITE, ["-c", "import os; os.chmod('/report', 0o777)"], **opened)
+        environment = {entry["name"]: entry["value"] for entry in run["env"]}
+        ended, said = _ended(images, next(names), run, given | {"environment": environment})
+        assert ended == 0  # whatever the verdict is: the report is wanted
+        assert "error: /etc/l3conf-kubeconfig/config: this kubeconfig cannot be read" in said
+        assert "Traceback" not in said
+        ended, said = _ended(images, next(names), report, given)
+        assert ended == 3
+    finally:
+        for container in images.client.containers.list(all=True, filters={"volume": volume.name}):
+            container.remove(force=True)
+        volume.remove()
+
+
+def _ended(engine: PrivateEngine, name: str, container: dict[str, Any], given: dict[str, Any]) -> tuple[int, str]:
+    """Run a container of a manifest to its end; return its exit code and what it wrote."""
+    started = engine.client.containers.run(
+        SUITE, container["args"], entrypoint=container["command"], name=name, **given
+    )
+    return started.wait(timeout=60)["StatusCode"], started.logs().decode()

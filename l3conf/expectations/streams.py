@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from l3conf.continuity import Continuity, FlowRecord, NumberedFlow, Series, clean_since, continuity
-from l3conf.errors import LabError
+from l3conf.errors import BusyHostError, LabError
 from l3conf.expectations.flow import Flow
 from l3conf.expectations.places import PORT, Pod, Service
 from l3conf.expectations.timeline import Moment, Row, Timeline
@@ -225,9 +225,7 @@ class Stream:
             if record.flaw:
                 raise LabError(f"the sender stopped: {record.flaw}", where=where)
             if seen.silence > max(BLIND, 3 * record.flow.period):
-                raise LabError(
-                    f"the sender was silent for {seen.silence:.2f} s", where=where, remedy="a less busy host"
-                )
+                raise BusyHostError(f"the sender was silent for {seen.silence:.2f} s", where=where)
             if record.refused and isinstance(client, Pod):  # a node's own routes are the implementation's, a pod's not
                 raise LabError(f"the sender's kernel refused packets: {dict(record.refused)}", where=where)
             if record.overflown:

@@ -21,6 +21,7 @@ from l3conf.plugin.fixtures import POOL, RUN
 from l3conf.plugin.options import add_options, read_options
 from l3conf.plugin.recorder import Recorder
 from l3conf.plugin.run import EVENTS, MAIN_WORKER, Run
+from l3conf.plugin.second_try import SecondTry
 from l3conf.plugin.stages import Once
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def _become_worker(config: pytest.Config, options: RunOptions) -> None:
     )
     config.stash[RUN] = run
     config.stash[POOL] = Once(lambda: _make_pool(run))
-    config.pluginmanager.register(Recorder(run, config.stash[POOL]), "l3conf-recorder")
+    second_try = SecondTry()
+    config.pluginmanager.register(second_try, "l3conf-second-try")
+    config.pluginmanager.register(Recorder(run, config.stash[POOL], second_try), "l3conf-recorder")
 
 
 def _make_pool(run: Run) -> LabPool:

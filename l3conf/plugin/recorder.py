@@ -19,7 +19,7 @@ from l3conf.plugin.options import Evidence
 from l3conf.plugin.portions import Timed, portioned
 from l3conf.plugin.standing import ground_of, out_of_place
 from l3conf.plugin.time_limits import leave_room
-from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, WorkerFinished
+from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, TestRepeated, WorkerFinished
 from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from l3conf.plugin.lab import Lab
     from l3conf.plugin.pool import LabPool
     from l3conf.plugin.run import Run
+    from l3conf.plugin.second_try import SecondTry
     from l3conf.plugin.stages import Once
 
 _DISPROOFS = (AssertionError, pytest.fail.Exception)
@@ -37,9 +38,10 @@ _DISPROOFS = (AssertionError, pytest.fail.Exception)
 class Recorder:
     """Plugin object of a worker, or of the only process of a run without workers."""
 
-    def __init__(self, run: Run, pool: Once[LabPool]) -> None:
+    def __init__(self, run: Run, pool: Once[LabPool], second_try: SecondTry) -> None:
         self._run = run
         self._pool = pool
+        self._second_try = second_try
         # The causes are kept beside their evidence, so that no later exception can have the id of one of them.
         self._gathered: dict[int, tuple[BaseException, list[str]]] = {}
         self._began, self._told = 0.0, 0
@@ -173,6 +175,9 @@ class Recorder:
         verdict = classify(call.excinfo, phase=call.when)
         message = _message(call.excinfo, verdict)
         evidence = self._evidence(item, call.excinfo, verdict, message)
+        if self._second_try.is_due(item, call):
+            self._run.emit(TestRepeated(test=test_id(item), rows=rows_of(item), message=message, evidence=evidence))
+            return
         self._run.emit(
             TestFinished(
                 test=test_id(item),

@@ -40,3 +40,17 @@ def limit_of(config: pytest.Config) -> float:
     import pytest_timeout  # noqa: PLC0415 - an extra that users may lack
 
     return float(pytest_timeout.get_env_settings(config).timeout or 0.0)
+
+
+def begin_anew(item: pytest.Item) -> None:
+    """Give a test that runs once more its whole time again."""
+    if not item.config.pluginmanager.hasplugin("timeout"):
+        return
+    import pytest_timeout  # noqa: PLC0415 - likewise
+
+    settings, mark = pytest_timeout.get_env_settings(item.config), item.get_closest_marker("timeout")
+    own = [*mark.args, mark.kwargs.get("timeout")][0] if mark is not None else None
+    seconds = settings.timeout if own is None else own
+    if seconds:
+        item.ihook.pytest_timeout_cancel_timer(item=item)
+        item.ihook.pytest_timeout_set_timer(item=item, settings=settings._replace(timeout=float(seconds)))

@@ -1,7 +1,7 @@
 """UDP flows from many source ports to one server, as a program: ``python -m l3conf.probes.many_flows``.
 
-A flow is asked once it is its turn, repeated until it is answered or its time is over, and forgotten by the socket
-layer at once: that it goes on is up to the translators on its way. So many more flows can be open than files.
+A flow is asked once it is its turn, repeated until it is answered or its time is over, twice, and forgotten by the
+socket layer at once: that it goes on is up to the translators on its way. So many more flows can be open than files.
 The answer is a JSON object on standard output (``Asked``).
 """
 
@@ -87,6 +87,8 @@ class _Round:
         self._repeats = 0.0
         self._begun: deque[tuple[int, float]] = deque()
         """Ports that are to be asked from once more, and when."""
+        self._late: set[int] = set()
+        """Ports whose time was over once: a machine that was busy is no translator that refuses."""
         self.seen: dict[int, tuple[IPAddress, int]] = {}
         self.unanswered: set[int] = set()
         self.changed: set[int] = set()
@@ -147,8 +149,12 @@ class _Round:
         now = time.monotonic()
         self._repeats = now + _REPEAT
         for file, (sock, port, query, until) in list(self._waiting.items()):
-            if now >= until:
+            if now >= until and port in self._late:
                 self.unanswered.add(port)
+                self._close(file)
+            elif now >= until:
+                self._late.add(port)
+                self._begun.append((port, now + self._pause))
                 self._close(file)
             else:
                 _send(sock, query)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from l3conf.report.events import HookCalled, LabFacts
+from l3conf.report.events import HookCalled, LabFacts, TestRepeated
 from l3conf.report.facts import implementation_json, run_json
 from l3conf.report.judgement import Rules, judge
 from l3conf.report.redaction import redact_all
@@ -70,7 +70,8 @@ def build_report(
 
 def recorded(files: Sequence[EventFile]) -> dict[str, Any]:
     """Return the parts of a report that repeat events without judging them."""
-    return {"labs": _labs(files), "hooks": _hooks(files)}
+    repeats = _repeats(files)
+    return {"labs": _labs(files), "hooks": _hooks(files), **({"repeats": repeats} if repeats else {})}
 
 
 def _labs(files: Iterable[EventFile]) -> list[dict[str, Any]]:
@@ -98,6 +99,16 @@ def _hooks(files: Iterable[EventFile]) -> list[dict[str, Any]]:
         for e in file.events
         if isinstance(e, HookCalled)
     ]
+
+
+def _repeats(files: Iterable[EventFile]) -> list[dict[str, Any]]:
+    repeats = [
+        {"test": e.test, "rows": list(e.rows), "message": e.message, "evidence": list(e.evidence)}
+        for file in files
+        for e in file.events
+        if isinstance(e, TestRepeated)
+    ]
+    return sorted(repeats, key=lambda repeat: str(repeat["test"]))
 
 
 def _digests(files: Iterable[FileDigest]) -> list[dict[str, Any]]:

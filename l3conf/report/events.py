@@ -101,6 +101,20 @@ class TestFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestRepeated:
+    """A test began anew, because the machine was too busy for what it had seen to prove anything."""
+
+    __test__ = False  # likewise
+
+    test: str
+    """pytest node id."""
+    rows: list[str]
+    message: str
+    """What the first try ended in."""
+    evidence: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HarnessFailed:
     """Something broke outside any test."""
 
@@ -114,13 +128,14 @@ class WorkerFinished:
     exit_code: int
 
 
-Event: TypeAlias = RunStarted | LabFacts | HookCalled | TestFinished | HarnessFailed | WorkerFinished
+Event: TypeAlias = RunStarted | LabFacts | HookCalled | TestFinished | TestRepeated | HarnessFailed | WorkerFinished
 
 _KINDS: dict[str, type[Event]] = {
     "run-started": RunStarted,
     "lab-facts": LabFacts,
     "hook-called": HookCalled,
     "test-finished": TestFinished,
+    "test-repeated": TestRepeated,
     "harness-failed": HarnessFailed,
     "worker-finished": WorkerFinished,
 }

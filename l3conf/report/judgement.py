@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from l3conf.report.events import EventFile, HarnessFailed, HookCalled, TestFinished, tests_by_row
+from l3conf.report.events import EventFile, HarnessFailed, HookCalled, TestFinished, TestRepeated, tests_by_row
 from l3conf.spec.catalogue import load_requirements
 from l3conf.verdict import Claims, Conditions, Exemption, Verdict, judge_row, judge_run, judge_test
 
@@ -59,7 +59,7 @@ def evidence_paths(files: Iterable[EventFile]) -> list[str]:
     """Return every evidence path that events name, once, in order."""
     found: set[str] = set()
     for event in (event for file in files for event in file.events):
-        if isinstance(event, TestFinished | HookCalled):
+        if isinstance(event, TestFinished | TestRepeated | HookCalled):
             found.update(event.evidence)
     return sorted(found)
 

@@ -102,6 +102,8 @@ def _ground(report: Report) -> Iterator[str]:
         yield f"- budget {budget['name']} {how}: {budget['seconds']:g} s instead of {budget['default']:g} s"
     if run["filter"]:
         yield f"- filter: `{run['filter']}`"
+    for repeat in report.get("repeats", ()):
+        yield f"- begun anew: `{repeat['test']}`, at first {_escape(repeat['message'])}"
     yield from (f"- error of the harness: {_escape(error)}" for error in report["harnessErrors"])
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.cable_drivers import load_drivers
 from reference_impl.agents.cache import Cache
-from reference_impl.agents.discovery import Discovery
 from reference_impl.agents.doubts import Doubts
 from reference_impl.agents.exchange import Exchange
 from reference_impl.agents.expiry import MemberExpiry
@@ -21,12 +20,11 @@ from reference_impl.agents.heartbeat import Heartbeat
 from reference_impl.agents.kernel_hand import KernelHand
 from reference_impl.agents.last import Last
 from reference_impl.agents.loop import Loop
-from reference_impl.agents.public_address import PublicAddressWatch
 from reference_impl.agents.publication import Publication
-from reference_impl.agents.relaying import Relaying
 from reference_impl.agents.rotation import Rotation
 from reference_impl.agents.succession import Succession
 from reference_impl.agents.views import MembershipView, read_nodes
+from reference_impl.agents.ways import Ways
 from reference_impl.drivers.api import Resource
 from reference_impl.drivers.discovery_socket import UDPDiscoverySocket
 from reference_impl.drivers.key_file import KeyRing
@@ -37,12 +35,9 @@ from reference_impl.planner.exchange import Side, without
 from reference_impl.planner.ipsec import lacking, questions
 from reference_impl.planner.isolation import plan_isolated
 from reference_impl.planner.lanes import sessions_of
-from reference_impl.planner.own_endpoint import known_addresses, own_endpoint
 from reference_impl.planner.ownership import CABLE_OWNERSHIP
 from reference_impl.planner.relays import Relays, relayed
-from reference_impl.planner.ways import actual
 from reference_impl.protocols.election import Role
-from reference_impl.protocols.objects import Endpoint, discovery_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +53,7 @@ if TYPE_CHECKING:
     from reference_impl.planner.driver_set import DriverSet
     from reference_impl.planner.membership import Membership, Refusal
     from reference_impl.planner.node import Node
+    from reference_impl.protocols.objects import Endpoint
     from reference_impl.state import KernelState, Observed
 
 OWNERSHIP = CABLE_OWNERSHIP
@@ -124,9 +120,7 @@ class GatewayAgent:
             wake()
             self._candidate.hurry()
 
-        self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
-        self._public = PublicAddressWatch(wake)
-        self._relaying = Relaying() if settings.relay and settings.drivers == (WIREGUARD_BACKEND,) else None
+        self._ways = Ways(settings, key, sockets, wake, mutant)
         self._health = HealthChecker(echo, wake)
         self._doubts = Doubts(self._hand.counts)
         self._nodes = Cache(member, Resource.NODE, "", wake_and_hurry, mutant.mirror)
@@ -169,11 +163,9 @@ class GatewayAgent:
                 for cache in caches:
                     await cache.synced.wait()
                 tasks.create_task(self._health.run())
-                tasks.create_task(self._public.run())
+                self._ways.start(tasks)
                 if self._handover is not None:
                     tasks.create_task(self._handover.run())
-                if self._discovery is not None:
-                    tasks.create_task(self._discovery.run())
                 tasks.create_task(self._loop.run())
                 tasks.create_task(self._parting.run())
                 tasks.create_task(self._exchanging.run())
@@ -212,14 +204,14 @@ class GatewayAgent:
         observed = await self._hand.observe()
         said = here.gateway.udp_port
         drivers = self._drivers if said is None else self._drivers.at_port(said)
-        local = self._endpoint(here, drivers, observed)
+        local = self._ways.own(here, drivers, observed)
         named = self._succession.look(nodes)
         self._hand_over(local, nodes)
         if role is Role.ACTIVE:
             local = replace(local, parameters=local.parameters | named.items())
             await self._lead(local, drivers, nodes, observed)
             return
-        self._find(local, (), observed)
+        self._ways.find(local, (), drivers, observed)
         membership = self._membership(drivers, nodes)
         plan, _ = self._planned(self._facts(local, membership.peers, nodes, observed, stands_by=True), drivers)
         failure = await self._hand.converge(plan, observed)
@@ -274,8 +266,8 @@ class GatewayAgent:
     async def _lead(self, local: Endpoint, drivers: DriverSet, nodes: tuple[Node, ...], observed: Observed) -> None:
         """Packets first, then words: nothing here waits for the broker."""
         membership = self._membership(drivers, nodes)
-        peers, shown = self._find(local, membership.peers, observed)
-        local, relays = self._relays(local, peers, observed)
+        peers, shown = self._ways.find(local, membership.peers, drivers, observed)
+        local, relays = self._ways.relays(local, peers, self._health.reports(), drivers, observed)
         facts = self._facts(local, peers, nodes, observed, relays=relays)
         plan, unplanned = self._planned(facts, drivers)
         waits = self._waits(plan, observed)
@@ -298,7 +290,7 @@ class GatewayAgent:
             lacking=lacking(plan.ike_peers, observed.sub_tunnels - self._health.unanswered()),
             mtus=carried(plan, peers, observed.state.links),
             **await self._doubts.look(local, drivers, self._health.reports()),
-            impostors=self._discovery.impostors if self._discovery is not None else {},
+            impostors=self._ways.impostors,
             forgeries=(*self._exchange.forgeries, *self._heartbeat.conflicts),
             lives=self._heartbeat.lives,
         )
@@ -315,44 +307,5 @@ class GatewayAgent:
             self._loop.wake_in(SOON)
         await self._words.say(local, membership, peers, found)
 
-    def _find(
-        self, local: Endpoint, peers: tuple[Endpoint, ...], observed: Observed
-    ) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...]]:
-        """Return peers with the ways to plan for, and as the kernel really sends to them. Never waits."""
-        if self._discovery is None:
-            return peers, peers
-        own = self._settings.cluster.used
-        port = discovery_port(local)
-        self._discovery.watch(own, (local.private_ip, port), peers, self._drivers.identity)
-        found = self._mutant.ways(self._discovery.located(peers), self._discovery.claimed)
-        places = {key: (address, port) for key, address, port in observed.located}
-        learnt = {each.cluster_id: places[key] for each in peers if (key := self._drivers.identity(each)) in places}
-        return found, actual(found, learnt)
-
-    def _relays(self, local: Endpoint, peers: tuple[Endpoint, ...], observed: Observed) -> tuple[Endpoint, Relays]:
-        """Return our Endpoint with what it says of our reach, and who is relayed by whom."""
-        if self._relaying is None:
-            return local, Relays()
-        answered = self._discovery.answering if self._discovery is not None else frozenset()
-        heard = {peer.cluster_id for peer in peers if self._drivers.identity(peer) in observed.roaming}
-        reach = self._relaying.look(peers, self._health.reports(), answered=answered, heard=heard)
-        local = replace(local, parameters=local.parameters | reach.parameters.items())
-        return local, self._relaying.plan(local, peers)
-
     def _notices(self, here: Node) -> tuple[str, ...]:
-        discovery = self._discovery.problem if self._discovery is not None else ""
-        return tuple(filter(None, (*here.gateway.problems, self._public.problem, discovery, self._exchange.problem)))
-
-    def _endpoint(self, here: Node, drivers: DriverSet, observed: Observed) -> Endpoint:
-        return own_endpoint(
-            self._settings.cluster,
-            here,
-            drivers,
-            health_checks=known_addresses(
-                self._settings.cluster,
-                host_addresses(observed.addresses, self._settings.cluster.pod_cidrs, here.pod_ranges),
-            ),
-            public_ip=self._public.want(here.gateway.public_ip, here.underlay.version),
-            behind_nat=self._settings.nat_enabled,
-            discovers=self._discovery is not None,
-        )
+        return (*here.gateway.problems, *self._ways.problems, *filter(None, (self._exchange.problem,)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 from l3conf.probes.many_flows import Asked, ask, from_json, to_json
 from l3conf.probes.wire import PORT
-from l3conf.tests.probes.ground import A, B, Ground, load, routed_pair
+from l3conf.tests.probes.ground import A, B, Ground, load, routed_pair, run_in
 from l3conf.tests.sandbox import sandboxed
 
 PORTS = range(2000, 2300)
@@ -37,15 +38,28 @@ def test_flows_that_find_no_port_on_their_way_are_named() -> None:
     assert len(asked.unanswered) == 100
 
 
-def _ask_beside(ground: Ground, ports: range, count: int) -> Asked:
-    """Ask from ``a`` in a thread, while this one serves."""
+@sandboxed
+def test_a_server_that_was_busy_for_longer_than_a_flow_has_is_asked_once_more() -> None:
+    with routed_pair() as ground:
+        asked = _ask_beside(ground, PORTS, 250, patience=0.5, busy=0.8)
+    assert len(asked.seen) == 250
+    assert asked.unanswered == frozenset()
+
+
+def _ask_beside(ground: Ground, ports: range, count: int, *, patience: float = 2.0, busy: float = 0.0) -> Asked:
+    """Ask from ``a`` in a thread, while this one serves, but for the first seconds."""
+    if busy:  # what comes meanwhile is gone, as from a buffer that ran over
+        load(ground.router, "filter hook forward priority 0", f"udp dport {PORT} drop")
 
     def inside() -> Asked:
         with ground.a.entered():
-            return ask((str(B), PORT), ports, count, patience=2.0, pause=0.2)
+            return ask((str(B), PORT), ports, count, patience=patience, pause=0.2)
 
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(inside)
+        if busy:
+            time.sleep(busy)
+            run_in(ground.router, "nft flush table ip t")
         while not answer.done():
             ground.engine.step(0.01)
         return answer.result()

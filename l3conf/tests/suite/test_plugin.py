@@ -10,6 +10,7 @@ import pytest
 
 from l3conf.plugin.allure_run import properties
 from l3conf.report.events import HarnessFailed, RunStarted, TestFinished, read_all_events
+from l3conf.report.verify import verify_report
 from l3conf.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -80,6 +81,36 @@ def test_what_a_test_ends_in_decides_its_verdict(
 ) -> None:
     run(pytester, implementation, test_one=SCENARIO.format(body=body))
     assert verdict_of(pytester) is verdict
+
+
+BUSY = """import pathlib
+    from l3conf.errors import BusyHostError
+    tries = pathlib.Path("tries")
+    tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+    if len(tries.read_text()) {when}:
+        raise BusyHostError("the sender was silent for 1 s")
+    {then}"""
+
+
+@pytest.mark.parametrize(
+    ("when", "then", "verdict"),
+    [("== 1", "pass", Verdict.PASS), ("== 1", "assert 1 == 2", Verdict.FAIL), (">= 1", "pass", Verdict.ERROR)],
+    ids=["succeeds then", "fails then", "is too busy again"],
+)
+def test_what_a_busy_host_spoiled_begins_anew_once_and_the_report_says_so(
+    pytester: pytest.Pytester, implementation: Path, when: str, then: str, verdict: Verdict
+) -> None:
+    body = SCENARIO.format(body=BUSY.format(when=when, then=then))
+    result = run(pytester, implementation, "--timeout=60", test_one=body)
+    assert (pytester.path / "tries").read_text() == "xx"
+    assert verdict_of(pytester) is verdict
+    assert sum(result.parseoutcomes().values()) == 1
+    report = json.loads((pytester.path / "out" / "report.json").read_text())
+    (repeat,) = report["repeats"]
+    assert repeat["test"].endswith("test_it[two-clusters]") or repeat["test"].endswith("test_it")
+    assert repeat["message"] == "BusyHostError: the sender was silent for 1 s (a less busy host)"
+    assert repeat["message"].split(": ")[1] in (pytester.path / "out" / "summary.md").read_text()
+    assert verify_report(pytester.path / "out").problems == ()
 
 
 def test_a_filtered_run_is_never_conformant_and_says_how_it_was_filtered(
