@@ -42,15 +42,24 @@ class CertifiedRun:
 
 
 def certified(
-    impl: Path, seed: int, *, on: str, keep: Path | None = None, topologies: Sequence[str] = ()
+    impl: Path,
+    seed: int,
+    *,
+    on: str,
+    keep: Path | None = None,
+    topologies: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    workers: int | None = None,
 ) -> CertifiedRun:
     """Certify; the report is kept in the folder ``keep``, if given. ``LabError`` if there is no report.
 
-    With ``topologies`` only the scenarios on these are run, and the report is INCOMPLETE.
+    With ``topologies`` only the scenarios on these are run, with ``rows`` only these, and the report is INCOMPLETE.
     """
     with tempfile.TemporaryDirectory(prefix="l3conf-bench-") as scratch:
         report = keep or Path(scratch) / "report"
-        argv = [sys.executable, "-m", "l3conf", "certify", "--impl", str(impl), "--on", on, "--seed", str(seed)]
+        verb = ["run", *rows] if rows else ["certify"]
+        argv = [sys.executable, "-m", "l3conf", *verb, "--impl", str(impl), "--on", on, "--seed", str(seed)]
+        argv += ["-n", str(workers)] if workers is not None else []
         argv += [word for name in topologies for word in ("--topology", name)]
         began = time.monotonic()
         ended = subprocess.run([*argv, "-o", str(report)], capture_output=True, text=True, check=False, timeout=TIMEOUT)

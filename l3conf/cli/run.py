@@ -9,6 +9,8 @@ import click
 
 from l3conf.cli.certify import allure_option, evidence_option
 from l3conf.cli.existing import dry_run_option, show_what_would_be
+from l3conf.errors import UserError
+from l3conf.labs import LASTING
 from l3conf.labs.existing.options import existing_options, settings
 from l3conf.labs.kind.options import kind_options, kind_settings
 
@@ -16,7 +18,7 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 
 
 @click.command()
-@click.argument("rows", nargs=-1, required=True, metavar="L3-F5...")
+@click.argument("rows", nargs=-1, required=True, metavar="L3-F5|L3-F...")
 @click.option(
     "--impl",
     "implementation",
@@ -29,6 +31,7 @@ _DEFAULT_IMPLEMENTATION = Path("reference_impl/impl.yaml")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for a (filtered) report and evidence.")
 @evidence_option
 @allure_option
+@click.option("-n", "--workers", type=click.IntRange(min=0), default=0, help="Worker processes; without, none.")
 @click.option("--seed", type=int, help="Repeat a run: order of pairs and hook canary.")
 @click.option(
     "--topology",
@@ -60,12 +63,15 @@ def run(  # noqa: PLR0913 - one an option
     budgets: tuple[str, ...],
     stretch: float,
     *,
+    workers: int,
     brief: bool,
     hold: bool,
     dry_run: bool,
     **given: Any,  # noqa: ANN401 - the options of `labs.existing.options` and `labs.kind.options`
 ) -> int:
-    """Run single requirements. The run is filtered, so whatever it shows, it is never CONFORMANT.
+    """Run single requirements, or all of a section (L3-F).
+
+    The run is filtered, so whatever it shows, it is never CONFORMANT.
 
     Exit codes: 0 all passed, 1 a requirement failed, 2 nothing is known, 3 usage.
     """
@@ -73,9 +79,11 @@ def run(  # noqa: PLR0913 - one an option
     from l3conf.plugin.options import Evidence, chosen_topology  # noqa: PLC0415
     from l3conf.plugin.process import Selection, started  # noqa: PLC0415
     from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
-    from l3conf.spec.catalogue import find_requirement  # noqa: PLC0415
+    from l3conf.spec.catalogue import find_requirements  # noqa: PLC0415
     from l3conf.spec.scenario_index import scenario_tests  # noqa: PLC0415
 
+    if hold and workers:
+        raise UserError("--hold waits at this terminal, workers have none", remedy="leave out -n")
     selection = Selection(
         implementation=implementation,
         lab_kind=lab_kind,
@@ -83,10 +91,11 @@ def run(  # noqa: PLR0913 - one an option
         evidence=Evidence(evidence),
         allure=allure,
         seed=seed,
-        rows=tuple(find_requirement(row).id for row in rows),
+        rows=tuple(dict.fromkeys(row.id for text in rows for row in find_requirements(text))),
         topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
         brief=brief,
+        workers=0 if lab_kind in LASTING else workers,  # one lab stands at a time
         existing=settings(**given),
         of_kind=kind_settings(**given),
     )

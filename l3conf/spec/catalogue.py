@@ -141,6 +141,13 @@ def find_requirement(requirement_id: str) -> Requirement:
     raise UserError(f"there is no requirement {requirement_id!r}", remedy=remedy)
 
 
+def find_requirements(text: str) -> tuple[Requirement, ...]:
+    """Return the rows of a section (``L3-F``, ``F``), or the one of that id; ``UserError`` suggests near misses."""
+    section = re.fullmatch(r"(?:L3-)?([A-Z])", text.strip().upper())
+    rows = tuple(row for row in load_requirements() if section and row.id.startswith(f"L3-{section[1]}"))
+    return rows or (find_requirement(text),)
+
+
 def suggestion_for(wanted: str, known: Collection[str]) -> str:
     """Return a remedy for an unknown id: the nearest ids of its section, or where all are listed."""
     match = re.fullmatch(r"(?:L3-?)?([A-Z])-?(\d*)", wanted)

@@ -13,6 +13,7 @@ from l3conf.spec.budgets import Budgets, load_budgets, parse_override
 from l3conf.spec.catalogue import (
     Level,
     find_requirement,
+    find_requirements,
     load_features,
     load_profiles,
     load_requirements,
@@ -74,6 +75,17 @@ def test_a_row_is_found_in_any_spelling(spelling: str) -> None:
 def test_an_unknown_row_is_answered_with_a_remedy(unknown: str, remedy: str) -> None:
     with pytest.raises(UserError, match=re.escape(remedy)):
         find_requirement(unknown)
+
+
+@pytest.mark.parametrize("section", ["L3-G", "g"])
+def test_a_section_is_all_of_its_rows(section: str) -> None:
+    assert [row.id for row in find_requirements(section)] == [f"L3-G{number}" for number in range(1, 7)]
+
+
+def test_what_is_no_section_is_one_row_or_an_error() -> None:
+    assert [row.id for row in find_requirements("f5")] == ["L3-F5"]
+    with pytest.raises(UserError, match="there is no requirement 'L3-Z'"):
+        find_requirements("L3-Z")
 
 
 def test_filters_narrow_together() -> None:
