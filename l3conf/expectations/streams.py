@@ -229,7 +229,9 @@ class Stream:
             if record.refused and isinstance(client, Pod):  # a node's own routes are the implementation's, a pod's not
                 raise LabError(f"the sender's kernel refused packets: {dict(record.refused)}", where=where)
             if record.overflown:
-                raise LabError(f"the receiver did not keep up: {record.overflown} dropped by its socket", where=where)
+                raise BusyHostError(
+                    f"the receiver did not keep up: {record.overflown} dropped by its socket", where=where
+                )
             if not seen.sent:
                 raise LabError("nothing was emitted after the control window", where=where)
             if seen.lost:

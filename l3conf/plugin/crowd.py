@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from l3conf.errors import LabError
+from l3conf.errors import BusyHostError, LabError
 from l3conf.expectations.places import PORT
 from l3conf.model.topology import IPFamily
 from l3conf.probes.many_flows import Asked, from_json
@@ -79,7 +79,7 @@ def _flow(caller: Caller) -> str:
 def gather(lab: Lab, clients: Sequence[Pod], service: Service, flows: int) -> Crowd:
     """Open so many flows, as many from each client, and ask some of each again when all have begun.
 
-    The row is untestable where nodes cannot keep so many. ``LabError`` if the machine is too slow to have them all
+    The row is untestable where nodes cannot keep so many. ``BusyHostError`` if the machine is too slow to have them all
     open at once: a translator may then have forgotten the first, whoever is to blame.
     """
     _skip_unless_kept(lab, clients, flows)
@@ -97,7 +97,7 @@ def gather(lab: Lab, clients: Sequence[Pod], service: Service, flows: int) -> Cr
     if not unanswered and asked < flows:
         raise LabError(f"{asked} source ports are free, {flows} are needed")
     if ended - began > FORGETTING:
-        raise LabError(f"{asked} flows took {ended - began:.0f} s, and are kept for {FORGETTING:g} s")
+        raise BusyHostError(f"{asked} flows took {ended - began:.0f} s, and are kept for {FORGETTING:g} s")
     return Crowd(
         first=_by_caller(first),
         second=_by_caller(second),

@@ -229,13 +229,19 @@ class _Recorder:
 
     @property
     def says_connected(self) -> bool:
-        """Whether both ends say that they are connected."""
-        return self._watch.says_connected(*self._pairs)
+        """Whether both ends say that they are connected, by status and by conditions, which are written apart."""
+        return self._watch.says_connected(*self._pairs) and self._established <= {"", "True"}
 
     @property
     def says_lost(self) -> bool:
-        """Whether neither end says that it is connected."""
-        return not any(self._watch.says_connected(pair) for pair in self._pairs)
+        """Whether neither end says that it is connected, by status or by conditions."""
+        return not any(self._watch.says_connected(pair) for pair in self._pairs) and "True" not in self._established
+
+    @property
+    def _established(self) -> set[str]:
+        """What conditions of both ends say of the connection now; "" where there are none."""
+        versions, now = sorted(self._watch.versions, key=lambda version: version.time), time.monotonic()
+        return {conditions.stages(versions, cluster, peer, now)[-1] for cluster, peer in self._pairs}
 
     @property
     def delivering(self) -> bool:

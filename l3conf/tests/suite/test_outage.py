@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l3conf.plugin.outage import Outage, RoundTrip, disagreement, stale_claims
+from l3conf.plugin.conditions import Version
+from l3conf.plugin.outage import Outage, RoundTrip, _Recorder, disagreement, stale_claims
 from l3conf.plugin.status_watch import Report
 
 FRESH = 2.0
@@ -160,3 +163,38 @@ def test_a_disagreement_lasts_until_the_other_end_follows() -> None:
 
 def test_a_disagreement_that_never_ends_is_followed_until_the_end() -> None:
     assert disagreement([Report(1.0, "east", "connected")], ENDS, since=2, until=9) == pytest.approx(7)
+
+
+def written(time: float, cluster: str, name: str, connected: str) -> Version:
+    """Return what a cluster's Gateway says of the other one, conditions included if there are any."""
+    conditions = [{"type": "Connected", "status": connected}] if connected else []
+    return Version(
+        time, cluster, {"metadata": {"name": name}, "status": {"haStatus": "active", "conditions": conditions}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "connected", "lost", "connects"),
+    [
+        ("error", ["False", "False"], True, False),
+        ("error", ["False", "True"], False, False),  # conditions of one end come a moment later
+        ("error", ["", ""], True, False),
+        ("connected", ["True", "True"], False, True),
+        ("connected", ["True", "False"], False, False),
+        ("connected", ["", ""], False, True),
+    ],
+)
+def test_an_end_has_said_something_when_status_and_conditions_have(
+    status: str,
+    connected: list[str],
+    lost: bool,  # noqa: FBT001 - a table
+    connects: bool,  # noqa: FBT001 - likewise
+) -> None:
+    versions = [
+        written(0.0, cluster, "gateway", said) for cluster, said in zip(("east", "west"), connected, strict=True)
+    ]
+    watch: Any = SimpleNamespace(versions=versions, says_connected=lambda *_pairs: status == "connected")
+    pods = SimpleNamespace(one_in_each=lambda *_clusters: (None, None))
+    lab: Any = SimpleNamespace(pods=pods, families=[None])
+    recorder = _Recorder(lab, watch, "east", "west")
+    assert (recorder.says_lost, recorder.says_connected) == (lost, connects)
