@@ -104,7 +104,8 @@ def test_what_a_busy_host_spoiled_begins_anew_once_and_the_report_says_so(
     result = run(pytester, implementation, "--timeout=60", test_one=body)
     assert (pytester.path / "tries").read_text() == "xx"
     assert verdict_of(pytester) is verdict
-    assert sum(result.parseoutcomes().values()) == 1
+    outcomes = result.parseoutcomes()
+    assert sum(outcomes.get(word, 0) for word in ("passed", "failed", "errors")) == 1
     report = json.loads((pytester.path / "out" / "report.json").read_text())
     (repeat,) = report["repeats"]
     assert repeat["test"].endswith("test_it[two-clusters]") or repeat["test"].endswith("test_it")
