@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _LASTING = 5.0
 """Seconds after which a watch counts as one that works."""
-_AGAIN = 1.0
-"""Seconds until a list that was older than what is known is asked for again."""
 _SPREAD = 0.2
 """Share by which lists come earlier than due: agents that began together must not list together for ever."""
 
@@ -64,12 +62,19 @@ class Cache:
         """List and watch until cancelled."""
         time = asyncio.get_running_loop().time
         while True:
-            listed, began = False, time()
+            listed = False
+            relist = self._mirror.relist * random.uniform(1 - _SPREAD, 1)  # noqa: S311 - no secret
+            began = time()
             try:
-                version = await self._list()
-                listed = True
-                await self._follow(version)
+                async with asyncio.timeout(relist):
+                    version = await self._list()
+                    listed = True
+                    self.refused = 0
+                    self._tell("")
+                    await self._watch(version)
+            except TimeoutError:
                 self._mirror.lasted()
+                self._tell("" if listed else f"no answer within {relist:.0f} s")
             except APIError as error:
                 self._refuse(0 if listed else error.code)
                 self._tell("" if listed else str(error))
@@ -78,29 +83,6 @@ class Cache:
                 delay = self._mirror.failed(error.retry_after)
                 _LOG.warning("%s, trying again in %.1f s", error, delay)
                 await asyncio.sleep(delay)
-
-    async def _follow(self, version: str) -> None:
-        """Watch until a list shows what the watch did not: the connection stays, and most lists show nothing new."""
-        if self._mirror.is_behind:
-            raise APIError(f"{self._resource.kind} list: it is older than what was seen before")
-        watching = asyncio.create_task(self._watch(version))
-        try:
-            pause = self._period()
-            while not (await asyncio.wait({watching}, timeout=pause))[0]:
-                self._mirror.lasted()
-                known = self._mirror.items
-                await self._list()
-                if self._mirror.items != known:
-                    return
-                pause = self._period()
-            await watching
-        finally:
-            watching.cancel()
-            await asyncio.wait({watching})
-
-    def _period(self) -> float:
-        """Return the seconds from one list to the next."""
-        return self._mirror.relist * random.uniform(1 - _SPREAD, 1)  # noqa: S311 - no secret
 
     def _refuse(self, code: int) -> None:
         if code != self.refused:
@@ -118,18 +100,13 @@ class Cache:
         return name if self._namespace or not namespace else f"{namespace}/{name}"
 
     async def _list(self) -> str:
-        patience = self._mirror.relist
-        try:
-            async with asyncio.timeout(patience):
-                items, version = await self._api.list(self._resource, self._namespace)
-        except TimeoutError:
-            raise APIError(f"{self._resource.kind} list: no answer within {patience:.0f} s") from None
-        self.refused = 0
-        self._tell("")
+        items, version = await self._api.list(self._resource, self._namespace)
         fresh = {self._key(item): item for item in items}
         if self._mirror.list_arrived(fresh, version):
             self.synced.set()
             self._changed()
+        if self._mirror.is_behind:
+            raise APIError(f"{self._resource.kind} list: it is older than what was seen before")
         return version
 
     async def _watch(self, version: str) -> None:
