@@ -25,17 +25,12 @@ class Hasty(Mirror):
 
 
 class Counted(FakeAPI):
-    """Counts lists and watches; a watch may go silent."""
+    """Counts watches; one may go silent."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lists = 0
         self.watches = 0
         self.silent = False
-
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
-        self.lists += 1
-        return await super().list(resource, namespace, labels=labels)
 
     async def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
         self.watches += 1
