@@ -14,6 +14,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import uvloop
+
 from reference_impl.agents.settings import SettingsError, load_broker, load_namespace, load_place, load_settings
 from reference_impl.drivers.api import APIError
 from reference_impl.drivers.kernel import KernelError
@@ -255,7 +257,8 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
-        asyncio.run(_until_terminated(PROGRAMS[arguments[0]]))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_terminated(PROGRAMS[arguments[0]]))
     except (SettingsError, UnknownMutantError, KernelError, APIError) as error:
         _LOG.error("%s", error)
         return 1

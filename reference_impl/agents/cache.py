@@ -20,6 +20,10 @@ _LASTING = 5.0
 """Seconds after which a watch counts as one that works."""
 _SPREAD = 0.2
 """Share by which lists come earlier than due: agents that began together must not list together for ever."""
+_EARLY = 0.5
+"""Seconds by which a server may be early: clocks differ."""
+_EARLIER = 1.0
+"""Seconds by which a server is asked to end a watch before we give it up as silent."""
 
 
 class Cache:
@@ -36,10 +40,14 @@ class Cache:
         namespace: str,
         changed: Callable[[], None],
         mirror: Callable[[], Mirror] = Mirror,
+        *,
+        name: str = "",
     ) -> None:
+        """``name``: of the only object that is looked at."""
         self._api = api
         self._resource = resource
         self._namespace = namespace
+        self._name = name
         self._changed = changed
         self._mirror = mirror()
         self.problem = ""
@@ -71,7 +79,8 @@ class Cache:
                     listed = True
                     self.refused = 0
                     self._tell("")
-                    await self._watch(version)
+                    await self._watch(version, int(relist - _EARLIER - (time() - began)))
+                    self._mirror.lasted()
             except TimeoutError:
                 self._mirror.lasted()
                 self._tell("" if listed else f"no answer within {relist:.0f} s")
@@ -100,7 +109,7 @@ class Cache:
         return name if self._namespace or not namespace else f"{namespace}/{name}"
 
     async def _list(self) -> str:
-        items, version = await self._api.list(self._resource, self._namespace)
+        items, version = await self._api.list(self._resource, self._namespace, name=self._name)
         fresh = {self._key(item): item for item in items}
         if self._mirror.list_arrived(fresh, version):
             self.synced.set()
@@ -109,7 +118,13 @@ class Cache:
             raise APIError(f"{self._resource.kind} list: it is older than what was seen before")
         return version
 
-    async def _watch(self, version: str) -> None:
-        async for event, item in self._api.watch(self._resource, self._namespace, version):
+    async def _watch(self, version: str, seconds: int) -> None:
+        """Watch until the server ends it as it was asked to; ``APIError`` if it does so for a reason of its own."""
+        time = asyncio.get_running_loop().time
+        due = time() + seconds - _EARLY
+        watch = self._api.watch(self._resource, self._namespace, version, name=self._name, seconds=max(seconds, 0))
+        async for event, item in watch:
             if self._mirror.event_arrived(event, self._key(item), item):
                 self._changed()
+        if seconds <= 0 or time() < due:
+            raise APIError(f"{self._resource.kind} watch: the server ended it")

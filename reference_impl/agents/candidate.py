@@ -84,7 +84,8 @@ class Candidate:
         return False
 
     async def run(self) -> None:
-        """Try every ``retry`` seconds until cancelled."""
+        """Try until cancelled, every ``retry`` seconds, and every ``renew`` while all goes well."""
+        timings = self._election.timings
         while True:
             try:
                 await self._try()
@@ -94,7 +95,7 @@ class Candidate:
                 _LOG.warning("%s", error)
             self._show()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._election.timings.retry):
+                async with asyncio.timeout(timings.retry if self._held is None else timings.renew):
                     await self._hurried.wait()
             self._hurried.clear()
 

@@ -10,6 +10,8 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from reference_impl.agents.cache import Cache
+from reference_impl.agents.last import Last
 from reference_impl.agents.lease import read_beat, read_told
 from reference_impl.drivers.api import APIError, ConflictError, NotFoundError, Resource
 from reference_impl.names import BROKER_NAMESPACE, CLUSTER_ID_LABEL, CONTESTED, GATEWAY_LEASE, HEARTBEATS
@@ -61,6 +63,11 @@ class Heartbeat:
         self._kept: Object | None = None
         """Our Lease as we wrote it, where no other one is to be looked at: in a mailbox."""
         self._others = Heartbeats()
+        self._mailbox: Cache | None = None
+        """What a mailbox says of others; None where there is none."""
+        if self._there != BROKER_NAMESPACE:
+            self._mailbox = Cache(broker, Resource.CONFIG_MAP, self._there, lambda: None, name=HEARTBEATS)
+        self._read: Last[object, dict[str, Beat]] = Last()
         self._shown: object = None
         self._unheard = False
         self._woken = asyncio.Event()
@@ -94,6 +101,12 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat until cancelled. A broker that does not answer changes nothing: what was last known counts."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._mailbox is not None:
+                tasks.create_task(self._mailbox.run())
+            tasks.create_task(self._beat_on())
+
+    async def _beat_on(self) -> None:
         while True:
             if self._role() is not Role.ACTIVE:
                 self._own, self._kept, self._others = None, None, Heartbeats()
@@ -146,13 +159,17 @@ class Heartbeat:
 
     async def _told(self) -> dict[str, Beat]:
         """Return the beats of others that stand in this member's mailbox, if it has one."""
-        if self._there == BROKER_NAMESPACE:
+        if self._mailbox is None:
             return {}
-        try:
-            told = await self._broker.get(Resource.CONFIG_MAP, HEARTBEATS, self._there)
-        except NotFoundError:
-            return {}
-        return {name: read_told(text) for name, text in (told.get("data") or {}).items()}
+        told = self._mailbox.get(HEARTBEATS)
+        if self._mailbox.refused or not self._mailbox.synced.is_set():
+            # It was not listed yet, or we joined when members had the right to read it and no more.
+            try:
+                told = await self._broker.get(Resource.CONFIG_MAP, HEARTBEATS, self._there)
+            except NotFoundError:
+                told = None
+        data = (told or {}).get("data") or {}
+        return self._read.answer((data,), lambda: {name: read_told(text) for name, text in data.items()})
 
     async def _introduce(self) -> OwnHeartbeat:
         """Say who we are: the gateway Lease in our own API has a UID that no other cluster's has."""

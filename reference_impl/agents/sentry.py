@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 WITNESSES = 3
 """Other nodes that are asked as well: where none of them answers either, it is we who are cut off."""
 _IDLE = 0.5
-"""Seconds between two looks while nobody is watched."""
+"""Seconds between two looks at most: who is watched may change."""
 
 
 class Sentry:
@@ -33,6 +33,7 @@ class Sentry:
         self._neighbours: dict[IPAddress, Liveness] = {}
         self._identifier = os.getpid() & 0xFFFF
         self._alarmed = False
+        self._watches = asyncio.Event()
 
     def watch(self, active: IPAddress | None, others: Sequence[IPAddress]) -> None:
         """Watch this node, with these as witnesses; None: nobody. What is asked already keeps its history."""
@@ -40,6 +41,10 @@ class Sentry:
         wanted = (active, *others[:WITNESSES]) if active is not None else ()
         known = self._neighbours
         self._neighbours = {each: known.get(each) or Liveness(self._timings) for each in wanted}
+        if self._neighbours:
+            self._watches.set()
+        else:
+            self._watches.clear()
 
     @property
     def finds_it_dead(self) -> bool:
@@ -56,14 +61,25 @@ class Sentry:
 
     async def run(self) -> None:
         """Ask and listen until cancelled."""
+        while True:
+            self._compare()
+            await self._watches.wait()
+            await self._listen()
+
+    async def _listen(self) -> None:
+        """Ask and listen while somebody is watched.
+
+        Every answer that comes to this node reaches this socket, those to health checks as well: where nobody is
+        watched, none of them is to wake us.
+        """
         loop = asyncio.get_running_loop()
         loop.add_reader(self._echo.fileno(), self._receive)
         try:
-            while True:
+            while self._neighbours:
                 self._ask()
                 self._compare()
-                due = min((each.due() for each in self._neighbours.values()), default=None)
-                await asyncio.sleep(_IDLE if due is None else max(0.01, min(_IDLE, due - _now())))
+                due = min(each.due() for each in self._neighbours.values())
+                await asyncio.sleep(max(0.01, min(_IDLE, due - _now())))
         finally:
             loop.remove_reader(self._echo.fileno())
 

@@ -47,8 +47,10 @@ class Succession:
         self._lingering = Lingering()
         self.siblings: frozenset[str] = frozenset()
         """The other gateway nodes, and those that were gateway nodes until lately, by name."""
-        self.gateways = Cache(api, Resource.GATEWAY, settings.namespace, wake, mutant.mirror)
+        self.gateways = Cache(api, Resource.GATEWAY, settings.namespace, self._hear, mutant.mirror)
         """What the cluster's gateway agents say of themselves."""
+        self._wake = wake
+        self._heard: object = None
         timings = mutant.election(ElectionTimings())
         self.candidate = Candidate(api, settings.node, settings.namespace, changed, self._ground, timings)
         self._sentry = Sentry(echo, self.candidate.hurry) if echo is not None else None
@@ -72,6 +74,18 @@ class Succession:
                 others = [node.underlay for node in nodes if node.name not in {active.name, self._node}]
                 self._sentry.watch(active.underlay, others)
         return standby_parameter(read_local_endpoints(self.gateways.items, self.siblings))
+
+    def _hear(self) -> None:
+        """Wake whom it concerns: that another gateway lives on does not, and what we said ourselves does not either."""
+        statuses = {str(obj["metadata"]["name"]): obj.get("status") or {} for obj in self.gateways.items}
+        heard = {
+            name: (status.get("haStatus"), status.get("localEndpoint"))
+            for name, status in statuses.items()
+            if name != self._node
+        }
+        if heard != self._heard:
+            self._heard = heard
+            self._wake()
 
     async def correct(self) -> None:
         """As the active gateway, put right what the agents of others said last and cannot take back any more.

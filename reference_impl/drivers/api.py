@@ -119,11 +119,21 @@ class API(Protocol):
     async def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         """Return one object."""
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
-        """Return the objects (of all namespaces if none is given) and the list's resourceVersion."""
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
+        """Return the objects (of all namespaces if none is given) and the list's resourceVersion.
 
-    def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
-        """Yield ``(ADDED|MODIFIED|DELETED, object)`` after ``version``, endlessly; raises when it is too old."""
+        ``name``: only the object of that name, to which rights may be limited as for ``get``.
+        """
+
+    def watch(
+        self, resource: Resource, namespace: str, version: str, *, name: str = "", seconds: int = 0
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """Yield ``(ADDED|MODIFIED|DELETED, object)`` after ``version``, until the server ends it; raises if too old.
+
+        ``seconds``: when it is to do so; 0: when it likes. Only what a server ends leaves a connection to go on with.
+        """
 
     async def create(self, resource: Resource, obj: Object) -> Object:
         """Create an object in its namespace; ``ConflictError`` if it exists."""

@@ -36,30 +36,36 @@ class FakeAPI:
         self._reach()
         return copy.deepcopy(self._find((resource, namespace, name)))
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
         """Return objects and the list's resourceVersion."""
         self._reach()
         wanted = [part.partition("=") for part in labels.split(",") if part]
         found = [
             copy.deepcopy(obj)
-            for (kind, where, _), obj in sorted(self._objects.items(), key=lambda item: item[0][1:])
+            for (kind, where, called), obj in sorted(self._objects.items(), key=lambda item: item[0][1:])
             if kind is resource
             and namespace in ("", where)
+            and name in ("", called)
             and all(_has(obj["metadata"].get("labels") or {}, *part) for part in wanted)
         ]
         return found, str(self._version)
 
-    async def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
-        """Yield changes after ``version``."""
+    async def watch(
+        self, resource: Resource, namespace: str, version: str, *, name: str = "", seconds: int = 0
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """Yield changes after ``version``; ``seconds`` are as long as it lives."""
+        del seconds
         position = int(version)
         while True:
             self._reach()
             if self._history and position < self._history[0][0] - 1:
                 raise APIError(f"{resource.kind} watch: resourceVersion {position} is too old", _GONE)
-            for number, event, (kind, where, _), obj in list(self._history):
+            for number, event, (kind, where, called), obj in list(self._history):
                 if number > position:
                     position = number
-                    if kind is resource and namespace in ("", where):
+                    if kind is resource and namespace in ("", where) and name in ("", called):
                         yield event, copy.deepcopy(obj)
             async with self._changed:
                 if self._version <= position:

@@ -76,10 +76,12 @@ class KubeAPI:
         """Return one object."""
         return await self._call("GET", resource, name, _path(resource, namespace, name))
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
         """Return objects and the list's resourceVersion."""
         items: list[Object] = []
-        query = {"labelSelector": labels} if labels else {}
+        query = {**_only(name), **({"labelSelector": labels} if labels else {})}
         while True:
             page = await self._call("GET", resource, "list", _path(resource, namespace, **query))
             items += page.get("items") or ()
@@ -89,9 +91,12 @@ class KubeAPI:
                 return [{**kind, **item} for item in items], str(metadata.get("resourceVersion") or "")
             query["continue"] = metadata["continue"]
 
-    async def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
+    async def watch(
+        self, resource: Resource, namespace: str, version: str, *, name: str = "", seconds: int = 0
+    ) -> AsyncIterator[tuple[str, Object]]:
         """Yield changes after ``version``."""
-        target = _path(resource, namespace, watch="true", resourceVersion=version)
+        query = {**_only(name), **({"timeoutSeconds": str(seconds)} if seconds else {})}
+        target = _path(resource, namespace, watch="true", resourceVersion=version, **query)
         with _errors(resource, "watch"):
             async with aclosing(self._transport.lines(target)) as lines:
                 async for line in lines:
@@ -99,7 +104,6 @@ class KubeAPI:
                     if event["type"] == "ERROR":
                         raise _refusal(resource, "watch", event["object"].get("code") or 0, event["object"])
                     yield event["type"], event["object"]
-        raise APIError(f"{resource.kind} watch: the server ended it")
 
     async def create(self, resource: Resource, obj: Object) -> Object:
         """Create an object."""
@@ -163,6 +167,11 @@ def _path(resource: Resource, namespace: str, *names: str, **query: str) -> str:
         parts += ["namespaces", namespace]
     path = "/".join(quote(part, safe="") for part in (*parts, plural, *names))
     return f"/{path}?{urlencode(query)}" if query else f"/{path}"
+
+
+def _only(name: str) -> dict[str, str]:
+    """Return the query by which rights on one name suffice (Kubernetes, RBAC: "Referring to resources")."""
+    return {"fieldSelector": f"metadata.name={name}"} if name else {}
 
 
 def _namespace(obj: Object) -> str:

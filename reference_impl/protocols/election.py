@@ -18,8 +18,10 @@ class ElectionTimings:
     """A lease that has not changed for this long is free."""
     renew_deadline: float = 10.0
     """A leader that could not renew for this long stops leading; shorter than ``lease``, so never two lead."""
+    renew: float = 4.0
+    """Between two renewals: where one fails there is time for three more, ``retry`` apart, until the deadline."""
     retry: float = 2.0
-    """Between two tries to take or renew."""
+    """Between two tries to take the lease, or to renew it where the last one failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

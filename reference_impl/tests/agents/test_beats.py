@@ -29,10 +29,12 @@ class Counting(FakeAPI):
         self.told += resource is Resource.CONFIG_MAP
         return await super().merge(resource, name, namespace, patch)
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
         if self.away:
             raise APIError("out of reach")
-        return await super().list(resource, namespace, labels=labels)
+        return await super().list(resource, namespace, labels=labels, name=name)
 
 
 class Ground:

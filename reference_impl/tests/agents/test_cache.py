@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +14,8 @@ from reference_impl.protocols.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    import pytest
 
     from reference_impl.drivers.api import Object
 
@@ -32,9 +35,11 @@ class Counted(FakeAPI):
         self.watches = 0
         self.silent = False
 
-    async def watch(self, resource: Resource, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
+    async def watch(
+        self, resource: Resource, namespace: str, version: str, *, name: str = "", seconds: int = 0
+    ) -> AsyncIterator[tuple[str, Object]]:
         self.watches += 1
-        async for event in super().watch(resource, namespace, version):
+        async for event in super().watch(resource, namespace, version, name=name, seconds=seconds):
             if not self.silent:
                 yield event
 
@@ -98,3 +103,65 @@ def test_a_list_that_is_refused_ends_the_watch_and_says_so() -> None:
         assert "no rights" in cache.problem
 
     story(told)
+
+
+class Ending(Counted):
+    """A server that ends watches as it is asked to, or at once for a reason of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.restarts = True
+        self.asked: list[int] = []
+
+    async def watch(
+        self, resource: Resource, namespace: str, version: str, *, name: str = "", seconds: int = 0
+    ) -> AsyncIterator[tuple[str, Object]]:
+        self.asked.append(seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if self.restarts else seconds):
+                async for event in super().watch(resource, namespace, version, name=name, seconds=seconds):
+                    yield event
+
+
+@dataclass(slots=True)
+class Brief(Mirror):
+    """Lists are due after a moment."""
+
+    relist: ClassVar[float] = 3.0
+
+
+def test_a_watch_that_ends_as_asked_is_followed_by_a_list_at_once_and_one_that_breaks_after_a_pause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def run() -> None:
+        api = Ending()
+        cache = Cache(api, Resource.ENDPOINT, "operator", lambda: None, Brief)
+        task = asyncio.create_task(cache.run())
+        await until(lambda: len(api.asked) == 2)
+        assert "the server ended it, trying again in 0.2 s" in caplog.text
+        api.restarts = False
+        await until(lambda: len(api.asked) == 4)
+        assert caplog.text.count("trying again") <= 3
+        assert set(api.asked) == {1}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def test_a_cache_of_one_name_sees_no_other() -> None:
+    async def run() -> None:
+        api = FakeAPI()
+        await api.create(Resource.ENDPOINT, endpoint("one"))
+        await api.create(Resource.ENDPOINT, endpoint("two"))
+        cache = Cache(api, Resource.ENDPOINT, "operator", lambda: None, name="two")
+        task = asyncio.create_task(cache.run())
+        await cache.synced.wait()
+        await api.delete(Resource.ENDPOINT, "one", "operator")
+        await api.create(Resource.ENDPOINT, endpoint("three"))
+        await api.delete(Resource.ENDPOINT, "two", "operator")
+        await until(lambda: not cache.items)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())

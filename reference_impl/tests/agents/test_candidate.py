@@ -9,7 +9,7 @@ from reference_impl.agents.candidate import Candidate
 from reference_impl.drivers.api import Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.names import GATEWAY_LEASE
-from reference_impl.protocols.election import Role
+from reference_impl.protocols.election import ElectionTimings, Role
 
 if TYPE_CHECKING:
     from reference_impl.drivers.api import Object
@@ -83,5 +83,28 @@ def test_a_lease_that_was_deleted_is_made_again() -> None:
         running.cancel()
         await candidate._try()
         assert await _holder(api) == "east-1"
+
+    asyncio.run(scenario())
+
+
+def test_a_holder_renews_seldom_and_tries_again_soon_where_it_could_not() -> None:
+    async def scenario() -> None:
+        api = CountingAPI()
+        candidate = Candidate(api, "east-1", NAMESPACE, lambda: None, timings=ElectionTimings(renew=0.5, retry=0.01))
+        running = asyncio.create_task(candidate.run())
+        await asyncio.sleep(0.25)
+        first = await FakeAPI.get(api, Resource.LEASE, GATEWAY_LEASE, NAMESPACE)
+        await asyncio.sleep(0.1)
+        assert await FakeAPI.get(api, Resource.LEASE, GATEWAY_LEASE, NAMESPACE) == first
+        api.reachable, read = False, api.read
+        async with asyncio.timeout(30):
+            while api.read < read + 3:  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.005)
+        api.reachable = True
+        async with asyncio.timeout(30):
+            while await FakeAPI.get(api, Resource.LEASE, GATEWAY_LEASE, NAMESPACE) == first:  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0.005)
+        assert candidate.role is Role.ACTIVE
+        running.cancel()
 
     asyncio.run(scenario())

@@ -52,10 +52,12 @@ class Forbidding(FakeAPI):
 class Foreign(FakeAPI):
     """Serves no kind of ours."""
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
         if resource.api_version.startswith("submariner.io"):
             raise NotFoundError(f"{resource.kind} list: the server could not find the requested resource", 404)
-        return await super().list(resource, namespace, labels=labels)
+        return await super().list(resource, namespace, labels=labels, name=name)
 
 
 def test_an_empty_cluster_is_no_member() -> None:

@@ -6,16 +6,20 @@ import asyncio
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from reference_impl.drivers.api import NotFoundError, Resource
+import pytest
+
+from reference_impl.agents.heartbeat import Heartbeat
+from reference_impl.agents.lease import told
+from reference_impl.drivers.api import APIError, NotFoundError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
 from reference_impl.hooks.manifests import mailbox_name
-from reference_impl.names import BROKER_NAMESPACE, CONTESTED, GATEWAY_LEASE, MEMBER_NAMESPACE
+from reference_impl.names import BROKER_NAMESPACE, CONTESTED, GATEWAY_LEASE, HEARTBEATS, MEMBER_NAMESPACE
+from reference_impl.protocols.election import Role
+from reference_impl.protocols.heartbeat import Beat, Life
 from reference_impl.tests.agents.cluster_set import FakeCluster, eventually, running
 
 if TYPE_CHECKING:
-    import pytest
-
     from reference_impl.drivers.api import Object
 
 
@@ -98,9 +102,11 @@ class Listed(FakeAPI):
 
     lists = 0
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
         self.lists += resource is Resource.LEASE
-        return await super().list(resource, namespace, labels=labels)
+        return await super().list(resource, namespace, labels=labels, name=name)
 
 
 def test_in_a_mailbox_a_gateway_looks_at_its_lease_again_only_when_somebody_else_wrote_it(
@@ -140,5 +146,59 @@ def test_in_a_mailbox_a_gateway_looks_at_its_lease_again_only_when_somebody_else
                 await eventually(contested, "it says that somebody else presents its identity")
                 await broker.delete(Resource.LEASE, "west", there)
                 await eventually(lambda: beats_on(""), "it makes its Lease again")
+
+    asyncio.run(story())
+
+
+class Mailbox(FakeAPI):
+    """Counts how often its ConfigMap is read; may give members no right to watch it."""
+
+    def __init__(self, *, watched: bool) -> None:
+        super().__init__()
+        self._watched = watched
+        self.read = 0
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
+        self.read += resource is Resource.CONFIG_MAP
+        return await super().get(resource, name, namespace)
+
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
+        if resource is Resource.CONFIG_MAP and (not self._watched or name != HEARTBEATS):
+            raise APIError("no rights", 403)
+        return await super().list(resource, namespace, labels=labels, name=name)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_mailbox_is_watched_where_members_may_and_read_again_and_again_where_not(
+    monkeypatch: pytest.MonkeyPatch,
+    watched: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    async def story() -> None:
+        monkeypatch.setattr("reference_impl.protocols.heartbeat.INTERVAL", 0.05)
+        there = mailbox_name("west")
+        broker = Mailbox(watched=watched)
+        await broker.create(Resource.CONFIG_MAP, {"metadata": {"name": HEARTBEATS, "namespace": there}, "data": {}})
+        beats = Heartbeat(
+            "west",
+            "west-0",
+            (MEMBER_NAMESPACE, there),
+            member=(await made(2, "west", "w")).api,
+            broker=broker,
+            role=lambda: Role.ACTIVE,
+            changed=lambda: None,
+            confirms=lambda: asyncio.sleep(0, result=True),
+        )
+
+        async def knows(life: Life) -> bool:
+            return beats.lives.get("east") is life
+
+        async with running(beats.run()):
+            for life in (Life.ALIVE, Life.STALE, Life.ALIVE):
+                said = told(Beat(holder="e", renewed="now", duration=6.0), life)
+                await broker.merge(Resource.CONFIG_MAP, HEARTBEATS, there, {"data": {"east": said}})
+                await eventually(lambda life=life: knows(life), "it has read it")  # type: ignore[misc]
+            assert (broker.read <= 1) is watched
 
     asyncio.run(story())

@@ -34,10 +34,12 @@ class WithoutPolicies(FakeAPI):
         super().__init__()
         self._code = code
 
-    async def list(self, resource: Resource, namespace: str = "", *, labels: str = "") -> tuple[list[Object], str]:
+    async def list(
+        self, resource: Resource, namespace: str = "", *, labels: str = "", name: str = ""
+    ) -> tuple[list[Object], str]:
         if resource is Resource.CONNECTION_POLICY:
             raise APIError("no policies here", self._code)
-        return await super().list(resource, namespace, labels=labels)
+        return await super().list(resource, namespace, labels=labels, name=name)
 
 
 class Pair:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reference_impl.agents import route_agent, succession
+from reference_impl.agents.cache import Cache
 from reference_impl.agents.route_agent import RouteAgent
 from reference_impl.agents.sentry import Sentry
-from reference_impl.agents.succession import ground
-from reference_impl.drivers.api import NotFoundError, Resource
+from reference_impl.agents.succession import Succession, ground
+from reference_impl.drivers.api import ConflictError, NotFoundError, Resource
 from reference_impl.drivers.fake_api import FakeAPI
 from reference_impl.drivers.fake_echo import FakeEcho
 from reference_impl.mutants import Mutant
@@ -250,5 +251,64 @@ def test_a_sentry_calls_a_node_dead_that_answers_nobody_else_either(witnesses: i
                 asked = echo.asked.count(NODE_ADDRESSES[0])
                 await eventually(lambda: _asked(echo, asked + 10), "it goes on asking")
                 assert sentry.finds_it_dead is not bool(witnesses)
+
+    asyncio.run(story())
+
+
+def test_a_sentry_hears_nobody_while_it_watches_nobody() -> None:
+    async def story() -> None:
+        with closing(FakeEcho()) as echo:
+            echo.alive |= {*NODE_ADDRESSES}
+            sentry = Sentry(echo, lambda: None, LivenessTimings(interval=0.02))
+            async with running(sentry.run()):
+                for watches in (True, False, True):
+                    sentry.watch(NODE_ADDRESSES[0] if watches else None, ())
+                    if watches:
+                        asked = echo.asked.count(NODE_ADDRESSES[0])
+                        await eventually(lambda asked=asked: _asked(echo, asked + 3), "it asks")  # type: ignore[misc]
+                        continue
+                    await asyncio.sleep(0.1)
+                    echo.send(NODE_ADDRESSES[1], 1, 1)  # an answer to somebody else on this node
+                    await asyncio.sleep(0.05)
+                    assert echo.receive() is not None
+
+    asyncio.run(story())
+
+
+def test_only_what_other_gateways_are_wakes_an_agent() -> None:
+    async def story() -> None:
+        woken: list[bool] = []
+        east = FakeCluster(1, "east")
+        await east.add_nodes(2, gateways=2)
+
+        async def says(name: str, **status: object) -> None:
+            metadata = {"name": name, "namespace": MEMBER_NAMESPACE}
+            try:
+                await east.api.create(Resource.GATEWAY, {"metadata": metadata, "status": status})
+            except ConflictError:
+                await east.api.merge(Resource.GATEWAY, name, MEMBER_NAMESPACE, {"status": status})
+
+        async def wakes(times: int) -> bool:
+            return len(woken) == times
+
+        nodes = Cache(east.api, Resource.NODE, "", lambda: None)
+        named = Succession(
+            east.api,
+            east.settings("east-0"),
+            nodes,
+            None,
+            Mutant(),
+            wake=lambda: woken.append(True),
+            changed=lambda: None,
+        )
+        async with running(named.gateways.run()):
+            await eventually(lambda: wakes(1), "it has listed them")
+            await says("east-0", haStatus="active", version="1")
+            await says("east-1", haStatus="passive", version="1")
+            await eventually(lambda: wakes(2), "there is another one")
+            await says("east-0", haStatus="active", version="2")
+            await says("east-1", haStatus="passive", version="2")
+            await says("east-1", haStatus="active", version="2")
+            await eventually(lambda: wakes(3), "the other one leads now")
 
     asyncio.run(story())
