@@ -198,7 +198,7 @@ def test_a_program_that_touches_no_packet_starts_as_nobody(images: PrivateEngine
 
 
 def test_the_suite_finds_every_scenario_in_its_image(images: PrivateEngine) -> None:
-    where = "import scenarios, sys; print(scenarios.__path__[0])"
+    where = "import scenarios; print(scenarios.__path__[0])"
     python = {"entrypoint": "/usr/bin/python3", "remove": True, "read_only": True, "tmpfs": WRITABLE}
     python |= {"volumes": IMPLEMENTATION}
     folder = images.client.containers.run(SUITE, ["-c", where], **python).decode().strip()

@@ -108,7 +108,7 @@ def certify(  # noqa: PLR0913 - one an option
         seed=seed,
         topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
-        workers=0 if lab_kind in LASTING else workers,  # one lab stands at a time
+        workers=workers,
         existing=settings(**given),
         of_kind=kind_settings(**given),
     )

@@ -10,7 +10,6 @@ import click
 from l3conf.cli.certify import allure_option, evidence_option
 from l3conf.cli.existing import dry_run_option, show_what_would_be
 from l3conf.errors import UserError
-from l3conf.labs import LASTING
 from l3conf.labs.existing.options import existing_options, settings
 from l3conf.labs.kind.options import kind_options, kind_settings
 
@@ -95,7 +94,7 @@ def run(  # noqa: PLR0913 - one an option
         topologies=tuple(map(chosen_topology, topologies)),
         budgets=chosen_overrides(stretch, budgets),
         brief=brief,
-        workers=0 if lab_kind in LASTING else workers,  # one lab stands at a time
+        workers=workers,
         existing=settings(**given),
         of_kind=kind_settings(**given),
     )

@@ -57,7 +57,7 @@ class Selection:
     brief: bool = False
     """Each test on the first of its grounds, with few nodes (``plugin.options``)."""
     workers: int = 0
-    """xdist workers; 0: none."""
+    """xdist workers; 0: none, nor are there any on clusters that exist, where one lab stands at a time."""
     evidence: Evidence = Evidence.FAILURES
     """Of which tests files are kept."""
     allure: Path | None = None
@@ -76,7 +76,7 @@ class Selection:
             words += ["--budget", f"{name}={seconds!r}"]
         for name, value in (self.hook_env or {}).items():
             words += ["--hook-env", f"{name}={value}"]
-        if self.workers:
+        if self.workers and self.lab_kind not in LASTING:
             words += ["-n", str(self.workers), "--dist", "loadgroup", "--max-worker-restart", "2"]
         for ground in (self.existing, self.of_kind):
             words += ground.words() if ground is not None else []

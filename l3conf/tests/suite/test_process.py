@@ -41,6 +41,15 @@ def test_a_selection_becomes_the_plugins_options() -> None:
     ]
 
 
+@pytest.mark.parametrize(("lab_kind", "workers"), [("mininet", True), ("existing", False), ("kind", False)])
+def test_clusters_that_exist_have_one_lab_at_a_time_whatever_is_asked_for(
+    lab_kind: str,
+    workers: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    words = Selection(implementation=Path("/impl.yaml"), lab_kind=lab_kind, workers=4).arguments()
+    assert ("-n" in words) is workers
+
+
 def test_the_callers_pytest_settings_do_not_reach_a_run() -> None:
     kept = environment({"PATH": "/bin", "PYTEST_ADDOPTS": "-x", "PYTEST_PLUGINS": "p", "COV_CORE_SOURCE": "s"})
     assert kept == {"PATH": "/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
