@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.attributes import HEADER, NESTED, attribute, attributes, nested
-from reference_impl.drivers.kernel_dump import REQUEST_AND_ACKNOWLEDGE, RawNetlink
+from reference_impl.drivers.kernel_dump import NETLINK_NETFILTER, REQUEST_AND_ACKNOWLEDGE, RawNetlink
 from reference_impl.flows import Flow
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from reference_impl.state import IPAddress, IPNetwork
 
-_NETLINK_NETFILTER = 12
 _GET, _DELETE = 0x101, 0x102
 """``NFNL_SUBSYS_CTNETLINK`` and ``IPCTNL_MSG_CT_GET``, ``…_DELETE``."""
 _ORIGINAL, _REPLY, _ZONE, _FILTER = 1, 2, 18, 25
@@ -56,7 +55,7 @@ class ConntrackTable:
 
     def __init__(self, version: int) -> None:
         self._version = version
-        self._netlink = RawNetlink(_NETLINK_NETFILTER)
+        self._netlink = RawNetlink(NETLINK_NETFILTER)
         self._head = _HEAD.pack(_FAMILIES[version], 0, 0)
 
     def entries(self) -> Iterator[Entry]:

@@ -12,12 +12,13 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
+from reference_impl.drivers.kernel_dump import NETLINK_NETFILTER, NETLINK_ROUTE
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
-_NETLINK_ROUTE, _NETLINK_NETFILTER = 0, 12
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
-_GROUPS = {_NETLINK_ROUTE: (1, 3, 5, 7, 8, 9, 11, 19), _NETLINK_NETFILTER: (7,)}
+_GROUPS = {NETLINK_ROUTE: (1, 3, 5, 7, 8, 9, 11, 19), NETLINK_NETFILTER: (7,)}
 """``RTNLGRP_`` LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE (linux/rtnetlink.h);
 ``NFNLGRP_NFTABLES`` (linux/netfilter/nfnetlink.h)."""
 _NEIGHBOURS = frozenset({28, 29})
@@ -78,7 +79,7 @@ def _news(queue: socket.socket, devices: Container[int]) -> bool:
         except OSError:  # ENOBUFS: there was more than the queue holds
             found = True
             continue
-        found = found or queue.proto == _NETLINK_NETFILTER or matters(data, devices)
+        found = found or queue.proto == NETLINK_NETFILTER or matters(data, devices)
 
 
 def matters(data: bytes, devices: Container[int]) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
+"""Families of netlink (linux/netlink.h)."""
 GET_ROUTE, GET_RULE = 26, 34
 """``RTM_GETROUTE``, ``RTM_GETRULE`` (linux/rtnetlink.h)."""
 _SOL_NETLINK, _GET_STRICT_CHK = 270, 12

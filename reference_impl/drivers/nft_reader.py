@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from reference_impl.drivers.attributes import attribute, attributes
-from reference_impl.drivers.kernel_dump import REQUEST_AND_ACKNOWLEDGE, RawNetlink
+from reference_impl.drivers.kernel_dump import NETLINK_NETFILTER, REQUEST_AND_ACKNOWLEDGE, RawNetlink
 from reference_impl.state import Count
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ FAMILIES = {1: "inet", 2: "ip", 10: "ip6"}
 """``NFPROTO_INET``, ``_IPV4`` and ``_IPV6``, as nft says them; others are nobody's business here."""
 FORWARD = 2
 """``NF_INET_FORWARD``."""
-_NETLINK_NETFILTER = 12
 _NUMBERS = {name: number for number, name in FAMILIES.items()}
 _SUBSYSTEM = 10 << 8
 _GET_TABLE, _GET_CHAIN, _GET_RULE, _GET_SET, _GET_ELEMENTS, _GET_GENERATION, _GET_OBJECT, _GET_FLOW_TABLE = (
@@ -84,7 +83,7 @@ class NftReader:
     @property
     def _netlink(self) -> RawNetlink:
         if self._opened is None:
-            self._opened = RawNetlink(_NETLINK_NETFILTER)
+            self._opened = RawNetlink(NETLINK_NETFILTER)
         return self._opened
 
     def close(self) -> None:

@@ -15,13 +15,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Protocol
 
 from reference_impl.drivers.attributes import attribute, attributes, nested
-from reference_impl.drivers.kernel_dump import REQUEST_AND_ACKNOWLEDGE, RawNetlink, messages
+from reference_impl.drivers.kernel_dump import NETLINK_NETFILTER, REQUEST_AND_ACKNOWLEDGE, RawNetlink, messages
 from reference_impl.flows import ServiceFlow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NETLINK_NETFILTER = 12
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _NEW_FLOWS = 1
 """``NFNLGRP_CONNTRACK_NEW``."""
@@ -90,7 +89,7 @@ class KernelNewFlows:
 
     def __init__(self) -> None:
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        self._socket = socket.socket(socket.AF_NETLINK, kind, _NETLINK_NETFILTER)
+        self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_NETFILTER)
         self._socket.bind((0, 0))
         self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _NEW_FLOWS)
 
@@ -115,11 +114,11 @@ class KernelServiceFlows:
     """Those of this network namespace. Belongs to the namespace that it was made in."""
 
     def __init__(self) -> None:
-        self._netlink = RawNetlink(_NETLINK_NETFILTER)
+        self._netlink = RawNetlink(NETLINK_NETFILTER)
 
     def flows(self) -> list[ServiceFlow]:
         """Return all that there are. By a socket of its own: another thread may ask."""
-        netlink = RawNetlink(_NETLINK_NETFILTER)
+        netlink = RawNetlink(NETLINK_NETFILTER)
         try:
             heads = (_HEAD.pack(family, 0, 0) for family in _FAMILIES.values())
             return [flow for head in heads for flow in _read(netlink.dump(_GET, head))]

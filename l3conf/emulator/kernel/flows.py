@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from l3conf.emulator.kernel.attributes import NESTED, attribute, parse
+from l3conf.emulator.kernel.netlink import NETLINK_NETFILTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
 
-_NETLINK_NETFILTER = 12
 _GET, _DELETE = (1 << 8) | 1, (1 << 8) | 2
 _F_REQUEST, _F_ACK, _F_DUMP = 0x1, 0x4, 0x300
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
@@ -55,7 +55,7 @@ def forget_flows(namespace: NetworkNamespace, family: int, backends: Backends) -
     wanted = {_packed(served): {_packed(one) for one in answering} for served, answering in backends.items()}
     # Nearly all entries are about other addresses: one search in C spares taking them apart.
     mentioned = re.compile(b"|".join(re.escape(address.packed) for address, _port in backends), re.DOTALL)
-    with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as channel:
+    with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as channel:
         channel.send(_message(_GET, _F_REQUEST | _F_DUMP, family, b""))
         entries = filter(mentioned.search, _entries(channel))
         stale = [found for entry in entries if (found := stale_original(entry, wanted))]

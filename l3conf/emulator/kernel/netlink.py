@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
     from l3conf.emulator.kernel.request import Request
 
+NETLINK_NETFILTER = 12
+"""The family of nftables and of connection tracking (linux/netlink.h)."""
 _NETLINK_ROUTE = 0
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
 _NLMSG_ERROR = 2

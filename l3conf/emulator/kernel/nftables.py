@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from l3conf.emulator.kernel.namespaces import CLONE_NEWNET, away, setns
+from l3conf.emulator.kernel.netlink import NETLINK_NETFILTER
 from l3conf.errors import LabError, MissingPrerequisiteError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from l3conf.emulator.kernel.namespaces import NetworkNamespace
 
 _LIBRARY = "libnftables.so.1"
-_NETLINK_NETFILTER = 12
 
 # libnftables keeps one list of interface names for the whole process, emptied when a command ends: commands in
 # different namespaces must not overlap.
@@ -56,7 +56,7 @@ def load_rulesets(rulesets: Iterable[tuple[NetworkNamespace, str]]) -> None:
 def _load(library: _Library, context: int, text: str) -> None:
     # Whoever closes a netfilter socket waits until what was replaced is gone from the kernel (10 ms and more). The
     # context would wait while it empties the list of names, which nobody else may touch meanwhile: this waits for it.
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as first_to_close:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as first_to_close:
         first_to_close.bind((0, 0))
         with _one_at_a_time:
             library.nft_ctx_buffer_error(context)
