@@ -26,7 +26,7 @@ from l3conf.plugin.global_objects import SERVICES, service_over_probes
 from l3conf.plugin.intrusion import watch_intrusion
 from l3conf.plugin.inventory import SYSTEM_NAMESPACES
 from l3conf.plugin.network_policies import granted, only_from
-from l3conf.plugin.node_changes import Leavers, Newcomers
+from l3conf.plugin.node_changes import Leavers, Newcomers, last_worker
 from l3conf.plugin.observability import Observability
 from l3conf.plugin.outage import watch_loss, watch_outage
 from l3conf.plugin.phantoms import Phantoms
@@ -260,8 +260,9 @@ class Lab(VersionedLab):
         return Newcomers(self, clusters or self.members.joined)
 
     def leavers(self, *clusters: str) -> Leavers:
-        """Return a context in which each of these clusters, or all, loses a node when asked for."""
-        return Leavers(self, clusters or self.members.joined)
+        """Return a context in which each of these clusters, or all, loses its last worker when asked for."""
+        names = clusters or self.members.joined
+        return Leavers(self, [(name, last_worker(self.topology.cluster(name))) for name in names])
 
     @property
     def reports(self) -> Observability:

@@ -131,11 +131,12 @@ class Leaver:
 
 
 class Leavers(NodeChanges):
-    """A node less in each of some clusters: the last one that holds no cable. ``LabError`` if a cluster has none."""
+    """A node less in each of some clusters."""
 
-    def __init__(self, lab: Lab, clusters: Iterable[str]) -> None:
+    def __init__(self, lab: Lab, nodes: Iterable[tuple[str, str]]) -> None:
+        """``nodes``: cluster and node of each that is to go."""
         super().__init__(lab)
-        self.nodes = tuple(_last_worker(lab.topology.cluster(name)) for name in clusters)
+        self.nodes = tuple(_leaver(lab.topology.cluster(cluster), node) for cluster, node in nodes)
         self.went_at = 0.0
         """``time.monotonic`` when the last of them was gone."""
         self.named: tuple[str, ...] = ()
@@ -194,10 +195,14 @@ def _all_nodes(lab: Lab) -> Iterator[tuple[ClusterSpec, NodeSpec]]:
     return ((cluster, node) for cluster in lab.topology.clusters for node in cluster.nodes)
 
 
-def _last_worker(cluster: ClusterSpec) -> Leaver:
+def last_worker(cluster: ClusterSpec) -> str:
+    """Return the last node that holds no cable; ``LabError`` if a cluster has none."""
     if not cluster.worker_nodes:
         raise LabError("this cluster has no node that could go: all are gateway nodes", where=cluster.name)
-    name = cluster.worker_nodes[-1].name
+    return cluster.worker_nodes[-1].name
+
+
+def _leaver(cluster: ClusterSpec, name: str) -> Leaver:
     number = cluster.number_of(name)
     own = tuple(ip_network(address) for address in node_addresses(cluster, number))
     return Leaver(cluster=cluster.name, node=name, ranges=(*own, *pod_ranges(cluster, number)))

@@ -16,6 +16,7 @@ from l3conf.observation import Protocol
 from l3conf.plugin.cluster_api import GROUP
 from l3conf.plugin.gateways import ACTIVE, reported_at
 from l3conf.plugin.inventory import Pods, find_pods, find_service
+from l3conf.plugin.node_changes import Leavers
 from l3conf.plugin.node_labels import GATEWAY_LABEL, label_node
 from l3conf.plugin.own_services import service_over
 from l3conf.plugin.places import endpoints_by_place
@@ -143,6 +144,10 @@ class Succession:
             yield node
         finally:
             label_node(api, node, {GATEWAY_LABEL: "true"})
+
+    def leaver(self) -> Leavers:
+        """Return a context in which the cluster loses the node of the active gateway when asked for."""
+        return Leavers(self.lab, [(self.cluster, self.active)])
 
     def not_followed(self, node: str) -> list[str]:
         """Return who does not hold one Endpoint of this cluster, of another node than this one."""

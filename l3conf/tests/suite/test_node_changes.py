@@ -14,7 +14,7 @@ from l3conf.labs.fake import FakeLab
 from l3conf.model.faults import NodeAdded, NodeRemoved
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Probe
-from l3conf.plugin.node_changes import Leaver, Leavers
+from l3conf.plugin.node_changes import Leaver
 from l3conf.spec.files import load_topology
 from l3conf.tests.suite.conftest import SlowMotion
 from l3conf.tests.suite.paper_lab import paper_lab
@@ -50,7 +50,7 @@ def test_a_node_is_named_by_its_name_or_an_address_of_its_own(said: dict[str, An
 
 
 def test_those_who_leave_are_the_last_that_hold_no_cable(lab: Lab) -> None:
-    leavers = Leavers(lab, ["east", "west"])
+    leavers = lab.leavers("east", "west")
     assert [(one.cluster, one.node) for one in leavers.nodes] == [("east", "east-3"), ("west", "west-3")]
     assert leavers.nodes[0] == LEAVER
     pairs = leavers.others(IPFamily.IPV4)
@@ -62,7 +62,7 @@ def test_a_cluster_of_gateway_nodes_has_nobody_to_lose() -> None:
     only_gateways = replace(TOPOLOGY.clusters[0], nodes=TOPOLOGY.clusters[0].nodes[:1])
     topology = replace(TOPOLOGY, clusters=(only_gateways, TOPOLOGY.clusters[1]))
     with pytest.raises(LabError, match="all are gateway nodes"):
-        Leavers(paper_lab(topology, POOLS, SlowMotion()), ["east"])
+        paper_lab(topology, POOLS, SlowMotion()).leavers("east")
 
 
 def test_what_names_a_leaver_counts_where_it_stays_and_was_not_there_before(lab: Lab) -> None:
@@ -70,7 +70,7 @@ def test_what_names_a_leaver_counts_where_it_stays_and_was_not_there_before(lab:
     mine, old = {"fdb/vx/02:55 dst": "172.16.1.12"}, {"route/254/10.1.2.0/24 dev eth0": "via 172.16.1.12"}
     ground.states = {("east", "east-1"): old, ("east", "east-2"): {}}
     lab.before = replace(lab.before, nodes=lab.node_states())
-    leavers = Leavers(lab, ["east"])
+    leavers = lab.leavers("east")
     assert leavers.still_named() == []
     ground.states["east", "east-1"] = old | mine
     ground.states["east", "east-3"] = mine
