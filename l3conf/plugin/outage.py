@@ -1,6 +1,6 @@
 """Two timelines of one outage: what the gateways' status said, and what packets did at the same time.
 
-The direction ``source -> destination`` is cut until both ends report the loss or the budget is over, then healed
+The direction ``source -> destination`` is cut until both ends report the loss or the time for both is over, then healed
 until both report the connection again. Judging is left to pure functions over the result.
 """
 
@@ -169,9 +169,9 @@ def watch_outage(lab: Lab, source: str, destination: str) -> Outage:
         recorder.until(lambda: recorder.says_connected and recorder.delivering, budgets.get("T_recover"))
         with lab.cut(source, destination):
             cut_at = time.monotonic()
-            recorder.until(
-                lambda: recorder.says_lost, max(budgets.get("T_detect"), budgets.get("T_fresh")) + LATE_WINDOW
-            )
+            # An end that notices late, or never, has its whole time after the other one has noticed (L3-E9).
+            longest = budgets.get("T_detect") + max(budgets.get("T_detect"), budgets.get("T_fresh")) + LATE_WINDOW
+            recorder.until(lambda: recorder.says_lost, longest)
             # Packets that were under way while the cut was made prove nothing about it.
             if any(trip.delivered for trip in recorder.round_trips if trip.time > cut_at):
                 raise LabError(f"packets crossed while {source} -> {destination} was cut")

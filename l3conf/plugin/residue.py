@@ -19,6 +19,12 @@ _ADDRESS = re.compile(
 )
 """Whatever may be an address or prefix; what is none is sorted out by ``ipaddress``."""
 
+_APART = re.compile(
+    r"""\\*"addr\\*": ?\\*"(?P<nft>[^"\\]+)\\*", ?\\*"len\\*": ?(?P<nft_bits>\d+)"""
+    r"""|\b(?P<end>src|dst) (?P<rule>\S+) (?P=end)len (?P<rule_bits>\d+)"""
+)
+"""A prefix whose length stands apart: in rules of nftables (libnftables-json(5)), and in those of routing."""
+
 _REJECTS = re.compile(
     r"^route/[^/]+/(?:unreachable|prohibit|blackhole) "
     r"|^rule/.*\baction (?:unreachable|prohibit|blackhole)\b"
@@ -72,13 +78,18 @@ def naming(state: object, ranges: Sequence[IPNetwork]) -> list[str]:
         f"{path} = {value}"
         for path, value in flatten(state).items()
         if not _REJECTS.search(f"{path} = {value}")
-        and any(_is_inside(text, ranges) for text in _ADDRESS.findall(f"{path} {value}"))
+        and any(_is_inside(text, ranges) for text in _ADDRESS.findall(_APART.sub(_joined, f"{path} {value}")))
     ]
 
 
 def _inner(items: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
     for path, value in items:
         yield from flatten(value, path).items()
+
+
+def _joined(found: re.Match[str]) -> str:
+    address, bits = found["nft"] or found["rule"], found["nft_bits"] or found["rule_bits"]
+    return f" {address}/{bits} "
 
 
 def _is_inside(text: str, ranges: Sequence[IPNetwork]) -> bool:

@@ -20,6 +20,8 @@ _LASTING = 5.0
 """Seconds after which a watch counts as one that works."""
 _SPREAD = 0.2
 """Share by which lists come earlier than due: agents that began together must not list together for ever."""
+_LONGEST = 3600.0
+"""Seconds for which a server is asked to keep a watch at most."""
 _EARLY = 0.5
 """Seconds by which a server may be early: clocks differ."""
 _EARLIER = 1.0
@@ -79,7 +81,7 @@ class Cache:
                     listed = True
                     self.refused = 0
                     self._tell("")
-                    await self._watch(version, int(relist - _EARLIER - (time() - began)))
+                    await self._watch(version, int(min(relist - _EARLIER - (time() - began), _LONGEST)))
                     self._mirror.lasted()
             except TimeoutError:
                 self._mirror.lasted()

@@ -185,5 +185,5 @@ MUTANTS: Mapping[str, Mutant] = {
     "few-ports-unsaid": Mutant(kernel=global_addresses.use_few_ports, metrics=counters.hide_tracking),
     "inner-ranges-withheld": Mutant(writes=global_addresses.withhold_inner_ranges),
     **{name: Mutant(mirror=mirror) for name, mirror in watches.by_name().items()},
-    "noisy-served-first": Mutant(writes=watches.serve_the_noisy_first),
+    "noisy-served-first": Mutant(writes=watches.serve_the_noisy_first(), filled=watches.serve_the_noisy_first()),
 }

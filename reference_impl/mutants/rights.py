@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from reference_impl.names import BROKER_NAMESPACE, HOLDER, VXLAN_BACKEND
 
 Object: TypeAlias = dict[str, Any]
-_RIGHTS = ("ServiceAccount", "Role", "RoleBinding")
+_RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "Namespace")
+"""A mailbox takes the rights in it along."""
 _POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
 

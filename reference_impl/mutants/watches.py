@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
@@ -11,10 +12,13 @@ from reference_impl.planner.exchange import WriteVerb
 from reference_impl.protocols.mirror import Mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reference_impl.planner.exchange import Write
     from reference_impl.protocols.mirror import Object
+
+_QUIET = 5.0
+"""Seconds without any change until somebody new is served."""
 
 
 @dataclass(slots=True)
@@ -84,10 +88,19 @@ class Confusing(Mirror):
         return {**item, "metadata": {**metadata, "annotations": {**notes, ENDPOINT_ADDRESS: first}}}
 
 
-def serve_the_noisy_first(writes: tuple[Write, ...]) -> tuple[Write, ...]:
-    """Do nothing else while there is something to replace."""
-    replaces = tuple(write for write in writes if write.verb is WriteVerb.REPLACE)
-    return replaces or writes
+def serve_the_noisy_first() -> Callable[[tuple[Write, ...]], tuple[Write, ...]]:
+    """Do nothing else while there is something to replace, or was lately."""
+    quiet_from = 0.0
+
+    def serve(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+        nonlocal quiet_from
+        now = time.monotonic()
+        replaces = tuple(write for write in writes if write.verb is WriteVerb.REPLACE)
+        if replaces:
+            quiet_from = now + _QUIET
+        return replaces if now < quiet_from else writes
+
+    return serve
 
 
 def by_name() -> Mapping[str, type[Mirror]]:

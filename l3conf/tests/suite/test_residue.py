@@ -101,3 +101,21 @@ def test_what_rejects_packets_for_a_range_is_no_residue_and_what_leads_there_is(
     assert naming({"route/main/unreachable 10.2.0.0/16 metric 20": "x"}, WEST) == []
     assert naming({"route/main/10.2.0.0/16 dev eth0": "x"}, WEST) != []
     assert naming(leading, WEST) != []
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"rule/IPv4/150 #5": "dst 10.2.0.0 dstlen 16 protocol 150 src all table 150"},
+        {'nft/element inet t s {"prefix":{"addr":"10.2.0.0","len":16}}': ""},
+        {"nft": ['{"prefix": {"addr": "10.2.0.0", "len": 16}}']},
+        {"nft": [{"prefix": {"addr": "10.2.0.0", "len": 16}}]},
+        {"nft": {"rule": [{"prefix": {"addr": "fd00:2::", "len": 48}}]}},
+        {"rule/IPv6/150 #5": "dst all protocol 150 src fd00:2:: srclen 48 table 150"},
+    ],
+)
+def test_a_prefix_whose_length_stands_apart_is_no_address_in_its_first_part(state: object) -> None:
+    whole = [ip_network("10.2.0.0/16"), ip_network("fd00:2::/48")]
+    first = [ip_network("10.2.0.0/24"), ip_network("fd00:2::/64")]
+    assert len(naming(state, whole)) == 1
+    assert naming(state, first) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from reference_impl.agents.cache import Cache
@@ -161,6 +162,27 @@ def test_a_cache_of_one_name_sees_no_other() -> None:
         await api.create(Resource.ENDPOINT, endpoint("three"))
         await api.delete(Resource.ENDPOINT, "two", "operator")
         await until(lambda: not cache.items)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+@dataclass(slots=True)
+class Trusting(Mirror):
+    """Nothing is ever listed anew."""
+
+    relist: ClassVar[float] = inf
+
+
+def test_a_watch_that_no_list_follows_is_asked_for_for_an_hour() -> None:
+    async def run() -> None:
+        api = Ending()
+        api.restarts = False
+        cache = Cache(api, Resource.ENDPOINT, "operator", lambda: None, Trusting)
+        task = asyncio.create_task(cache.run())
+        await until(lambda: bool(api.asked))
+        assert api.asked == [3600]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

@@ -422,10 +422,16 @@ def test_endpoints_of_a_service_can_be_taken_for_the_first_of_them() -> None:
     assert [each["metadata"]["annotations"][ENDPOINT_ADDRESS] for each in mirror.items.values()] == addresses[:1] * 2
 
 
-def test_the_noisy_can_be_served_before_all_others() -> None:
+def test_the_noisy_can_be_served_before_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
     noisy, new = (
         Write(Side.MEMBER, verb, {"metadata": {"name": verb.value}}) for verb in (WriteVerb.REPLACE, WriteVerb.CREATE)
     )
-    writes = MUTANTS["noisy-served-first"].writes
-    assert writes((noisy, new)) == (noisy,)
-    assert writes((new,)) == (new,)
+    mutant = MUTANTS["noisy-served-first"]
+    for writes in (mutant.writes, mutant.filled):
+        assert writes((new,)) == (new,)
+        assert writes((noisy, new)) == (noisy,)
+        assert writes((new,)) == ()
+    now += 6.0
+    assert mutant.filled((new,)) == (new,)
