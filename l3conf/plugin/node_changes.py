@@ -127,7 +127,12 @@ class Leaver:
         """Return the parts of an object, or of a node's state, that name it or anything in its ranges."""
         flat = residue.flatten(said)
         named = [f"{path} = {value}" for path, value in flat.items() if value.strip('"') == self.node]
-        return [*named, *residue.naming(said, self.ranges)]
+        return [*named, *residue.naming(said, self.ranges, nobodys=self.nobodys)]
+
+    @property
+    def nobodys(self) -> frozenset[IPNetwork]:
+        """Addresses in its ranges that no pod has: the whole cluster's own, which its gateways may put to use."""
+        return frozenset(ip_network(one.network_address) for one in self.ranges if one.num_addresses > 1)
 
 
 class Leavers(NodeChanges):
@@ -181,12 +186,15 @@ class Leavers(NodeChanges):
         """Return what all other nodes have that names them, and that was not there before the implementation."""
         leaving = {f"{one.cluster}@{one.node}" for one in self.nodes}
         ranges = [prefix for one in self.nodes for prefix in one.ranges]
+        nobodys = frozenset(address for one in self.nodes for address in one.nobodys)
+        before = self.lab.before.nodes
         return [
             f"{place}: {line}"
             for place, state in self.lab.node_states().items()
             if place not in leaving
             for line in sorted(
-                {*residue.naming(state, ranges)} - {*residue.naming(self.lab.before.nodes[place], ranges)}
+                {*residue.naming(state, ranges, nobodys=nobodys)}
+                - {*residue.naming(before[place], ranges, nobodys=nobodys)}
             )
         ]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from l3conf.probes.node_state.kernel_made import is_made_by_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from l3conf.model.topology import IPNetwork
 
@@ -68,8 +68,8 @@ def _plain(value: str | None) -> str | None:
     return None if value is None else str(json.loads(value)) if value != "present" else value
 
 
-def naming(state: object, ranges: Sequence[IPNetwork]) -> list[str]:
-    """Return the parts of a state that name an address or prefix inside any of ``ranges``.
+def naming(state: object, ranges: Sequence[IPNetwork], *, nobodys: Container[IPNetwork] = ()) -> list[str]:
+    """Return the parts of a state that name an address or prefix inside any of ``ranges``, but those that are nobody's.
 
     A route or rule by which a node rejects packets does not count: without one, what is still sent to a cluster that
     has gone would follow the default route (L3-K4).
@@ -78,7 +78,7 @@ def naming(state: object, ranges: Sequence[IPNetwork]) -> list[str]:
         f"{path} = {value}"
         for path, value in flatten(state).items()
         if not _REJECTS.search(f"{path} = {value}")
-        and any(_is_inside(text, ranges) for text in _ADDRESS.findall(_APART.sub(_joined, f"{path} {value}")))
+        and any(_is_inside(text, ranges, nobodys) for text in _ADDRESS.findall(_APART.sub(_joined, f"{path} {value}")))
     ]
 
 
@@ -92,12 +92,13 @@ def _joined(found: re.Match[str]) -> str:
     return f" {address}/{bits} "
 
 
-def _is_inside(text: str, ranges: Sequence[IPNetwork]) -> bool:
+def _is_inside(text: str, ranges: Sequence[IPNetwork], nobodys: Container[IPNetwork]) -> bool:
     try:
         found = ip_network(text, strict=False) if "/" in text else ip_network(ip_address(text))
     except ValueError:
         return False
-    return any(found.version == one.version and found.subnet_of(one) for one in ranges)  # type: ignore[arg-type]
+    inside = any(found.version == one.version and found.subnet_of(one) for one in ranges)  # type: ignore[arg-type]
+    return inside and found not in nobodys
 
 
 def of_nodes(before: Mapping[str, object], after: Mapping[str, object], allowed: Iterable[str]) -> list[str]:

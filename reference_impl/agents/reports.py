@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from reference_impl.agents.writing import rfc3339_now
+from reference_impl.agents.writing import merge_patch, rfc3339_now
 from reference_impl.drivers.api import NotFoundError, Resource
 from reference_impl.names import UPDATE_TIMESTAMP
 from reference_impl.planner.conditions import stamped
@@ -32,8 +32,8 @@ class Reporter:
         self._namespace = namespace
         self._mutant = mutant
         self._written: object = None
-        self._conditions: object = None
-        """As last written; None until the object was read."""
+        self._shown: Object | None = None
+        """The status as it stands in the object; None until that was read."""
         self._owners: list[Object] | None = None
         """None until the Node was read."""
         self._next = 0.0
@@ -43,14 +43,16 @@ class Reporter:
         written = signature(status)
         if written == self._written and time.monotonic() < self._next:
             return
-        status = self._mutant.status(await self._stamped(status))
+        shown = await self._read_shown() if self._shown is None else self._shown
+        status = self._mutant.status(_stamped(status, shown))
         now = self._mutant.report_time(int(time.time()))
         annotations = {UPDATE_TIMESTAMP: str(now)}
         if self._owners is None:
             self._owners = await self._read_owners()
         metadata: Object = {"annotations": annotations, "ownerReferences": self._owners}
+        patch: Object = {"metadata": metadata, "status": merge_patch(shown, status)}
         try:
-            await self._api.merge(self._resource, self._name, self._namespace, {"metadata": metadata, "status": status})
+            await self._api.merge(self._resource, self._name, self._namespace, patch)
         except NotFoundError:
             # It may be gone because its node was: another Node of that name is another owner.
             self._owners = await self._read_owners()
@@ -64,7 +66,7 @@ class Reporter:
             await self._api.create(self._resource, {**head, "metadata": metadata, "status": status})
         self._written = written
         self._next = time.monotonic() + REFRESH
-        self._conditions = status.get("conditions")
+        self._shown = status
 
     async def _read_owners(self) -> list[Object]:
         """Return the reference to the node; none while there is no such Node, which is about to come then."""
@@ -75,15 +77,16 @@ class Reporter:
         owner = {"apiVersion": "v1", "kind": "Node", "name": self._name, "uid": node["metadata"]["uid"]}
         return self._mutant.owners([owner])
 
-    async def _stamped(self, status: Object) -> Object:
-        """Give conditions the times at which they changed, across restarts of the agent."""
-        if "conditions" not in status:
-            return status
-        if self._conditions is None:
-            try:
-                found = await self._api.get(self._resource, self._name, self._namespace)
-                self._conditions = (found.get("status") or {}).get("conditions")
-            except NotFoundError:
-                self._conditions = []
-        now = rfc3339_now()
-        return {**status, "conditions": stamped(status["conditions"], self._conditions, now=now)}
+    async def _read_shown(self) -> Object:
+        try:
+            found = await self._api.get(self._resource, self._name, self._namespace)
+        except NotFoundError:
+            return {}
+        return dict(found.get("status") or {})
+
+
+def _stamped(status: Object, shown: Object) -> Object:
+    """Give conditions the times at which they changed, across restarts of the agent."""
+    if "conditions" not in status:
+        return status
+    return {**status, "conditions": stamped(status["conditions"], shown.get("conditions"), now=rfc3339_now())}

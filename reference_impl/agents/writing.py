@@ -74,6 +74,15 @@ async def side_by_side(writes: Iterable[Callable[[], Awaitable[None]]]) -> None:
             raise outcome
 
 
+def merge_patch(before: Object, after: Object) -> Object:
+    """Return the JSON merge patch (RFC 7396) that makes ``after`` of ``before``: what is not named would stay. Pure."""
+    changed = {
+        key: merge_patch(old, value) if isinstance(value, dict) and isinstance(old := before.get(key), dict) else value
+        for key, value in after.items()
+    }
+    return {**dict.fromkeys(before.keys() - after.keys()), **changed}
+
+
 def rfc3339_now() -> str:
     """Return the time as objects of Kubernetes have it."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -59,6 +59,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "always-connected": Mutant(status=words.claim_connections),
     "connected-for-ever": Mutant(status=words.remember_connections()),
     "one-sided-view": Mutant(status=words.remember_at_one_end()),
+    "settings-never-taken-back": Mutant(status=words.remember_settings()),
     "status-not-apart": Mutant(manifests=words.without_status_subresource),
     "conditions-restamped": Mutant(status=words.restamp_status, conditions=words.restamp),
     "conditions-alike": Mutant(status=words.with_conditions_alike, conditions=words.make_alike),

@@ -146,6 +146,21 @@ def remember_at_one_end() -> Callable[[Object], Object]:
     return status_of
 
 
+def remember_settings() -> Callable[[Object], Object]:
+    """Go on saying of oneself whatever was ever said: a merge patch takes back only what it names."""
+    said: dict[str, object] = {}
+
+    def status_of(status: Object) -> Object:
+        claimed = copy.deepcopy(status)
+        local = claimed.get("localEndpoint")
+        if local:
+            said.update(local.get("backend_config") or {})
+            local["backend_config"] = dict(said)
+        return claimed
+
+    return status_of
+
+
 def remember_losses() -> Callable[[Object], Object]:
     """Say error about everybody who ever was lost."""
     lost: set[str] = set()

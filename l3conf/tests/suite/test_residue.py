@@ -119,3 +119,10 @@ def test_a_prefix_whose_length_stands_apart_is_no_address_in_its_first_part(stat
     first = [ip_network("10.2.0.0/24"), ip_network("fd00:2::/64")]
     assert len(naming(state, whole)) == 1
     assert naming(state, first) == []
+
+
+def test_an_address_that_is_nobodys_names_nobody() -> None:
+    state = {"address/ipsec0/10.2.0.0/32": "", "route/254/10.2.0.0/24": "", "fdb/10.2.0.1": ""}
+    first, nobodys = [ip_network("10.2.0.0/24")], {ip_network("10.2.0.0/32")}
+    assert len(naming(state, first)) == 3
+    assert naming(state, first, nobodys=nobodys) == ['route/254/10.2.0.0/24 = ""', 'fdb/10.2.0.1 = ""']

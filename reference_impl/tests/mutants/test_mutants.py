@@ -73,6 +73,7 @@ DEPENDENT = {
     "nodes-disturb-routes",
     "nodes-known-at-first",
     "noisy-served-first",
+    "settings-never-taken-back",
     "silence-believed",
     "skew-cuts",
     "skew-unsaid",
@@ -435,3 +436,12 @@ def test_the_noisy_can_be_served_before_all_others(monkeypatch: pytest.MonkeyPat
         assert writes((new,)) == ()
     now += 6.0
     assert mutant.filled((new,)) == (new,)
+
+
+def test_settings_can_be_remembered_for_ever() -> None:
+    status = MUTANTS["settings-never-taken-back"].status
+    first: dict[str, Any] = {"localEndpoint": {"backend_config": {"standby-gateways": "east-2"}}}
+    assert status(first) == first
+    assert status({"localEndpoint": {"backend_config": {"udp-port": "4500"}}}) == {
+        "localEndpoint": {"backend_config": {"standby-gateways": "east-2", "udp-port": "4500"}}
+    }
