@@ -440,7 +440,7 @@ def test_the_noisy_can_be_served_before_all_others(monkeypatch: pytest.MonkeyPat
 
 def test_settings_can_be_remembered_for_ever() -> None:
     status = MUTANTS["settings-never-taken-back"].status
-    first: dict[str, Any] = {"localEndpoint": {"backend_config": {"standby-gateways": "east-2"}}}
+    first: dict[str, dict[str, dict[str, str]]] = {"localEndpoint": {"backend_config": {"standby-gateways": "east-2"}}}
     assert status(first) == first
     assert status({"localEndpoint": {"backend_config": {"udp-port": "4500"}}}) == {
         "localEndpoint": {"backend_config": {"standby-gateways": "east-2", "udp-port": "4500"}}
