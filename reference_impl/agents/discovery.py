@@ -125,6 +125,11 @@ class Discovery:
         return frozenset(cluster for cluster, peer in self._peers.items() if peer.state.conclude(now).answered)
 
     @property
+    def answered(self) -> dict[str, float]:
+        """By cluster id: when the address that was found answered last, on the event loop's clock."""
+        return {cluster: at for cluster, peer in self._peers.items() if (at := peer.state.answered_at) is not None}
+
+    @property
     def impostors(self) -> dict[str, str]:
         """By cluster id: how it is known that whoever answers for a peer does not have the key that it published."""
         now = _now()

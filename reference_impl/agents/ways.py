@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from reference_impl.names import WIREGUARD_BACKEND
 from reference_impl.planner.addresses import host_addresses
 from reference_impl.planner.own_endpoint import known_addresses, own_endpoint
 from reference_impl.planner.relays import Relays
+from reference_impl.planner.strays import Strays, called_back
 from reference_impl.planner.ways import actual
 from reference_impl.protocols.objects import Endpoint, discovery_port
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from reference_impl.planner.driver_set import DriverSet
     from reference_impl.planner.node import Node
     from reference_impl.planner.status import PeerReport
-    from reference_impl.state import Observed
+    from reference_impl.state import IPAddress, Observed
 
 
 class Ways:
@@ -39,6 +41,7 @@ class Ways:
         self._settings = settings
         self._mutant = mutant
         self._discovery = Discovery(key, wake, sockets=sockets) if key is not None else None
+        self._strays = Strays()
         self._public = PublicAddressWatch(wake)
         self._relaying = Relaying() if settings.relay and settings.drivers == (WIREGUARD_BACKEND,) else None
 
@@ -84,9 +87,15 @@ class Ways:
         own = self._settings.cluster.used
         self._discovery.watch(own, (local.private_ip, discovery_port(local)), peers, drivers.identity)
         found = self._mutant.ways(self._discovery.located(peers), self._discovery.claimed)
-        places = {key: (address, port) for key, address, port in observed.located}
-        learnt = {each.cluster_id: places[key] for each in peers if (key := drivers.identity(each)) in places}
-        return found, actual(found, learnt)
+        return found, actual(found, _learnt(found, drivers, observed))
+
+    def call_back(self, found: tuple[Endpoint, ...], drivers: DriverSet, observed: Observed) -> Observed:
+        """Return what was observed without what was learnt of peers that strayed from the way that was found."""
+        if self._discovery is None:
+            return observed
+        now = asyncio.get_running_loop().time()
+        due = self._strays.due(found, _learnt(found, drivers, observed), self._discovery.answered, now)
+        return called_back(observed, frozenset(drivers.identity(each) for each in found if each.cluster_id in due))
 
     def relays(
         self,
@@ -104,3 +113,9 @@ class Ways:
         reach = self._relaying.look(peers, reports, answered=answered, heard=heard)
         local = replace(local, parameters=local.parameters | reach.parameters.items())
         return local, self._relaying.plan(local, peers)
+
+
+def _learnt(peers: tuple[Endpoint, ...], drivers: DriverSet, observed: Observed) -> dict[str, tuple[IPAddress, int]]:
+    """Return where the kernel heard from peers lately, by cluster id."""
+    places = {key: (address, port) for key, address, port in observed.located}
+    return {each.cluster_id: places[key] for each in peers if (key := drivers.identity(each)) in places}

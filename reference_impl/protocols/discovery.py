@@ -163,6 +163,11 @@ class PeerDiscovery:
             self._chosen = usable[0]
         return Conclusion(candidate=self._chosen, answered=self._chosen in usable)
 
+    @property
+    def answered_at(self) -> float | None:
+        """When the candidate that is in use answered last; None if none is, or it never did."""
+        return self._answers.get(self._chosen) if self._chosen is not None else None
+
     def _is_usable(self, candidate: Candidate, now: float) -> bool:
         answered = self._answers.get(candidate)
         return answered is not None and now - answered < self.timings.lifetime
