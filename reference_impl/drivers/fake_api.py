@@ -92,21 +92,21 @@ class FakeAPI:
         """Apply a JSON merge patch."""
         self._reach()
         key = (resource, namespace, name)
-        return await self._put("MODIFIED", key, self._with_status_of(key, _merged(self._find(key), patch)))
+        return await self._put("MODIFIED", key, self._with_status_of(key, merged(self._find(key), patch)))
 
     async def merge_status(self, resource: Resource, name: str, namespace: str, patch: Object) -> Object:
         """Apply a JSON merge patch to status and nothing else."""
         self._reach()
         key = (resource, namespace, name)
         found = self._find(key)
-        return await self._put("MODIFIED", key, {**found, "status": _merged(found, patch).get("status")})
+        return await self._put("MODIFIED", key, {**found, "status": merged(found, patch).get("status")})
 
     async def apply(self, resource: Resource, obj: Object) -> Object:
         """Create or change an object; every field given wins."""
         self._reach()
         key = _key(resource, obj)
         found = self._objects.get(key)
-        return await self._put("MODIFIED" if found else "ADDED", key, _merged(found or {}, obj))
+        return await self._put("MODIFIED" if found else "ADDED", key, merged(found or {}, obj))
 
     async def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete an object."""
@@ -171,15 +171,15 @@ def _key(resource: Resource, obj: Object) -> _Key:
     return resource, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
-def _merged(target: Object, patch: Object) -> Object:
-    """RFC 7396."""
+def merged(target: Object, patch: Object) -> Object:
+    """Return what a JSON merge patch makes of an object (RFC 7396 section 2). Pure."""
     result = dict(target)
     for key, value in patch.items():
         if value is None:
             result.pop(key, None)
         elif isinstance(value, dict):
             old = result.get(key)
-            result[key] = _merged(old if isinstance(old, dict) else {}, value)
+            result[key] = merged(old if isinstance(old, dict) else {}, value)
         else:
             result[key] = value
     return result

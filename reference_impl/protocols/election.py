@@ -19,7 +19,7 @@ class ElectionTimings:
     renew_deadline: float = 10.0
     """A leader that could not renew for this long stops leading; shorter than ``lease``, so never two lead."""
     renew: float = 4.0
-    """Between two renewals: where one fails there is time for three more, ``retry`` apart, until the deadline."""
+    """Between two renewals: where one fails there is time for two more, ``retry`` apart, before the deadline."""
     retry: float = 2.0
     """Between two tries to take the lease, or to renew it where the last one failed."""
 

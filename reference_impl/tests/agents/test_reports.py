@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reference_impl.agents.reports import Reporter
 from reference_impl.agents.writing import merge_patch
 from reference_impl.drivers.api import Resource
-from reference_impl.drivers.fake_api import FakeAPI
+from reference_impl.drivers.fake_api import FakeAPI, merged
 from reference_impl.mutants import Mutant
 
 if TYPE_CHECKING:
@@ -73,17 +73,4 @@ documents = st.recursive(
 
 @given(documents, documents)
 def test_a_merge_patch_makes_the_one_of_the_other(before: Object, after: Object) -> None:
-    assert _merged(before, merge_patch(before, after)) == after
-
-
-def _merged(target: object, patch: object) -> object:
-    """Apply a patch as RFC 7396 section 2 defines it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _merged(result.get(key), value)
-    return result
+    assert merged(before, merge_patch(before, after)) == after
