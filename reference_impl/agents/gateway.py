@@ -275,7 +275,7 @@ class GatewayAgent:
             plan, _ = self._planned(replace(facts, waits=True), drivers)
             self._loop.wake_in(AT_ONCE)
         membership = replace(membership, refusals=(*membership.refusals, *unplanned))
-        failure = await self._hand.converge(plan, self._ways.call_back(peers, drivers, observed))
+        failure = await self._hand.converge(plan, self._ways.call_back(peers, shown, drivers, observed))
         carrying = tuple(drivers.chosen(peer) for peer in relayed(shown, relays))
         self._health.watch(carrying, self._settings.cluster.versions)
         here = next(node for node in nodes if node.name == local.hostname)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reference_impl.planner.driver_set import DriverSet
     from reference_impl.planner.node import Node
     from reference_impl.planner.status import PeerReport
-    from reference_impl.state import IPAddress, Observed
+    from reference_impl.state import Observed
 
 
 class Ways:
@@ -87,14 +87,18 @@ class Ways:
         own = self._settings.cluster.used
         self._discovery.watch(own, (local.private_ip, discovery_port(local)), peers, drivers.identity)
         found = self._mutant.ways(self._discovery.located(peers), self._discovery.claimed)
-        return found, actual(found, _learnt(found, drivers, observed))
+        places = {key: (address, port) for key, address, port in observed.located}
+        learnt = {each.cluster_id: places[key] for each in peers if (key := drivers.identity(each)) in places}
+        return found, actual(found, learnt)
 
-    def call_back(self, found: tuple[Endpoint, ...], drivers: DriverSet, observed: Observed) -> Observed:
+    def call_back(
+        self, found: tuple[Endpoint, ...], shown: tuple[Endpoint, ...], drivers: DriverSet, observed: Observed
+    ) -> Observed:
         """Return what was observed without what was learnt of peers that strayed from the way that was found."""
         if self._discovery is None:
             return observed
         now = asyncio.get_running_loop().time()
-        due = self._strays.due(found, _learnt(found, drivers, observed), self._discovery.answered, now)
+        due = self._strays.due(found, shown, self._discovery.answered, now)
         return called_back(observed, frozenset(drivers.identity(each) for each in found if each.cluster_id in due))
 
     def relays(
@@ -113,9 +117,3 @@ class Ways:
         reach = self._relaying.look(peers, reports, answered=answered, heard=heard)
         local = replace(local, parameters=local.parameters | reach.parameters.items())
         return local, self._relaying.plan(local, peers)
-
-
-def _learnt(peers: tuple[Endpoint, ...], drivers: DriverSet, observed: Observed) -> dict[str, tuple[IPAddress, int]]:
-    """Return where the kernel heard from peers lately, by cluster id."""
-    places = {key: (address, port) for key, address, port in observed.located}
-    return {each.cluster_id: places[key] for each in peers if (key := drivers.identity(each)) in places}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reference_impl.protocols.objects import Endpoint
-    from reference_impl.state import IPAddress, Observed
+    from reference_impl.state import Observed
 
 
 @dataclass(slots=True)
@@ -26,25 +26,25 @@ class Strays:
 
     def due(
         self,
-        peers: Iterable[Endpoint],
-        learnt: Mapping[str, tuple[IPAddress, int]],
+        found: Iterable[Endpoint],
+        shown: Iterable[Endpoint],
         answered: Mapping[str, float],
         now: float,
     ) -> frozenset[str]:
         """Return the cluster ids of those to call back now; each once per answer.
 
-        ``peers``: with the ways that discovery found; ``learnt``: by cluster id, where the kernel heard from them;
+        ``found``: peers with the ways that discovery found; ``shown``: the same, as the kernel really sends to them;
         ``answered``: by cluster id, when the address that discovery chose answered last.
         """
-        astray = [peer.cluster_id for peer in peers if _is_astray(peer, learnt.get(peer.cluster_id))]
+        astray = [peer.cluster_id for peer, real in zip(found, shown, strict=True) if _is_astray(peer, real)]
         self._since = {cluster_id: self._since.get(cluster_id, now) for cluster_id in astray}
         due = frozenset(each for each, since in self._since.items() if answered.get(each, since) > since)
         self._since |= dict.fromkeys(due, now)
         return due
 
 
-def _is_astray(peer: Endpoint, where: tuple[IPAddress, int] | None) -> bool:
-    return where is not None and peer.tunnel_address == peer.private_ip != peer.public_ip == where[0]
+def _is_astray(peer: Endpoint, real: Endpoint) -> bool:
+    return peer.tunnel_address == peer.private_ip != peer.public_ip == real.tunnel_address
 
 
 def called_back(observed: Observed, keys: frozenset[str]) -> Observed:

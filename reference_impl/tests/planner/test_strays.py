@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from reference_impl.names import WIREGUARD_DEVICE
@@ -15,32 +16,33 @@ from reference_impl.tests.planner.facts import endpoint
 PRIVATE, PUBLIC = ip_address("172.16.2.10"), ip_address("192.0.2.10")
 OURS = endpoint(2, public_ip=PUBLIC, way=Way(address=PRIVATE, port=4500, reason="PrivateAddress", message=""))
 NAME = OURS.cluster_id
-HAIRPIN = {NAME: (PUBLIC, 4501)}
+HAIRPIN = replace(OURS, way=Way(address=PUBLIC, port=4501, reason="Learnt", message=""))
 
 
 def test_a_stray_is_called_back_once_for_every_new_answer_of_the_way_that_was_found() -> None:
     strays = Strays()
-    assert strays.due([OURS], HAIRPIN, {NAME: 9.0}, 10.0) == frozenset()
-    assert strays.due([OURS], HAIRPIN, {NAME: 9.0}, 12.0) == frozenset()
-    assert strays.due([OURS], HAIRPIN, {NAME: 13.0}, 14.0) == {NAME}
-    assert strays.due([OURS], HAIRPIN, {NAME: 13.0}, 16.0) == frozenset()
-    assert strays.due([OURS], HAIRPIN, {NAME: 18.0}, 18.5) == {NAME}
+    assert strays.due([OURS], [HAIRPIN], {NAME: 9.0}, 10.0) == frozenset()
+    assert strays.due([OURS], [HAIRPIN], {NAME: 9.0}, 12.0) == frozenset()
+    assert strays.due([OURS], [HAIRPIN], {NAME: 13.0}, 14.0) == {NAME}
+    assert strays.due([OURS], [HAIRPIN], {NAME: 13.0}, 16.0) == frozenset()
+    assert strays.due([OURS], [HAIRPIN], {NAME: 18.0}, 18.5) == {NAME}
 
 
 def test_who_came_back_and_strays_again_waits_for_the_next_answer() -> None:
     strays = Strays()
-    assert strays.due([OURS], HAIRPIN, {}, 10.0) == frozenset()
-    assert strays.due([OURS], {NAME: (PRIVATE, 4500)}, {NAME: 11.0}, 12.0) == frozenset()
-    assert strays.due([OURS], HAIRPIN, {NAME: 11.0}, 14.0) == frozenset()
+    assert strays.due([OURS], [HAIRPIN], {}, 10.0) == frozenset()
+    assert strays.due([OURS], [OURS], {NAME: 11.0}, 12.0) == frozenset()
+    assert strays.due([OURS], [HAIRPIN], {NAME: 11.0}, 14.0) == frozenset()
 
 
 def test_nobody_strays_who_is_at_an_address_that_is_not_known_or_was_found_at_the_public_one() -> None:
-    strays, rebound = Strays(), {NAME: (ip_address("192.0.2.77"), 60000)}
+    strays = Strays()
+    rebound = replace(OURS, way=Way(address=ip_address("192.0.2.77"), port=60000, reason="Learnt", message=""))
     public = endpoint(2, public_ip=PUBLIC, way=Way(address=PUBLIC, port=4500, reason="PublicAddress", message=""))
     for now in (10.0, 20.0):
-        assert strays.due([OURS], rebound, {NAME: now - 1}, now) == frozenset()
-        assert strays.due([public], HAIRPIN, {NAME: now - 1}, now) == frozenset()
-        assert strays.due([endpoint(3)], {}, {}, now) == frozenset()
+        assert strays.due([OURS], [rebound], {NAME: now - 1}, now) == frozenset()
+        assert strays.due([public], [HAIRPIN], {NAME: now - 1}, now) == frozenset()
+        assert strays.due([endpoint(3)], [endpoint(3)], {}, now) == frozenset()
 
 
 def test_what_is_called_back_is_set_again_and_nothing_else_is() -> None:
