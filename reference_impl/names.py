@@ -147,6 +147,8 @@ IPSEC_LARGEST: Final = 1400
 """MTU above which libipsec cuts packets off (its read buffer, libcharon/plugins/kernel_libipsec)."""
 IPSEC_INTERFACE_ID: Final = 150
 """Ties security policies of the kernel to the device (XFRMA_IF_ID)."""
+ADDRESS_LABEL: Final = 45000
+"""Label of the device's IPv6 addresses, which no other address has (``ip addrlabel``, RFC 6724 section 5, rule 6)."""
 IPSEC_ROUTING_TABLE: Final = 152
 IPSEC_RULE_PRIORITY: Final = 40000
 """Where charon may keep the routes that libipsec insists on: behind every other table, so that nothing finds them."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from reference_impl.agents.processes import running_process
 from reference_impl.drivers.charon import CHARON_DIRECTORY, SOCKET, Charon
-from reference_impl.drivers.foreign_sockets import let_fragment
+from reference_impl.drivers.foreign_sockets import fit_for_tunnels
 from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec, remove_daemons_rules, tun_devices
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.names import CABLE_PORT, IPSEC_DEVICE, IPSEC_ROUTING_TABLE, IPSEC_RULE_PRIORITY
@@ -37,6 +37,7 @@ RETRY = 1.0
 """Seconds between the end of the process and its next start."""
 LOOK = 0.2
 """Seconds between two looks for sub-tunnels that are down."""
+_UNFIT = "packets will be lost in bursts, and where small links are hidden"
 _CONFIGURATION = """\
 charon {{
   load = random nonce openssl aes sha1 sha2 hmac kdf gcm curve25519 {data_plane} kernel-netlink socket-default vici
@@ -157,10 +158,10 @@ async def _keep_up_once_ready(pid: int, directory: Path, *, libipsec: bool) -> N
     while not (directory / SOCKET).exists():  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(LOOK / 4)
     try:
-        if not let_fragment(pid, CABLE_PORT):
-            _LOG.warning("packets will be lost where small links are hidden: no socket at port %d", CABLE_PORT)
+        if not fit_for_tunnels(pid, CABLE_PORT):
+            _LOG.warning("%s: no socket at port %d", _UNFIT, CABLE_PORT)
     except OSError as error:
-        _LOG.warning("packets will be lost where small links are hidden: the daemon's sockets: %s", error.strerror)
+        _LOG.warning("%s: the daemon's sockets: %s", _UNFIT, error.strerror)
     devices = tun_devices(pid)
     if libipsec and devices != (IPSEC_DEVICE,):
         raise KernelError(

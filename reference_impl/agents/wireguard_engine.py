@@ -21,7 +21,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.processes import running_process
-from reference_impl.drivers.foreign_sockets import let_fragment
+from reference_impl.drivers.foreign_sockets import fit_for_tunnels
 from reference_impl.drivers.wireguard import SOCKET_DIRECTORY, kernel_has_wireguard
 from reference_impl.names import WIREGUARD_DEVICE
 
@@ -54,25 +54,25 @@ async def _run_once(program: str, device: str, directory: Path) -> None:
     try:
         async with running_process(program, device, environ=environ) as process:
             _LOG.info("%s started for device %s", program, device)
-            fragmenting = asyncio.ensure_future(_keep_fragmenting(process.pid))
+            fitting = asyncio.ensure_future(_keep_fit(process.pid))
             try:
                 _LOG.error("%s ended with %d", program, await process.wait())
             finally:
-                fragmenting.cancel()
-                await asyncio.gather(fragmenting, return_exceptions=True)
+                fitting.cancel()
+                await asyncio.gather(fitting, return_exceptions=True)
     finally:
         (directory / f"{device}.sock").unlink(missing_ok=True)
 
 
-async def _keep_fragmenting(pid: int) -> None:
-    """Let tunnel packets be fragmented, as the kernel's WireGuard does; the process's sockets forbid it (L3-F8).
+async def _keep_fit(pid: int) -> None:
+    """Let tunnel packets be fragmented, as the kernel's WireGuard does (L3-F8), and bursts wait; see there.
 
     They are opened when an agent gives the device a port, and anew with every other one.
     """
     while True:
         try:
-            let_fragment(pid)
+            fit_for_tunnels(pid)
         except OSError as error:
-            _LOG.warning("packets will be lost where small links are hidden: the sockets: %s", error.strerror)
+            _LOG.warning("packets will be lost in bursts, and where small links are hidden: the sockets: %s", error.strerror)
             return
         await asyncio.sleep(LOOK)

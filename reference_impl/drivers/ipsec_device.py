@@ -6,9 +6,10 @@ With libipsec the device is the daemon's own (kind ``tun``); where the kernel ha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
+from reference_impl.drivers.address_labels import AddressLabels
 from reference_impl.drivers.charon import Charon
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.netlink import NetlinkError
@@ -47,11 +48,12 @@ class IPsecDevice:
 
     key: Key | None
     control: IKEControl = field(default_factory=Charon)
+    labels: AddressLabels = field(default_factory=AddressLabels)
 
     def observe(self, view: KernelView) -> IPsecView:
         """Read device and daemon. A device without addresses is an idle one and counts as absent."""
         state = self.control.read()
-        link = view.ipsec_link(IPSEC_DEVICE)
+        link = view.ipsec_link(IPSEC_DEVICE, self.labels.read())
         connections = state.connections if state else ()
         return IPsecView(
             links=frozenset([link]) if link else frozenset(),
@@ -72,6 +74,10 @@ class IPsecDevice:
             case Verb.REMOVE, IPsecPeer():
                 if self.control.read() is not None:
                     self.control.unload(item.name)
+
+    def close(self) -> None:
+        """Close the socket that labels are read from. Idempotent."""
+        self.labels.close()
 
     def _load(self, peer: IPsecPeer) -> None:
         if self.key is None or self.key.public != peer.own_key:
@@ -96,6 +102,8 @@ class IPsecDevice:
         if not found:
             raise KernelError(f"link {link.name}: the IKE daemon has no device of that name")
         netlink.link("set", index=found[0], mtu=link.mtu, state="up")
+        # Labels before addresses: from its first moment on a node's own packets have the source that they had.
+        self._label(frozenset(each for each in link.anchors if isinstance(each, IPv6Address)))
         present = set(_addresses(netlink, found[0]))
         for address in link.anchors - present:
             # Not deprecated, as the route agent's are over IPv6: libipsec then finds none (ADR 10).
@@ -103,20 +111,32 @@ class IPsecDevice:
         for address in present - link.anchors:
             netlink.addr("del", index=found[0], address=str(address), prefixlen=address.max_prefixlen)
 
+    def _label(self, wanted: frozenset[IPv6Address]) -> None:
+        """Have these addresses labelled, and no others: labels outlive their device."""
+        labelled = self.labels.read()
+        for address in wanted - labelled:
+            self.labels.give(address)
+        for address in labelled - wanted:
+            self.labels.take(address)
+
     def _remove(self, netlink: Any) -> None:  # noqa: ANN401 - pyroute2 is untyped
         """Delete the kernel's device; empty libipsec's, which is its process's to delete."""
         found = netlink.link_lookup(ifname=IPSEC_DEVICE)
-        if not found:
-            return
-        info = netlink.get_links(found[0])[0].get_attr("IFLA_LINKINFO")
-        if info and info.get_attr("IFLA_INFO_KIND") == KIND:
-            netlink.link("del", index=found[0])
-            return
-        for address in _addresses(netlink, found[0]):
-            try:
-                netlink.addr("del", index=found[0], address=str(address), prefixlen=address.max_prefixlen)
-            except NetlinkError as error:
-                raise KernelError(f"link {IPSEC_DEVICE}: address {address}: {error}") from None
+        if found:
+            _remove_device(netlink, found[0])
+        self._label(frozenset())
+
+
+def _remove_device(netlink: Any, index: int) -> None:  # noqa: ANN401 - likewise
+    info = netlink.get_links(index)[0].get_attr("IFLA_LINKINFO")
+    if info and info.get_attr("IFLA_INFO_KIND") == KIND:
+        netlink.link("del", index=index)
+        return
+    for address in _addresses(netlink, index):
+        try:
+            netlink.addr("del", index=index, address=str(address), prefixlen=address.max_prefixlen)
+        except NetlinkError as error:
+            raise KernelError(f"link {IPSEC_DEVICE}: address {address}: {error}") from None
 
 
 def _addresses(netlink: Any, index: int) -> Iterable[IPAddress]:  # noqa: ANN401 - pyroute2 is untyped

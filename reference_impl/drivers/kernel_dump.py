@@ -27,6 +27,8 @@ REQUEST_AND_DUMP, REQUEST_AND_ACKNOWLEDGE = 0x301, 0x5
 _DUMP_INTERRUPTED = 0x10
 _ERROR, _DONE = 2, 3
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr
+HEADER_SIZE = _HEADER.size
+"""Bytes of a message before its body."""
 _ERRNO = struct.Struct("=i")
 _BODY = struct.Struct("=BBBBBBBBI")  # rtmsg, fib_rule_hdr
 _BUFFER = 1 << 16

@@ -22,6 +22,7 @@ from reference_impl.state import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from ipaddress import IPv6Address
 
     from reference_impl.protocols.wireguard_uapi import DeviceState
     from reference_impl.state import IPAddress
@@ -72,17 +73,22 @@ class KernelView:
             name=device, port=state.port, mtu=_mtu_if_up(message), public_key=public_key(state.private_key)
         )
 
-    def ipsec_link(self, device: str) -> IPsecLink | None:
-        """Return the IPsec device; None if it is not there or has no address, as libipsec's when it is idle."""
+    def ipsec_link(self, device: str, labelled: frozenset[IPv6Address]) -> IPsecLink | None:
+        """Return the IPsec device; None if it is not there or has no address, as libipsec's when it is idle.
+
+        ``labelled``: addresses with our label. Those of IPv6 count with it only; if nothing but labels is left, a
+        device without addresses stands for them.
+        """
         message = next((m for m in self._links.values() if m.get_attr("IFLA_IFNAME") == device), None)
-        if message is None:
-            return None
-        anchors = frozenset(
+        found = frozenset(
             address.address
             for address in self._all_addresses
             if address.device == device and not address.address.is_link_local
         )
-        return IPsecLink(name=device, mtu=_mtu_if_up(message), anchors=anchors) if anchors else None
+        if not (found or labelled):
+            return None
+        anchors = frozenset(address for address in found if address.version == 4 or address in labelled)  # noqa: PLR2004
+        return IPsecLink(name=device, mtu=_mtu_if_up(message) if message else 0, anchors=anchors)
 
     def kind(self, device: str) -> str:
         """Return the kind of a device, "" if there is none or it is a plain one."""

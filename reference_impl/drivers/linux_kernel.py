@@ -115,6 +115,8 @@ class LinuxKernel:
         self._reader.close()
         self._netlink.close()
         self._routes.close()
+        if self._ipsec is not None:
+            self._ipsec.close()
 
     def observe(self) -> Observed:
         """Read links, addresses, routes, rules, neighbours and the ruleset's digest; not again what did not change."""

@@ -83,7 +83,7 @@ def test_sockets_that_are_opened_later_may_be_fragmented_as_well(
 ) -> None:
     program, log = _program(tmp_path, SLEEP)
     looked: list[int] = []
-    monkeypatch.setattr(wireguard_engine, "let_fragment", looked.append)
+    monkeypatch.setattr(wireguard_engine, "fit_for_tunnels", looked.append)
     monkeypatch.setattr(wireguard_engine, "LOOK", 0.01)
 
     async def scenario() -> None:
