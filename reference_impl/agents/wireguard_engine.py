@@ -73,6 +73,8 @@ async def _keep_fit(pid: int) -> None:
         try:
             fit_for_tunnels(pid)
         except OSError as error:
-            _LOG.warning("packets will be lost in bursts, and where small links are hidden: the sockets: %s", error.strerror)
+            _LOG.warning(
+                "packets will be lost in bursts, and where small links are hidden: the sockets: %s", error.strerror
+            )
             return
         await asyncio.sleep(LOOK)

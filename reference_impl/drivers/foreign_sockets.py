@@ -30,8 +30,9 @@ def fit_for_tunnels(pid: int, port: int | None = None) -> int:
     """Make the UDP sockets that a child has, at a port or at any, fit to carry packets of others; return how many.
 
     They send without "don't fragment": where a link on the way is small and its router's errors are filtered, nobody is
-    ever told of it (RFC 4821). A tunnel whose outer packets may be fragmented gets through all the same (RFC 4301, 8.1).
-    They hold what arrives in a burst, or while the child waits for a processor. ``OSError`` if they cannot be reached.
+    ever told of it (RFC 4821). A tunnel whose outer packets may be fragmented gets through all the same (RFC 4301,
+    8.1). They hold what arrives in a burst, or while the child waits for a processor. ``OSError`` if they cannot be
+    reached.
     """
     changed = 0
     for found in _sockets(pid):

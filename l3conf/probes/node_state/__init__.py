@@ -9,7 +9,8 @@ positions, handles or interface indices, so that a difference names the very lef
     rule/<family>/<priority>              iptables/<family>/<table>/<rule>
     neighbour/<device>/<address>          xfrm/policy/<selector>
     fdb/<device>/<mac>                    file/run/<path>
-    nexthop/<id>   qdisc/<device>/…       missing/<tool>: why a part of the state could not be read
+    nexthop/<id>   qdisc/<device>/…       addrlabel/<prefix> [dev <device>]
+    missing/<tool>: why a part of the state could not be read
 
 What moves by itself is left out: lifetimes, timers, counters, learnt neighbours, carrier, generated keys. What
 belongs to other workloads (their veths, their files) is in it under their names, for the reader to filter.

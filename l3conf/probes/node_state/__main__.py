@@ -42,6 +42,7 @@ READERS = (
     Reader("rule IPv6", "ip -6 -j rule show", _json(lambda entries: iproute.rules(entries, "IPv6"))),
     Reader("neighbour", "ip -d -j neigh show", _json(iproute.neighbours)),
     Reader("neighbour proxy", "ip -d -j neigh show proxy", _json(lambda e: iproute.neighbours(_proxies(e)))),
+    Reader("address label", "ip -j addrlabel list", _json(iproute.address_labels)),
     Reader("nexthop", "ip -j nexthop show", _json(iproute.nexthops)),
     Reader("qdisc", "tc -j qdisc show", _json(iproute.queues)),
     Reader("nft", "nft -j -s list ruleset", _json(lambda ruleset: filters.nftables(ruleset["nftables"]))),

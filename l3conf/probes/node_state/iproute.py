@@ -111,6 +111,15 @@ def forwarding(entries: Iterable[Mapping[str, Any]], own: Collection[str]) -> St
     return state
 
 
+def address_labels(entries: Iterable[Mapping[str, Any]]) -> State:
+    """Return the labels by which sources of IPv6 are chosen (``ip -j addrlabel``, RFC 6724 section 2.1)."""
+    state: State = {}
+    for entry in entries:
+        device = f" dev {entry['ifname']}" if "ifname" in entry else ""
+        state[f"addrlabel/{entry['address']}/{entry['prefixlen']}{device}"] = str(entry["label"])
+    return state
+
+
 def nexthops(entries: Iterable[Mapping[str, Any]]) -> State:
     """Return the nexthop objects (``ip -j nexthop``)."""
     state: State = {}

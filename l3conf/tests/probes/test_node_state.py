@@ -28,6 +28,14 @@ LEFTOVERS = {
     "route/main/blackhole 10.78.0.0/16": ("ip route add blackhole 10.78.0.0/16", "ip route del blackhole 10.78.0.0/16"),
     "rule/IPv4/1000": ("ip rule add fwmark 7 lookup 150 pref 1000", "ip rule del pref 1000"),
     "rule/IPv6/1001": ("ip -6 rule add to fd00::/8 lookup 150 pref 1001", "ip -6 rule del pref 1001"),
+    "addrlabel/fd77::/128": (
+        "ip addrlabel add prefix fd77::/128 label 99",
+        "ip addrlabel del prefix fd77::/128 label 99",
+    ),
+    "addrlabel/fd78::/64 dev lo": (
+        "ip addrlabel add prefix fd78::/64 dev lo label 99",
+        "ip addrlabel del prefix fd78::/64 dev lo label 99",
+    ),
     "nexthop/7": ("ip nexthop add id 7 blackhole", "ip nexthop del id 7"),
     "nft/table inet left": ("nft add table inet left", "nft delete table inet left"),
     "qdisc/lo/root": ("tc qdisc add dev lo root tbf rate 1mbit burst 10k latency 1s", "tc qdisc del dev lo root"),
