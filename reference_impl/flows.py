@@ -40,6 +40,8 @@ class Suspects:
 
     sources: frozenset[IPAddress]
     destinations: frozenset[IPAddress]
+    remote: frozenset[IPNetwork] = frozenset()
+    """Prefixes whose flows are looked at, whoever began them; all flows are looked through for these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +61,17 @@ class Flow:
 def suspects(before: Bindings | None, now: Bindings) -> Suspects | None:
     """Return whose flows to look at after a change; None for all of them.
 
-    At first nobody knows what began before. Later every flow begins with its translation, other members' prefixes that
-    come to be known included: what left for them by another way is the route agent's to forget.
+    At first nobody knows what began before. Later every flow begins with its translation, but one towards a member that
+    comes to be known may have begun earlier: whoever sets its route may know it sooner than whoever translates. What
+    left by another way is the route agent's to forget.
     """
     if before is None or (before.pool, before.others) != (now.pool, now.others):
         return None
-    return Suspects(sources=_changed(before.callers, now.callers), destinations=_changed(before.targets, now.targets))
+    return Suspects(
+        sources=_changed(before.callers, now.callers),
+        destinations=_changed(before.targets, now.targets),
+        remote=now.remote - before.remote,
+    )
 
 
 def _changed(

@@ -37,7 +37,8 @@ def forget_stale_flows(bindings: Bindings, suspects: Suspects | None = None) -> 
             entries: Iterable[Entry] = table.entries()
         else:
             began = (table.entries_from(source) for source in suspects.sources)
-            entries = chain(*began, *(table.entries_to(destination) for destination in suspects.destinations))
+            into = table.entries_into(suspects.remote) if suspects.remote else ()
+            entries = chain(*began, *(table.entries_to(destination) for destination in suspects.destinations), into)
         return _forget(table, entries, lambda flow: is_stale(flow, bindings))
 
 

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from reference_impl.drivers.conntrack import forget_stale_flows, forget_translated_flows
+from reference_impl.flows import suspects
 from reference_impl.planner.ledger import Ledger
 from reference_impl.planner.translation import bindings
 from reference_impl.tests.kernel.global_sites import CABLE_MTU, GATEWAY, OWN, PODS, SERVICE, build, translating
@@ -18,6 +19,7 @@ from reference_impl.tests.kernel.sandbox import Host, ask_tcp, ask_udp, cable, s
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reference_impl.flows import Bindings
 
 SCTP = 132
 
@@ -106,6 +108,32 @@ def test_flows_that_began_before_their_translation_begin_anew() -> None:
     east.load()
     east.forget(east.translation())
     assert client.run(ask) == west.at(OWN)
+
+
+@sandboxed
+def test_a_flow_that_began_before_its_translation_ends_when_the_other_member_comes_to_be_known() -> None:
+    """The route may be there before whoever translates has heard of the member; the first look passes the flow over."""
+    east, west = build()
+    east.load()
+    # Every node translates something: with that, a flow's source is settled by its first packet.
+    west.gateway.shell(
+        "nft 'table ip plugin { chain source { type nat hook postrouting priority srcnat; ip daddr 192.0.2.99 masquerade; }; }'"
+    )
+    client, plan = west.pods[0], west.translation()
+    ask = partial(ask_udp, east.at(OWN), source_port=5555)
+    assert client.run(partial(ask, seconds=0.2)) == "timeout"
+    west.load()
+    both = west.bound(plan)
+    alone = replace(both, remote=frozenset())
+
+    def look(before: Bindings | None, now: Bindings) -> int:
+        return int(west.gateway.run(lambda: str(forget_stale_flows(now, suspects(before, now)))))
+
+    assert look(None, alone) == 0
+    assert client.run(partial(ask, seconds=0.2)) == "timeout"
+    assert look(alone, both) == 1
+    assert client.run(ask) == west.at(OWN)
+    assert look(both, both) == 0
 
 
 @sandboxed
