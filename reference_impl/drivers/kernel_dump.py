@@ -1,4 +1,4 @@
-"""Dumps of routes and rules whose messages are decoded once: what the kernel says again means the same again.
+"""Dumps whose messages are decoded once: what the kernel says again means the same again.
 
 A thousand prefixes are some thousand messages. pyroute2 decodes one in 0.1 ms; looking a known one up by its bytes
 takes a hundredth of that. The kernel itself leaves out other tables and protocols where it can
@@ -109,8 +109,12 @@ def _split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         offset += max(_HEADER.size, (length + 3) & ~3)
 
 
+def _body(message: bytes) -> bytes:
+    return message[_HEADER.size :]
+
+
 class Decoded(Generic[T]):
-    """Values of messages, remembered from one dump to the next by their bytes without the header."""
+    """Values of messages, remembered from one dump to the next by what lasts of their bytes."""
 
     __slots__ = ("_known",)
 
@@ -119,9 +123,22 @@ class Decoded(Generic[T]):
 
     def values(self, messages: Iterable[bytes], decode: Callable[[bytes], tuple[T, ...]]) -> frozenset[T]:
         """Return what all messages mean; forget those that were not said again."""
+        return frozenset(self.in_order(messages, decode))
+
+    def in_order(
+        self,
+        messages: Iterable[bytes],
+        decode: Callable[[bytes], tuple[T, ...]],
+        lasting: Callable[[bytes], bytes] = _body,
+    ) -> list[T]:
+        """Return the same in the order of the messages; ``lasting`` returns what a message is remembered by."""
         known, self._known = self._known, {}
+        found: list[T] = []
         for message in messages:
-            body = message[_HEADER.size :]
-            found = known.get(body)
-            self._known[body] = decode(message) if found is None else found
-        return frozenset(value for values in self._known.values() for value in values)
+            body = lasting(message)
+            meaning = known.get(body)
+            if meaning is None:
+                meaning = decode(message)
+            self._known[body] = meaning
+            found += meaning
+        return found

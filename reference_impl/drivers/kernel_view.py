@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from ipaddress import IPv6Address
 
+    from reference_impl.drivers.kernel_objects import KernelObjects
     from reference_impl.protocols.wireguard_uapi import DeviceState
     from reference_impl.state import IPAddress
 
@@ -38,10 +39,10 @@ TUNNEL_KINDS = frozenset({"wireguard", "xfrm", "tun"})
 class KernelView:
     """What one owner has in the kernel, and the node's addresses. Everything is read once, when it is first wanted."""
 
-    def __init__(self, netlink: Any, ownership: Ownership) -> None:  # noqa: ANN401 - pyroute2 is untyped
-        self._netlink = netlink
+    def __init__(self, objects: KernelObjects, ownership: Ownership) -> None:
+        self._objects = objects
         self._ownership = ownership
-        self._links: dict[int, Any] = {message["index"]: message for message in netlink.get_links()}
+        self._links: dict[int, Any] = {message["index"]: message for message in objects.links()}
 
     def links(self) -> Iterable[Link]:
         """Return the owner's devices that are there, but for WireGuard's and IPsec's."""
@@ -112,7 +113,7 @@ class KernelView:
         """Return device, address and message of every address of the node."""
         return [
             (link.get_attr("IFLA_IFNAME"), ip_address(address), message)
-            for message in self._netlink.get_addr()
+            for message in self._objects.addresses()
             if (link := self._links.get(message["index"])) is not None
             and (address := message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS"))
         ]
@@ -135,26 +136,19 @@ class KernelView:
     def neighbours(self) -> Iterable[Neighbour]:
         """Return the permanent neighbours on the owner's device."""
         for index, family in itertools.product(self.own_indices, FAMILIES.values()):
-            for message in self._netlink.get_neighbours(family, ifindex=index):
-                if message["state"] & NUD_PERMANENT:
-                    yield Neighbour(
-                        device=self._links[index].get_attr("IFLA_IFNAME"),
-                        address=ip_address(message.get_attr("NDA_DST")),
-                        mac=message.get_attr("NDA_LLADDR") or "",
-                    )
+            for entry in self._objects.neighbours(family, index):
+                if entry.state & NUD_PERMANENT and entry.destination is not None:
+                    name = self._links[index].get_attr("IFLA_IFNAME")
+                    yield Neighbour(device=name, address=entry.destination, mac=entry.mac)
 
     def forwarding(self) -> Iterable[ForwardingEntry]:
         """Return the forwarding entries of the owner's VXLAN devices."""
         for link in self.links():
             index = next(i for i, m in self._links.items() if m.get_attr("IFLA_IFNAME") == link.name)
-            for message in self._netlink.fdb("dump", ifindex=index):
-                if message.get_attr("NDA_DST"):
-                    yield ForwardingEntry(
-                        device=link.name,
-                        mac=message.get_attr("NDA_LLADDR"),
-                        destination=ip_address(message.get_attr("NDA_DST")),
-                        port=message.get_attr("NDA_PORT") or link.port,
-                    )
+            for entry in self._objects.neighbours(socket.AF_BRIDGE, index):
+                if entry.destination is not None:
+                    port = entry.port or link.port
+                    yield ForwardingEntry(device=link.name, mac=entry.mac, destination=entry.destination, port=port)
 
     def names(self) -> dict[int, str]:
         """Return all devices by index."""

@@ -19,6 +19,7 @@ from reference_impl.drivers.firewalls import Firewalls
 from reference_impl.drivers.ipsec_device import IPsecDevice, IPsecView
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.kernel_changes import KernelChanges
+from reference_impl.drivers.kernel_objects import KernelObjects
 from reference_impl.drivers.kernel_routes import ROUTE_TYPES, UNREACHABLE, KernelRoutes
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
 from reference_impl.drivers.meters import MeterTable
@@ -98,6 +99,7 @@ class LinuxKernel:
         self._nft = nftables.Table(ownership.table, self._reader)
         self._meters = MeterTable(ownership.meters, self._reader) if ownership.meters else None
         self._firewalls = Firewalls(ownership.table, self._reader)
+        self._objects = KernelObjects()
         self._routes = KernelRoutes(ownership)
         self._changes = KernelChanges()
         self._seen: _Seen | None = None
@@ -114,6 +116,7 @@ class LinuxKernel:
         self._changes.close()
         self._reader.close()
         self._netlink.close()
+        self._objects.close()
         self._routes.close()
         if self._ipsec is not None:
             self._ipsec.close()
@@ -160,7 +163,7 @@ class LinuxKernel:
         if not self._changes.any(seen.view.own_indices if seen else ()) and seen and now - seen.at < TRUST:
             return seen
         self._seen = None  # if this look fails, the next one must not trust an older one
-        view = KernelView(self._netlink, self._ownership)
+        view = KernelView(self._objects, self._ownership)
         filters = self._look_at_filters(seen.filters if seen else None)
         observed = Observed(
             state=KernelState(

@@ -40,6 +40,8 @@ from pyroute2.iproute.linux import IPRoute  # noqa: E402 - the package goes firs
 from pyroute2.netlink.exceptions import NetlinkError  # noqa: E402
 from pyroute2.netlink.generic.wireguard import WireGuard  # noqa: E402
 from pyroute2.netlink.rtnl.fibmsg import fibmsg  # noqa: E402
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # noqa: E402
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
 
-__all__ = ["IPRoute", "NetlinkError", "WireGuard", "fibmsg", "rtmsg"]
+__all__ = ["IPRoute", "NetlinkError", "WireGuard", "fibmsg", "ifaddrmsg", "ifinfmsg", "rtmsg"]

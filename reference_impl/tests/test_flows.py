@@ -99,7 +99,5 @@ def test_suspects_are_those_whose_binding_changed_and_all_where_nobody_looked_be
     assert suspects(before, replace(before, others=frozenset())) is None
     late = ip_network("100.66.0.0/24")
     grown = replace(before, remote=before.remote | {late})
-    assert suspects(before, grown) == Suspects(
-        sources=frozenset(), destinations=frozenset(), remote=frozenset({late})
-    )
+    assert suspects(before, grown) == Suspects(sources=frozenset(), destinations=frozenset(), remote=frozenset({late}))
     assert suspects(grown, before) == Suspects(sources=frozenset(), destinations=frozenset())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reference_impl.drivers.address_labels import AddressLabels
 from reference_impl.drivers.charon import Charon, DaemonState
 from reference_impl.drivers.ipsec_device import IPsecDevice
+from reference_impl.drivers.kernel_objects import KernelObjects
 from reference_impl.drivers.kernel_view import KernelView
 from reference_impl.drivers.netlink import IPRoute
 from reference_impl.names import ADDRESS_LABEL, IPSEC_DEVICE
@@ -49,7 +50,7 @@ class Node:
         self.device.step(self._netlink, verb, link)
 
     def links(self) -> Iterable[IPsecLink]:
-        return self.device.observe(KernelView(self._netlink, OWNERSHIP)).links
+        return self.device.observe(KernelView(KernelObjects(), OWNERSHIP)).links
 
 
 def _labels() -> list[str]:

@@ -116,9 +116,8 @@ def test_a_flow_that_began_before_its_translation_ends_when_the_other_member_com
     east, west = build()
     east.load()
     # Every node translates something: with that, a flow's source is settled by its first packet.
-    west.gateway.shell(
-        "nft 'table ip plugin { chain source { type nat hook postrouting priority srcnat; ip daddr 192.0.2.99 masquerade; }; }'"
-    )
+    rule = "type nat hook postrouting priority srcnat; ip daddr 192.0.2.99 masquerade;"
+    west.gateway.shell(f"nft 'table ip plugin {{ chain source {{ {rule} }}; }}'")
     client, plan = west.pods[0], west.translation()
     ask = partial(ask_udp, east.at(OWN), source_port=5555)
     assert client.run(partial(ask, seconds=0.2)) == "timeout"
