@@ -93,7 +93,7 @@ def wait_until(
     ``look`` pass through.
     """
     began = clock.now() if started is None else started
-    pause = FIRST_PAUSE
+    pause, lacked = FIRST_PAUSE, ""
     while True:
         answer = look()
         took = clock.now() - began
@@ -109,10 +109,11 @@ def wait_until(
             if waited.in_time:
                 return answer
             late = f"{condition}: came true {took - budget.seconds:.1f} s after the deadline"
-            raise DeadlineMissedError(waited, f"{late} ({budget.name} = {budget.seconds:g} s)", None)
+            raise DeadlineMissedError(waited, f"{late} ({budget.name} = {budget.seconds:g} s){lacked}", None)
         if took >= budget.seconds + LATE_WINDOW:
             record(waited)
             missed = f"{condition}: not true within {budget.name} = {budget.seconds:g} s"
             raise DeadlineMissedError(waited, f"{missed}; {answer.reason}", answer)
+        lacked = f"; what was missing until then: {answer.reason}"
         clock.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from l3conf.errors import LabError
+from l3conf.errors import BusyHostError, LabError
 from l3conf.observation import Observation, Outcome, Probe
-from l3conf.wait import Bound, Clock, Waited, wait_until
+from l3conf.wait import Bound, Clock, DeadlineMissedError, Waited, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Kept: TypeAlias = str | bytes | Timeline
     """Text or octets of a file, or what is drawn: twice, as SVG and PNG."""
+
+
+_USUAL = 0.1
+"""Seconds by which probes come back later than they end on a host that has time."""
+_LOOKS = 2
+"""Looks whose lateness counts: the one that saw the condition, and the one that held it up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +51,8 @@ class Harness:
     """The run's timeline so far: ``time.monotonic`` and line."""
     keep: Callable[[str, Kept], None] = lambda _name, _kept: None
     """Keeps a file, by name and content, as evidence of the test that runs."""
+    _overruns: deque[float] = field(default_factory=lambda: deque(maxlen=_LOOKS), init=False)
+    """Seconds by which the last probes came back later than their own timeouts."""
 
     def send(self, probes: Sequence[Probe]) -> list[Observation]:
         """Send all probes at once, in a seeded order, and answer in theirs.
@@ -52,7 +61,10 @@ class Harness:
         """
         order = list(range(len(probes)))
         self.random.shuffle(order)
+        began = self.clock.now()
         shuffled = self.lab.probe([probes[index] for index in order])
+        longest = max((probe.timeout for probe in probes), default=0.0)
+        self._overruns.append(max(0.0, self.clock.now() - began - longest - _USUAL))
         if len(shuffled) != len(probes):
             raise LabError(f"{len(probes)} probes were sent and {len(shuffled)} observations came back")
         answers = dict(zip(order, shuffled, strict=True))
@@ -62,6 +74,18 @@ class Harness:
         return [answers[index] for index in range(len(probes))]
 
     def wait(self, condition: str, look: Callable[[], T | Pending], budget: str, *, started: float | None = None) -> T:
-        """Wait for a condition within a budget of the table (``l3conf.wait.wait_until``)."""
+        """Wait for a condition within a budget of the table (``l3conf.wait.wait_until``).
+
+        A probe ends with its timeout, whatever an implementation does. ``BusyHostError`` if the condition came true,
+        and is late by no more than its last probes came back later than that: the machine did not let them.
+        """
         bound = Bound(budget, self.budgets.get(budget))
-        return wait_until(condition, look, bound, record=self.record, clock=self.clock, started=started)
+        self._overruns.clear()
+        try:
+            return wait_until(condition, look, bound, record=self.record, clock=self.clock, started=started)
+        except DeadlineMissedError as missed:
+            late = missed.waited.took - missed.waited.allowed
+            overrun = sum(self._overruns)
+            if missed.waited.held and late <= overrun:
+                raise BusyHostError(f"probes came back {overrun:.1f} s later than they end: {missed}") from None
+            raise
