@@ -27,6 +27,7 @@ from l3conf.tests.mininet.needs import needs_mininet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from l3conf.model.topology import Topology
 
@@ -163,9 +164,11 @@ class Terminal:
     def __init__(self) -> None:
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where tests were begun in the background
             os.chdir(ROOT)
             os.execv(MN, [str(MN), "--custom", "topologies/mininet.py", "--topo", "l3conf,two-clusters"])  # noqa: S606
         self._said = b""
+        self._ended = False
 
     def after(self, words: bytes, typed: bytes) -> None:
         """Wait for words, and type."""
@@ -174,20 +177,29 @@ class Terminal:
         self._said = self._said.partition(words)[2]
         os.write(self._descriptor, typed)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._ended:
+            os.kill(self.pid, signal.SIGTERM)
+            self.close()
+
     def close(self) -> int:
         """Wait for the end; return the exit code."""
         with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
             while os.read(self._descriptor, 4096):
                 pass
         os.close(self._descriptor)
+        self._ended = True
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def test_ctrl_c_at_the_prompt_ends_a_command_and_not_the_network() -> None:
-    terminal = Terminal()
-    terminal.after(b"mininet> ", b"east@east-1 echo begun $((6 * 7)); sleep 1000\n")
-    terminal.after(b"begun 42", b"\x03")
-    terminal.after(b"mininet> ", b"east@east-1 echo still $((6 * 7)) here\n")
-    terminal.after(b"still 42 here", b"")
-    terminal.after(b"mininet> ", b"exit\n")
-    assert terminal.close() == 0
+    with Terminal() as terminal:
+        terminal.after(b"mininet> ", b"east@east-1 echo begun $((6 * 7)); sleep 1000\n")
+        terminal.after(b"begun 42", b"\x03")
+        terminal.after(b"mininet> ", b"east@east-1 echo still $((6 * 7)) here\n")
+        terminal.after(b"still 42 here", b"")
+        terminal.after(b"mininet> ", b"exit\n")
+        assert terminal.close() == 0
