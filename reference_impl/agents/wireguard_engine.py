@@ -65,7 +65,7 @@ async def _run_once(program: str, device: str, directory: Path) -> None:
 
 
 async def _keep_fit(pid: int) -> None:
-    """Let tunnel packets be fragmented, as the kernel's WireGuard does (L3-F8), and bursts wait; see there.
+    """Let tunnel packets be fragmented, as the kernel's WireGuard does; the process's sockets forbid it (L3-F8).
 
     They are opened when an agent gives the device a port, and anew with every other one.
     """
@@ -73,8 +73,6 @@ async def _keep_fit(pid: int) -> None:
         try:
             fit_for_tunnels(pid)
         except OSError as error:
-            _LOG.warning(
-                "packets will be lost in bursts, and where small links are hidden: the sockets: %s", error.strerror
-            )
+            _LOG.warning("packets will be lost where small links are hidden: the sockets: %s", error.strerror)
             return
         await asyncio.sleep(LOOK)

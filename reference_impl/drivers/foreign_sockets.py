@@ -21,18 +21,15 @@ _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT = 10, 23, 0
 
 _RCVBUFFORCE = 33
 """``SO_RCVBUFFORCE`` (asm-generic/socket.h): beyond ``net.core.rmem_max``, for who has CAP_NET_ADMIN."""
-ROOM = 7 << 20
-"""Bytes of packets, as the kernel counts them, that wait while a process does not run: some 9,000 small ones or 2,800
-of 1,400 bytes. Without asking there are 208 KiB, and a busy node loses what comes in 0.1 s."""
 
 
-def fit_for_tunnels(pid: int, port: int | None = None) -> int:
+def fit_for_tunnels(pid: int, port: int | None = None, *, room: int = 0) -> int:
     """Make the UDP sockets that a child has, at a port or at any, fit to carry packets of others; return how many.
 
     They send without "don't fragment": where a link on the way is small and its router's errors are filtered, nobody is
     ever told of it (RFC 4821). A tunnel whose outer packets may be fragmented gets through all the same (RFC 4301,
-    8.1). They hold what arrives in a burst, or while the child waits for a processor. ``OSError`` if they cannot be
-    reached.
+    8.1). ``room``: bytes, as the kernel counts them, of packets that may wait while the child does not run, if that is
+    more than the kernel gives anyway. ``OSError`` if they cannot be reached.
     """
     changed = 0
     for found in _sockets(pid):
@@ -45,19 +42,19 @@ def fit_for_tunnels(pid: int, port: int | None = None) -> int:
                     else (socket.IPPROTO_IP, _IP_MTU_DISCOVER)
                 )
                 found.setsockopt(level, option, _PMTUDISC_DONT)
-                _make_room(found)
+                _make_room(found, room)
                 changed += 1
     return changed
 
 
-def _make_room(found: socket.socket) -> None:
-    """Have the kernel keep ``ROOM`` for what arrives; as much as anybody may ask for, where it grants no more."""
-    if found.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 2 * ROOM:  # it says twice what was asked for
+def _make_room(found: socket.socket, room: int) -> None:
+    """Have the kernel keep so much room for what arrives; as much as anybody may ask for, where it grants no more."""
+    if found.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 2 * room:  # it says twice what was asked for
         return
     try:
-        found.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, ROOM)
+        found.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, room)
     except PermissionError:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
 
 
 def _sockets(pid: int) -> Iterator[socket.socket]:

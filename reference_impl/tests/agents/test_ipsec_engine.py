@@ -28,7 +28,7 @@ def _nothing_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ipsec_engine, "kernel_has_ipsec", lambda: False)
     monkeypatch.setattr(ipsec_engine, "remove_daemons_rules", lambda: None)
     monkeypatch.setattr(ipsec_engine, "tun_devices", lambda _: ("ipsec0",))
-    monkeypatch.setattr(ipsec_engine, "fit_for_tunnels", lambda _pid, _port: 1)
+    monkeypatch.setattr(ipsec_engine, "fit_for_tunnels", lambda _pid, _port, room: room)
     monkeypatch.setattr(ipsec_engine, "RETRY", 0.01)
     monkeypatch.setattr(processes, "PATIENCE", 60.0)
     monkeypatch.setattr(ipsec_engine, "LOOK", 0.01)

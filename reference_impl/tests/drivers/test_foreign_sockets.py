@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reference_impl.drivers.foreign_sockets import ROOM, fit_for_tunnels
+from reference_impl.drivers.foreign_sockets import fit_for_tunnels
 from reference_impl.tests.kernel.sandbox import sandboxed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BOTH = 2
+ROOM = 1 << 20
 OPTIONS = {socket.AF_INET: (socket.IPPROTO_IP, 10, "127.0.0.1"), socket.AF_INET6: (socket.IPPROTO_IPV6, 23, "::1")}
 
 
@@ -51,6 +52,7 @@ def test_only_the_sockets_at_the_port_may_be_fragmented(family: socket.AddressFa
             assert other.getsockopt(level, option) == before
             assert other.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == room
             assert fit_for_tunnels(child) == BOTH
+            assert tunnel.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == room
             assert other.getsockopt(level, option) == 0
 
 
@@ -59,8 +61,8 @@ def holds_a_burst() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tunnel:
         tunnel.bind(("127.0.0.1", 0))
         with child_with_the_same_sockets() as child:
-            assert fit_for_tunnels(child, tunnel.getsockname()[1]) == 1
-            assert fit_for_tunnels(child, tunnel.getsockname()[1]) == 1
+            assert fit_for_tunnels(child, tunnel.getsockname()[1], room=ROOM) == 1
+            assert fit_for_tunnels(child, tunnel.getsockname()[1], room=ROOM) == 1
         granted = min(ROOM, int(Path("/proc/sys/net/core/rmem_max").read_text()))
         assert tunnel.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 2 * granted
 
