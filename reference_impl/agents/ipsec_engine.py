@@ -40,7 +40,7 @@ LOOK = 0.2
 _UNFIT = "packets will be lost in bursts, and where small links are hidden"
 ROOM = 1 << 20
 """Bytes that may wait at the daemon's socket: some 2,700 small packets. It asks for none, and a busy node loses what
-comes within 0.1 s; seven times as much would keep packets for longer than their senders wait."""
+comes within 0.1 s. Much more would keep packets for longer than their senders wait."""
 _CONFIGURATION = """\
 charon {{
   load = random nonce openssl aes sha1 sha2 hmac kdf gcm curve25519 {data_plane} kernel-netlink socket-default vici
