@@ -13,7 +13,7 @@ from functools import cached_property
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from reference_impl.drivers.attributes import attribute, attributes
+from reference_impl.drivers.attributes import attribute, values
 from reference_impl.drivers.kernel_dump import HEADER_SIZE, REQUEST_AND_ACKNOWLEDGE, RawNetlink
 from reference_impl.names import ADDRESS_LABEL
 
@@ -73,7 +73,6 @@ class AddressLabels:
 def _labelled(messages: Iterable[bytes]) -> Iterable[IPv6Address]:
     for message in messages:
         _, _, length, _, device, _ = _BODY.unpack_from(message, HEADER_SIZE)
-        found = attributes(message, HEADER_SIZE + _BODY.size, len(message))
-        said = {kind: message[begin:end] for kind, begin, end in found}
+        said = values(message, HEADER_SIZE + _BODY.size, len(message))
         if (said.get(_LABEL), length, device) == (_NUMBER.pack(ADDRESS_LABEL), _WHOLE, 0):
             yield IPv6Address(said[_ADDRESS])

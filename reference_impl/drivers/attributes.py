@@ -23,6 +23,11 @@ def attributes(message: bytes, start: int, end: int) -> Iterator[tuple[int, int,
         start += max(HEADER.size, (length + 3) & ~3)
 
 
+def values(message: bytes, start: int, end: int) -> dict[int, bytes]:
+    """Return the values of the attributes between two offsets, by type."""
+    return {kind: message[first:last] for kind, first, last in attributes(message, start, end)}
+
+
 def attribute(kind: int, value: bytes) -> bytes:
     """Return an attribute of netlink, padded."""
     size = HEADER.size + len(value)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from reference_impl.drivers.attributes import HEADER, attribute, attributes
+from reference_impl.drivers.attributes import HEADER, attribute, attributes, values
 from reference_impl.drivers.kernel_dump import HEADER_SIZE, Decoded, RawNetlink
 from reference_impl.drivers.netlink import ifaddrmsg, ifinfmsg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from reference_impl.state import IPAddress
 
@@ -107,7 +107,7 @@ def _lasting(message: bytes) -> bytes:
 def _entry(message: bytes) -> tuple[int, NeighbourEntry]:
     """Return the index of its device, and the entry."""
     _, index, state, _, _ = _NEIGHBOUR.unpack_from(message, HEADER_SIZE)
-    said = dict(_attributes(message))
+    said = values(message, HEADER_SIZE + _NEIGHBOUR.size, len(message))
     destination, hardware, port = said.get(_DESTINATION, b""), said.get(_HARDWARE, b""), said.get(_PORT, b"")
     return index, NeighbourEntry(
         state=state,
@@ -115,8 +115,3 @@ def _entry(message: bytes) -> tuple[int, NeighbourEntry]:
         mac=hardware.hex(":"),
         port=_PORT_NUMBER.unpack(port)[0] if len(port) == _PORT_NUMBER.size else 0,
     )
-
-
-def _attributes(message: bytes) -> Iterator[tuple[int, bytes]]:
-    start = HEADER_SIZE + _NEIGHBOUR.size
-    return ((kind, message[begin:end]) for kind, begin, end in attributes(message, start, len(message)))

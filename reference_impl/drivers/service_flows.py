@@ -14,7 +14,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Protocol
 
-from reference_impl.drivers.attributes import attribute, attributes, nested
+from reference_impl.drivers.attributes import attribute, attributes, nested, values
 from reference_impl.drivers.kernel_dump import NETLINK_NETFILTER, REQUEST_AND_ACKNOWLEDGE, RawNetlink, messages
 from reference_impl.flows import ServiceFlow
 
@@ -224,15 +224,15 @@ def _parsed(message: bytes) -> ServiceFlow | None:
 
 def _ends(message: bytes, start: int, end: int) -> tuple[int, End, End] | None:
     """Return protocol, source and destination of one direction."""
-    values: dict[int, bytes] = {}
+    said: dict[int, bytes] = {}
     addresses: dict[int, bytes] = {}
     for part, begin, stop in attributes(message, start, end):
-        kept = addresses if part == _ADDRESSES else values
-        kept.update({kind: message[first:last] for kind, first, last in attributes(message, begin, stop)})
-    protocol = values.get(1, b"\0")[0]
-    if protocol not in _PROTOCOLS or not {_SOURCE_PORT, _DESTINATION_PORT} <= values.keys():
+        kept = addresses if part == _ADDRESSES else said
+        kept.update(values(message, begin, stop))
+    protocol = said.get(1, b"\0")[0]
+    if protocol not in _PROTOCOLS or not {_SOURCE_PORT, _DESTINATION_PORT} <= said.keys():
         return None
-    ports = [int.from_bytes(values[each], "big") for each in (_SOURCE_PORT, _DESTINATION_PORT)]
+    ports = [int.from_bytes(said[each], "big") for each in (_SOURCE_PORT, _DESTINATION_PORT)]
     for there, back in _ENDS.values():
         if there in addresses and back in addresses:
             return protocol, (ip_address(addresses[there]), ports[0]), (ip_address(addresses[back]), ports[1])

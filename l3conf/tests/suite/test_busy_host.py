@@ -20,23 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Starved:
-    """Probes come back so many seconds after they have ended: one number a look, the last one for ever."""
+    """Probes come back so many seconds after they have ended."""
 
     stage: Stage
-    delays: list[float]
-    looks: int = 0
+    delay: float
 
     def probe(self, probes: Sequence[Probe]) -> list[Observation]:
         seen = self.stage.lab.probe(probes)
-        self.stage.motion.sleep(max(each.timeout for each in probes))
-        self.stage.motion.sleep(self.delays[min(self.looks, len(self.delays) - 1)])
-        self.looks += 1
+        self.stage.motion.sleep(max(each.timeout for each in probes) + self.delay)
         return list(seen)
 
 
-def _starve(stage: Stage, monkeypatch: pytest.MonkeyPatch, *delays: float) -> Starved:
-    starved = Starved(stage, list(delays))
-    lab = stage.lab
+def _starve(stage: Stage, monkeypatch: pytest.MonkeyPatch, delay: float) -> None:
+    starved, lab = Starved(stage, delay), stage.lab
 
     class Slow:
         probe = staticmethod(starved.probe)
@@ -45,7 +41,6 @@ def _starve(stage: Stage, monkeypatch: pytest.MonkeyPatch, *delays: float) -> St
             return getattr(lab, name)
 
     monkeypatch.setattr(stage.harness, "lab", Slow())
-    return starved
 
 
 def test_a_late_answer_is_the_machine_s_if_the_probe_ended_in_time(

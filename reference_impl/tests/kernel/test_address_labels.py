@@ -44,13 +44,21 @@ class Node:
 
     def __init__(self) -> None:
         self._netlink = IPRoute()
+        self._objects = KernelObjects()
         self.device = IPsecDevice(None, Idle())
 
     def step(self, verb: Verb, link: IPsecLink = LINK) -> None:
         self.device.step(self._netlink, verb, link)
 
     def links(self) -> Iterable[IPsecLink]:
-        return self.device.observe(KernelView(KernelObjects(), OWNERSHIP)).links
+        return self.device.observe(KernelView(self._objects, OWNERSHIP)).links
+
+
+def _with_device() -> Node:
+    shell(GROUND)
+    node = Node()
+    node.step(Verb.SET)
+    return node
 
 
 def _labels() -> list[str]:
@@ -73,17 +81,14 @@ def test_a_node_goes_on_choosing_its_own_address_for_its_pods() -> None:
 @sandboxed
 def test_without_the_label_the_kernel_would_choose_the_address() -> None:
     """What the others prove they prove of a kernel that needs it."""
-    shell(GROUND)
-    Node().step(Verb.SET)
+    _with_device()
     shell(f"ip addrlabel del prefix {ANCHOR}/128 label {ADDRESS_LABEL}")
     assert f"src {ANCHOR}" in shell(TO_A_POD)
 
 
 @sandboxed
 def test_a_label_that_was_lost_is_missed_and_given_again() -> None:
-    shell(GROUND)
-    node = Node()
-    node.step(Verb.SET)
+    node = _with_device()
     shell(f"ip addrlabel del prefix {ANCHOR}/128 label {ADDRESS_LABEL}")
     assert [sorted(map(str, link.anchors)) for link in node.links()] == [["10.2.0.0"]]
     node.step(Verb.SET)
@@ -93,9 +98,7 @@ def test_a_label_that_was_lost_is_missed_and_given_again() -> None:
 @sandboxed
 def test_labels_go_with_the_device_and_without_it() -> None:
     """A daemon that was killed took its device along; the kernel keeps the labels."""
-    shell(GROUND)
-    node = Node()
-    node.step(Verb.SET)
+    node = _with_device()
     shell(f"ip link del {IPSEC_DEVICE}")
     assert _labels() == [f"{ANCHOR}/128"]
     left = node.links()
