@@ -70,6 +70,9 @@ class Probe:
     An answer is longer than its query where a short one has no room for what the server has to say."""
     timeout: float = 1.0
     """Seconds until ``TIMEOUT``."""
+    again: float = 0.0
+    """Seconds without an answer after which the same is sent once more, and so on until ``timeout``; 0: sent once. An
+    answer to any of them counts. A connection that stands is left alone: its kernel sends again what was lost."""
     ttl: int | None = None
     """IP TTL or hop limit; None: the kernel's default."""
     dont_fragment: bool = False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LATE_WINDOW = 1.2
+LATE_WINDOW = 1.0
 """Seconds for which a condition is watched after its deadline. With the diagnosis that follows, a failing test
 ends within 2 s of its budget."""
 FIRST_PAUSE = 0.02

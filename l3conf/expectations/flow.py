@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from l3conf.errors import LabError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Sources: TypeAlias = IPAddress | frozenset[IPAddress] | SeenAs
 """What a server must see as the source: an address, one of several, or whose it is."""
+TRIES = 3
+"""How often a question is sent while no answer comes: one lost packet is not yet a finding."""
 SMALLEST = 64
 """Bytes of payload where a scenario names no size; the probe's own header fits."""
 
@@ -43,6 +45,10 @@ class Flow:
     """UDP only: the source address that the packet carries, whoever sends it."""
     device: str = ""
     """With ``claiming``: the sender's device that the packet is handed to, past the sender's own filters."""
+
+    def question(self, seconds: float) -> Probe:
+        """Return the probe that takes an answer for ``seconds``, and asks again within them while there is none."""
+        return replace(self.probe(seconds), again=seconds / TRIES)
 
     def probe(self, timeout: float) -> Probe:
         """Return the probe that asks this once."""

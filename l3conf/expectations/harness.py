@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     """Text or octets of a file, or what is drawn: twice, as SVG and PNG."""
 
 
-_USUAL = 0.1
-"""Seconds by which probes come back later than they end on a host that has time."""
 _LOOKS = 2
 """Looks whose lateness counts: the one that saw the condition, and the one that held it up."""
 
@@ -52,7 +50,7 @@ class Harness:
     keep: Callable[[str, Kept], None] = lambda _name, _kept: None
     """Keeps a file, by name and content, as evidence of the test that runs."""
     _overruns: deque[float] = field(default_factory=lambda: deque(maxlen=_LOOKS), init=False)
-    """Seconds by which the last probes came back later than their own timeouts."""
+    """Seconds by which the last probes came back later than the last of them had ended."""
 
     def send(self, probes: Sequence[Probe]) -> list[Observation]:
         """Send all probes at once, in a seeded order, and answer in theirs.
@@ -63,8 +61,8 @@ class Harness:
         self.random.shuffle(order)
         began = self.clock.now()
         shuffled = self.lab.probe([probes[index] for index in order])
-        longest = max((probe.timeout for probe in probes), default=0.0)
-        self._overruns.append(max(0.0, self.clock.now() - began - longest - _USUAL))
+        ended = max((seen.probe.timeout if seen.rtt is None else seen.rtt for seen in shuffled), default=0.0)
+        self._overruns.append(max(0.0, self.clock.now() - began - ended))
         if len(shuffled) != len(probes):
             raise LabError(f"{len(probes)} probes were sent and {len(shuffled)} observations came back")
         answers = dict(zip(order, shuffled, strict=True))
@@ -76,8 +74,9 @@ class Harness:
     def wait(self, condition: str, look: Callable[[], T | Pending], budget: str, *, started: float | None = None) -> T:
         """Wait for a condition within a budget of the table (``l3conf.wait.wait_until``).
 
-        A probe ends with its timeout, whatever an implementation does. ``BusyHostError`` if the condition came true,
-        and is late by no more than its last probes came back later than that: the machine did not let them.
+        A probe ends with its answer or its timeout, whatever an implementation does. ``BusyHostError`` if the
+        condition came true, and is late by no more than its last probes came back later than that: the machine did
+        not let them.
         """
         bound = Bound(budget, self.budgets.get(budget))
         self._overruns.clear()
@@ -87,5 +86,5 @@ class Harness:
             late = missed.waited.took - missed.waited.allowed
             overrun = sum(self._overruns)
             if missed.waited.held and late <= overrun:
-                raise BusyHostError(f"probes came back {overrun:.1f} s later than they end: {missed}") from None
+                raise BusyHostError(f"probes came back {overrun:.2f} s later than they ended: {missed}") from None
             raise

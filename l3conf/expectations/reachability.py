@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from l3conf.expectations.diagnosis import diagnose
-from l3conf.expectations.flow import Flow, describe
+from l3conf.expectations.flow import TRIES, Flow, describe
 from l3conf.observation import Observation, Outcome
 from l3conf.oracle import Expectation, SeenAs, Via, compare
 from l3conf.wait import DeadlineMissedError, Pending
@@ -67,9 +67,15 @@ class Reachability:
 
     def _observe(self, cells: list[Cell]) -> None:
         """Ask each cell once; Services often enough to meet every backend."""
-        timeout = self.harness.budgets.get("T_probe") / 3
+        patience = self.harness.budgets.get("T_probe")
         asked = [cell for cell in cells for _ in range(self._tries(cell))]
-        seen = self.harness.send([self._flow(cell).probe(timeout) for cell in asked])
+        seen = self.harness.send(
+            [
+                flow.question(patience) if self.table[cell].reachable else flow.probe(patience / TRIES)
+                for cell in asked
+                for flow in (self._flow(cell),)
+            ]
+        )
         sources = self.sources() if any(self.table[cell].seen_as is SeenAs.GLOBAL for cell in cells) else {}
         for cell, observation in zip(asked, seen, strict=True):
             actual = self._actual_cell(cell, observation)

@@ -67,7 +67,7 @@ def expect_passing(
     open_, nonces = list(flows), list[str]()
 
     def look() -> str | Pending:
-        sent = harness.send([flow.probe(harness.budgets.get("T_probe") / 3) for flow in open_])
+        sent = harness.send([flow.question(harness.budgets.get("T_probe")) for flow in open_])
         nonces.extend(seen.nonce for seen in sent)
         wrong = [(flow, words) for flow, one in zip(open_, sent, strict=True) if (words := arrived(flow, one, None))]
         open_[:] = [flow for flow, _ in wrong]

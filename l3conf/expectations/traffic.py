@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from l3conf.errors import LabError
 from l3conf.expectations import replay, silence
 from l3conf.expectations.diagnosis import diagnose
-from l3conf.expectations.flow import Flow, arrived, describe, failures
+from l3conf.expectations.flow import TRIES, Flow, arrived, describe, failures
 from l3conf.expectations.places import Service
 from l3conf.observation import Observation, Outcome, Protocol
 from l3conf.wait import DeadlineMissedError, Pending
@@ -23,14 +23,11 @@ if TYPE_CHECKING:
     from l3conf.expectations.flow import Sources
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Client, Pod, Server
+    from l3conf.observation import Probe
 
     Judge = Callable[[Flow, Observation], str]
     """Says what is wrong with an observation; empty if nothing is."""
 
-ATTEMPTS = 3
-"""Tries within a budget: one lost packet is not yet a finding."""
-_SHORTEST, _LONGEST = 0.3, 1.0
-"""Seconds that one try may take."""
 _ECN = 0b11
 """The lower bits of the traffic class (RFC 3168)."""
 _PER_BACKEND = 6
@@ -73,7 +70,7 @@ class Traffic:
         def look() -> str | Pending:
             rounds = [flow for flow in self.flows for _ in range(_PER_BACKEND * len(_backends(flow)))]
             wrong = []
-            for flow, seen in zip(rounds, self._harness.send(self._probes(rounds, within)), strict=True):
+            for flow, seen in zip(rounds, self._harness.send(self._questions(rounds)), strict=True):
                 words = arrived(flow, seen, seen_as)
                 if words:
                     wrong.append((flow, words))
@@ -91,7 +88,10 @@ class Traffic:
     def ends_in(self, *outcomes: Outcome, within: str = "T_probe") -> list[Observation]:
         """Expect every flow to end in one of these outcomes, and return the observations in the flows' order."""
         wanted = " or ".join(outcome.value for outcome in outcomes)
-        return self._meets(wanted, lambda _flow, seen: "" if seen.outcome in outcomes else describe(seen), within)
+        ask = self._once if Outcome.TIMEOUT in outcomes else None
+        return self._meets(
+            wanted, lambda _flow, seen: "" if seen.outcome in outcomes else describe(seen), within, ask=ask
+        )
 
     def meets(self, what: str, judge: Judge, *, within: str = "T_probe") -> list[Observation]:
         """Expect ``judge`` to find nothing wrong with any flow; for what has no word of its own."""
@@ -119,9 +119,9 @@ class Traffic:
         """
         replay.expect(self._harness, self.flows, control.flows)
 
-    def observe(self, *, within: str = "T_probe") -> list[Observation]:
+    def observe(self) -> list[Observation]:
         """Send every flow once and return what came of it, expecting nothing."""
-        return self._harness.send(self._probes(self.flows, within))
+        return self._harness.send(self._once(self.flows))
 
     @property
     def _harness(self) -> Harness:
@@ -129,18 +129,31 @@ class Traffic:
             raise LabError("an expectation about no traffic at all proves nothing", remedy="check how pairs are chosen")
         return self.flows[0].client.harness
 
-    def _probes(self, flows: Iterable[Flow], within: str) -> list[Any]:
-        seconds = self._harness.budgets.get(within)
-        return [flow.probe(min(_LONGEST, max(_SHORTEST, seconds / ATTEMPTS))) for flow in flows]
+    def _questions(self, flows: Iterable[Flow]) -> list[Probe]:
+        patience = self._harness.budgets.get("T_probe")
+        return [flow.question(patience) for flow in flows]
 
-    def _meets(self, what: str, judge: Judge, within: str, *, since: float | None = None) -> list[Observation]:
+    def _once(self, flows: Iterable[Flow]) -> list[Probe]:
+        """Return probes that are sent once: silence may be the answer, and takes a third of what answers may."""
+        patience = self._harness.budgets.get("T_probe") / TRIES
+        return [flow.probe(patience) for flow in flows]
+
+    def _meets(
+        self,
+        what: str,
+        judge: Judge,
+        within: str,
+        *,
+        since: float | None = None,
+        ask: Callable[[Iterable[Flow]], list[Probe]] | None = None,
+    ) -> list[Observation]:
         """Send until the judge is content with every flow; what once was right need not be shown again."""
         done: dict[int, Observation] = {}
         wrong: list[tuple[Flow, str]] = []
 
         def look() -> str | Pending:
             open_ = [index for index in range(len(self.flows)) if index not in done]
-            seen = self._harness.send(self._probes([self.flows[index] for index in open_], within))
+            seen = self._harness.send((ask or self._questions)([self.flows[index] for index in open_]))
             judged = [(index, one, judge(self.flows[index], one)) for index, one in zip(open_, seen, strict=True)]
             done.update({index: one for index, one, words in judged if not words})
             wrong[:] = [(self.flows[index], words) for index, _, words in judged if words]

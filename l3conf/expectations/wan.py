@@ -180,7 +180,7 @@ class WanCapture:
         unseen = [f"{source} -> {destination}" for (source, destination), seen in before.items() if not seen]
         if unseen:
             raise LabError(f"the capture does not show what crosses {', '.join(unseen)}", where="wan")
-        sized(traffic).observe(within="W_silence")
+        sized(traffic).observe()
         wrong = [
             f"  {len(packets) - len(before[pair])} packets {pair[0]} -> {pair[1]}, the last {packets[-1]}"
             for pair in pairs

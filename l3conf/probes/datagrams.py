@@ -38,6 +38,7 @@ class DatagramClient(ABC):
     An answer counts only if it comes from the address and port that were asked: every ordinary client drops others.
     """
 
+    persists = False
     _errors_are_ours = True
 
     def __init__(self, flights: Flights, poller: Poller, sock: socket.socket, *, shared: bool) -> None:
@@ -112,7 +113,7 @@ class DatagramClient(ABC):
     def _received(self, data: bytes, source: tuple[str, int]) -> None:
         message = wire.decode(self._payload(data))
         flight = self._flights.get(message.nonce) if message else None
-        if message is None or flight is None or flight.carrier is not self:
+        if message is None or flight is None or self not in flight.carriers:
             return
         if source[:2] != flight.address:
             flight.note = f"an answer came from {source[0]} port {source[1]}, which was not asked"
@@ -141,7 +142,7 @@ class DatagramClient(ABC):
             return
         else:
             flight = self._flights.oldest_from(self, address[:2] if address and self._shared else None)
-        if flight is not None and flight.carrier is self:
+        if flight is not None and self in flight.carriers:
             self._flights.failed(flight, error)
 
 

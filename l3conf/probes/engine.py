@@ -174,18 +174,39 @@ class Engine:
         if probe.forged_source is not None:
             self._emit_forged(flight, place)
             return True
-        options = sockets.options_of(probe.destination)
-        try:
-            client = place.client(probe, options)
-        except OSError as error:
-            self._flights.failed(flight, _no_socket(error))
-            return True
-        flight.carrier = client
         flight.address = (text_of(probe.destination), probe.port if probe.protocol is Protocol.UDP else 0)
-        if client.send(flight):
+        if self._send(flight):
+            self._send_again(flight)
             return True
         self._flights.call_back(flight)
         return False
+
+    def _send(self, flight: Flight) -> bool:
+        """Emit a datagram. False: the socket is full."""
+        probe = flight.probe
+        try:
+            client = self._places[probe.source].client(probe, sockets.options_of(probe.destination))
+        except OSError as error:
+            self._flights.failed(flight, _no_socket(error))
+            return True
+        flight.carried_by(client)
+        return client.send(flight)
+
+    def _send_again(self, flight: Flight) -> None:
+        """Arrange for a probe to be sent once more, should it need that."""
+        again = flight.probe.again
+        if again and time.monotonic() + again < flight.deadline:
+            self._timers.after(again, lambda: self._repeat(flight))
+
+    def _repeat(self, flight: Flight) -> None:
+        if not self._flights.underway(flight):
+            return
+        if not flight.persists:
+            if not _is_stream(flight.probe):
+                self._send(flight)
+            elif self._open_streams < self._most_streams:
+                self._connect(flight)
+        self._send_again(flight)
 
     def _emit_forged(self, flight: Flight, place: Place) -> None:
         probe = flight.probe
@@ -206,18 +227,23 @@ class Engine:
     def _emit_stream(self, flight: Flight) -> bool:
         if self._open_streams >= self._most_streams:
             return False
-        probe = flight.probe
         self._flights.take_off(flight)
+        flight.address = (text_of(flight.probe.destination), flight.probe.port)
+        self._connect(flight)
+        self._send_again(flight)
+        return True
+
+    def _connect(self, flight: Flight) -> None:
+        probe = flight.probe
         try:
             sock = self._places[probe.source].stream(probe, sockets.options_of(probe.destination))
         except OSError as error:
             self._flights.failed(flight, _no_socket(error))
-            return True
-        flight.address = (text_of(probe.destination), probe.port)
-        flight.carrier = stream = Stream(self._flights, self.poller, flight, sock, self._stream_closed, self._timers)
+            return
+        stream = Stream(self._flights, self.poller, flight, sock, self._stream_closed, self._timers)
+        flight.carried_by(stream)
         self._open_streams += 1
         stream.connect()
-        return True
 
     def _stream_closed(self) -> None:
         self._open_streams -= 1

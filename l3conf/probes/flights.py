@@ -20,10 +20,16 @@ GRACE = 0.03
 _MAX_TTL = 255
 _MAX_PORT = 65535
 _MAX_TIMEOUT = 3600
+_SOONEST = 0.01
+"""Seconds; a probe that is sent again sooner is a flood."""
 
 
 class Carrier(typing.Protocol):
     """What brings probes on their way: a socket for one of them or for many."""
+
+    @property
+    def persists(self) -> bool:
+        """Whether what gets lost from now on is sent again by itself."""
 
     def landed(self) -> None:
         """Close what was open for the probe that has just ended, and for it alone."""
@@ -53,7 +59,7 @@ class Batch:
 class Flight:
     """One probe between emission and end."""
 
-    __slots__ = ("address", "batch", "carrier", "deadline", "index", "nonce", "note", "probe", "sent_at")
+    __slots__ = ("address", "batch", "carriers", "deadline", "index", "nonce", "note", "probe", "sent_at")
 
     def __init__(self, probe: Probe, nonce: bytes, batch: Batch, index: int) -> None:
         self.probe = probe
@@ -62,11 +68,34 @@ class Flight:
         self.index = index
         self.address: tuple[str, int] = ("", 0)
         """Where it was sent, as the socket module spells it."""
-        self.carrier: Carrier | None = None
+        self.carriers: tuple[Carrier, ...] = ()
+        """In the order in which they were first used; several if it was sent more than once."""
         self.sent_at = 0.0
         self.deadline = 0.0
         self.note = ""
         """What was seen on the way that does not end a probe; told if it ends by ``TIMEOUT``."""
+
+    @property
+    def persists(self) -> bool:
+        """Whether it need not be sent again."""
+        return any(carrier.persists for carrier in self.carriers)
+
+    @property
+    def progress(self) -> str:
+        """How far it got, by the carrier that got furthest."""
+        reached = [carrier for carrier in self.carriers if carrier.persists] or self.carriers
+        return reached[0].progress() if reached else ""
+
+    def carried_by(self, carrier: Carrier) -> None:
+        """Remember what brings it on its way."""
+        if carrier not in self.carriers:
+            self.carriers += (carrier,)
+
+    def landed(self) -> None:
+        """Close what was open for it."""
+        carriers, self.carriers = self.carriers, ()  # a stream and its flight must not wait for the garbage collector
+        for carrier in carriers:
+            carrier.landed()
 
 
 class Flights:
@@ -86,8 +115,7 @@ class Flights:
     def call_back(self, flight: Flight) -> None:
         """Undo ``take_off``: nothing was emitted yet, the sender is full."""
         del self._by_nonce[flight.nonce]
-        if flight.carrier is not None:
-            flight.carrier.landed()
+        flight.landed()
 
     def get(self, nonce: bytes | None) -> Flight | None:
         """Return the probe under way with that nonce."""
@@ -102,7 +130,7 @@ class Flights:
         matching = (
             flight
             for flight in self._by_nonce.values()
-            if flight.carrier is carrier and address in (None, flight.address)
+            if carrier in flight.carriers and address in (None, flight.address)
         )
         return next(matching, None)
 
@@ -153,17 +181,14 @@ class Flights:
         while self._deadlines and self._deadlines[0][0] <= now:
             flight = self._by_nonce.get(heapq.heappop(self._deadlines)[1])
             if flight is not None and flight.deadline <= now:
-                progress = flight.carrier.progress() if flight.carrier is not None else ""
-                self.failed(flight, PacketError(Outcome.TIMEOUT, detail=progress))
+                self.failed(flight, PacketError(Outcome.TIMEOUT, detail=flight.progress))
 
     def sent_by(self, place: str) -> list[Flight]:
         """Return the probes under way from a place."""
         return [flight for flight in self._by_nonce.values() if flight.probe.source == place]
 
     def _put(self, flight: Flight, observation: Observation) -> None:
-        if flight.carrier is not None:
-            flight.carrier.landed()
-            flight.carrier = None  # a stream and its flight must not wait for the garbage collector
+        flight.landed()
         flight.batch.put(flight.index, observation)
 
 
@@ -171,7 +196,7 @@ def flaw_of(probe: Probe, places: Container[str]) -> str:
     """Say why a probe cannot be sent at all; empty if it can."""
     if probe.source not in places:
         return f"no place {probe.source!r} here"
-    return _size_flaw(probe) or _header_flaw(probe) or _forgery_flaw(probe)
+    return _size_flaw(probe) or _header_flaw(probe) or _time_flaw(probe) or _forgery_flaw(probe)
 
 
 def _size_flaw(probe: Probe) -> str:
@@ -190,12 +215,18 @@ def _header_flaw(probe: Probe) -> str:
         return f"port {probe.port} is not within 1..{_MAX_PORT}"
     if probe.ttl is not None and not 0 < probe.ttl <= _MAX_TTL:
         return f"ttl {probe.ttl} is not within 1..{_MAX_TTL}"
-    if not 0 < probe.timeout <= _MAX_TIMEOUT:
-        return f"timeout {probe.timeout} is not within 0..{_MAX_TIMEOUT} s"
     if probe.traffic_class is not None and (
         probe.protocol is not Protocol.UDP or not 0 <= probe.traffic_class <= _MAX_TTL
     ):
         return f"{probe.protocol.value} cannot have traffic class {probe.traffic_class}"
+    return ""
+
+
+def _time_flaw(probe: Probe) -> str:
+    if not 0 < probe.timeout <= _MAX_TIMEOUT:
+        return f"timeout {probe.timeout} is not within 0..{_MAX_TIMEOUT} s"
+    if probe.again and not _SOONEST <= probe.again <= _MAX_TIMEOUT:
+        return f"again {probe.again} is not within {_SOONEST}..{_MAX_TIMEOUT} s"
     if probe.idle < 0 or (probe.idle and probe.protocol is not Protocol.TCP):
         return f"{probe.protocol.value} cannot be idle for {probe.idle} s"
     return ""

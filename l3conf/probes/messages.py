@@ -27,6 +27,7 @@ _PROBE_FIELDS: dict[str, tuple[type, ...]] = {
     "protocol": (str,),
     "size": (int,),
     "timeout": (int, float),
+    "again": (int, float),
     "ttl": _OPTIONAL_NUMBER,
     "dont_fragment": (bool,),
     "write_size": _OPTIONAL_NUMBER,

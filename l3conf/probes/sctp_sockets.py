@@ -55,7 +55,7 @@ class SctpClient(DatagramClient):
         packet = sctp.decode(self._payload(data))
         found = self._open.get(packet.destination_port) if packet is not None else None
         flight = self._flights.get(found[1]) if found is not None else None
-        if packet is None or found is None or flight is None or flight.carrier is not self:
+        if packet is None or found is None or flight is None or self not in flight.carriers:
             return
         if source[0] != flight.address[0]:
             flight.note = f"a packet came from {source[0]}, which was not asked"

@@ -67,6 +67,11 @@ class Stream:
         self._written = 0
         self._answer = bytearray()
 
+    @property
+    def persists(self) -> bool:
+        """Whether the connection stands."""
+        return self._established
+
     def connect(self) -> None:
         """Send the SYN of a probe that has taken off."""
         number = self._socket.connect_ex(self._flight.address)

@@ -272,6 +272,8 @@ def test_sightings_of_a_place_that_does_not_listen_are_an_error_and_not_nothing(
         ({"port": 70000}, "port 70000"),
         ({"ttl": 256}, "ttl 256"),
         ({"timeout": float("nan")}, "timeout nan"),
+        ({"again": 0.001}, "again 0.001"),
+        ({"again": float("nan")}, "again nan"),
         ({"protocol": Protocol.TCP, "write_size": 0}, "write size"),
         ({"protocol": Protocol.TCP, "forged_source": ip_address("10.0.1.9")}, "forged"),
         ({"forged_source": ip_address("fd00::1")}, "families"),
