@@ -13,10 +13,12 @@ import asyncio
 import logging
 import os
 import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from reference_impl.agents.processes import running_process
 from reference_impl.drivers.charon import CHARON_DIRECTORY, SOCKET, Charon
+from reference_impl.drivers.charon_news import News
 from reference_impl.drivers.foreign_sockets import fit_for_tunnels
 from reference_impl.drivers.ipsec_kernel import kernel_has_ipsec, remove_daemons_rules, tun_devices
 from reference_impl.drivers.kernel import KernelError
@@ -36,7 +38,9 @@ _SEARCH_PATH = "/usr/sbin:/usr/lib/ipsec:/usr/libexec/ipsec"
 RETRY = 1.0
 """Seconds between the end of the process and its next start."""
 LOOK = 0.2
-"""Seconds between two looks for sub-tunnels that are down."""
+"""Seconds between two looks while a sub-tunnel is down or an SA is to end."""
+QUIET = 2.0
+"""Seconds between two looks while nothing happens."""
 _UNFIT = "packets will be lost in bursts, and where small links are hidden"
 ROOM = 1 << 20
 """Bytes that may wait at the daemon's socket: some 2,700 small packets. It asks for none, and a busy node loses what
@@ -111,10 +115,11 @@ def prepare(directory: Path, *, libipsec: bool) -> None:
     (directory / "strongswan.conf").write_text(configuration(directory, libipsec=libipsec))
 
 
-async def keep_up(control: IKEControl) -> None:
+async def keep_up(control: IKEControl, news: News) -> None:
     """Call for every sub-tunnel that is down, and end SAs that have successors with newer keys, until cancelled."""
     caller, retirement, clock = Caller(), Retirement(), asyncio.get_running_loop()
     while True:
+        settled = False
         try:
             state = await asyncio.to_thread(control.read)
             connections = state.connections if state else ()
@@ -122,9 +127,17 @@ async def keep_up(control: IKEControl) -> None:
                 await asyncio.to_thread(control.call, name, pair)
             for unique in retirement.due(connections, clock.time()):
                 await asyncio.to_thread(control.end, unique)
+            settled = not (caller.waits or retirement.waits or any(each.under_way for each in connections))
         except KernelError as error:
             _LOG.info("%s", error)
-        await asyncio.sleep(LOOK)
+        await (_until_news(news) if settled else asyncio.sleep(LOOK))
+
+
+async def _until_news(news: News) -> None:
+    """Wait for something to happen, in short steps: a thread that waits cannot be cancelled."""
+    for _ in range(round(QUIET / LOOK)):
+        if await asyncio.to_thread(news.within, LOOK):
+            return
 
 
 async def _run_once(path: str, directory: Path, *, libipsec: bool) -> None:
@@ -170,4 +183,5 @@ async def _keep_up_once_ready(pid: int, directory: Path, *, libipsec: bool) -> N
         raise KernelError(
             f"the IKE daemon's device is {', '.join(devices) or 'missing'}, not {IPSEC_DEVICE}: another one runs here"
         )
-    await keep_up(Charon(directory))
+    with closing(News(directory)) as news:
+        await keep_up(Charon(directory), news)

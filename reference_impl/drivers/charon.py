@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CHARON_DIRECTORY = Path("/run/charon")
 """Where the engine and the agent both see the daemon's socket."""
 SOCKET = "charon.vici"
+MARK = "loaded"
+"""A file beside the socket. Its time of change is when an agent last loaded or unloaded something; the daemon itself
+does not tell (``charon_news``)."""
 _TIMEOUT = 5.0
 _LIBIPSEC = b"kernel-libipsec"
 _NO_WAITING = "-1"
@@ -91,6 +94,7 @@ class Charon:
             session.load_conn(connection_message(peer, interface_id))
             self._forget_secrets(session, peer.name, keep=secret_name(peer))
             self._end_stale(session)
+        self._leave_mark()
 
     def unload(self, name: str) -> None:
         """Remove a connection."""
@@ -99,6 +103,7 @@ class Charon:
                 session.unload_conn({"name": name})
             self._forget_secrets(session, name)
             self._end_stale(session)
+        self._leave_mark()
 
     def call(self, name: str, pair: Pair) -> None:
         """Begin to make a child SA."""
@@ -115,6 +120,11 @@ class Charon:
         """End an IKE SA."""
         with self._session() as session:
             self._terminate(session, _ike(unique))
+
+    def _leave_mark(self) -> None:
+        """Tell the engine, which finds out later by itself."""
+        with suppress(OSError):
+            self._path.with_name(MARK).touch(mode=0o600)
 
     @staticmethod
     def _forget_secrets(session: vici.Session, name: str, keep: str = "") -> None:

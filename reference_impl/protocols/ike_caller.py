@@ -44,6 +44,11 @@ class Caller:
 
     _absent: dict[tuple[str, str, Pair, bool], _Absent] = field(default_factory=dict)
 
+    @property
+    def waits(self) -> bool:
+        """Whether there may be something to do without anything happening: time alone passes."""
+        return bool(self._absent)
+
     def due(self, connections: Iterable[Connection], now: float) -> tuple[tuple[str, Pair], ...]:
         """Return the calls to make now: connection and pair."""
         seen: dict[tuple[str, str, Pair, bool], _Absent] = {}
@@ -83,6 +88,11 @@ class Retirement:
 
     _began: dict[str, float] = field(default_factory=dict)
     _whole: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> bool:
+        """Whether SAs will have to be ended."""
+        return bool(self._began)
 
     def due(self, connections: Iterable[Connection], now: float) -> tuple[str, ...]:
         """Return the unique ids of the IKE SAs to end now."""

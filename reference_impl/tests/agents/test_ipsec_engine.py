@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reference_impl.agents import ipsec_engine, processes
+from reference_impl.drivers.charon_news import News
 from reference_impl.protocols.ike import DEAD_PEER_DELAY
 
 if TYPE_CHECKING:
@@ -124,3 +125,45 @@ def test_a_peer_is_asked_soon_and_given_up_late(tmp_path: Path) -> None:
     requests = 1 + int(said["retransmit_tries"])
     assert DEAD_PEER_DELAY <= 2
     assert 12 <= DEAD_PEER_DELAY + requests * float(said["retransmit_timeout"]) <= 15
+
+
+class Settled(Deaf):
+    """A daemon whose sub-tunnels are all up; counts how often it is looked at."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def read(self) -> DaemonState | None:
+        self.looks += 1
+        return None
+
+
+class Bulletin(News):
+    """Says what it is told to, one question after the other: ``!`` is news, anything else is not."""
+
+    def __init__(self, answers: str) -> None:
+        self._answers = list(answers)
+
+    def within(self, seconds: float) -> bool:  # noqa: ARG002 - time is not the matter here
+        if not self._answers:
+            raise asyncio.CancelledError
+        return self._answers.pop(0) == "!"
+
+
+def _keep_up(answers: str) -> int:
+    control = Settled()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(ipsec_engine.keep_up(control, Bulletin(answers)))
+    return control.looks
+
+
+def test_the_daemon_is_looked_at_when_something_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipsec_engine, "QUIET", 100 * ipsec_engine.LOOK)
+    assert _keep_up("...") == 1
+    assert _keep_up(".!..") == 2
+    assert _keep_up("!!!") == 4
+
+
+def test_the_daemon_is_looked_at_now_and_then_though_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipsec_engine, "QUIET", 2 * ipsec_engine.LOOK)
+    assert _keep_up("....") == 3
