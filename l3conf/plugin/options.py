@@ -20,7 +20,7 @@ from l3conf.spec.budgets import Budgets, parse_override
 from l3conf.spec.catalogue import find_requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from l3conf.labs.existing.settings import ExistingSettings
     from l3conf.labs.kind.settings import KindSettings
@@ -112,7 +112,7 @@ def read_options(config: pytest.Config) -> RunOptions:
             read_kind_settings(config).check()
         budgets = Budgets.default().with_overrides(dict(parse_override(text) for text in config.getoption("budget")))
         rows = tuple(find_requirement(row).id for row in config.getoption("row"))
-        topologies = tuple(chosen_topology(text) for text in config.getoption("topology"))
+        topologies = chosen_topologies(config.getoption("topology"))
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     return RunOptions(
@@ -137,8 +137,25 @@ def is_own_file(topology: str) -> bool:
     return topology.endswith((".yaml", ".yml")) or "/" in topology
 
 
-def chosen_topology(text: str) -> str:
-    """Return what ``--topology`` names: a name as it is, a file by its absolute path; ``UserError`` if none."""
+def chosen_topologies(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return what ``--topology`` names, each once: names as they are, files by their absolute paths.
+
+    ``UserError`` for a file that is not there, and for two that tests, labs and reports could not tell apart.
+    """
+    chosen = tuple(dict.fromkeys(_chosen_topology(text) for text in texts))
+    by_name: dict[str, str] = {}
+    for each in chosen:
+        other = by_name.setdefault(Path(each).stem if is_own_file(each) else each, each)
+        if other != each:
+            raise UserError(
+                f"has the name of {other}, and reports tell topologies by their names",
+                where=f"--topology {each}",
+                remedy="rename one of the files",
+            )
+    return chosen
+
+
+def _chosen_topology(text: str) -> str:
     if not is_own_file(text):
         return text
     if not Path(text).is_file():

@@ -39,6 +39,8 @@ RETRY = 1.0
 """Seconds between the end of the process and its next start."""
 LOOK = 0.2
 """Seconds between two looks while a sub-tunnel is down or an SA is to end."""
+BURST = 0.05
+"""Seconds between news and a look: the sub-tunnels of a pair come one by one."""
 QUIET = 2.0
 """Seconds between two looks while nothing happens."""
 _UNFIT = "packets will be lost in bursts, and where small links are hidden"
@@ -130,13 +132,14 @@ async def keep_up(control: IKEControl, news: News) -> None:
             settled = not (caller.waits or retirement.waits or any(each.under_way for each in connections))
         except KernelError as error:
             _LOG.info("%s", error)
-        await (_until_news(news) if settled else asyncio.sleep(LOOK))
+        await _until_news(news, round(QUIET / LOOK) if settled else 1)
 
 
-async def _until_news(news: News) -> None:
-    """Wait for something to happen, in short steps: a thread that waits cannot be cancelled."""
-    for _ in range(round(QUIET / LOOK)):
+async def _until_news(news: News, steps: int) -> None:
+    """Wait for something to happen, for so many steps of ``LOOK``: a thread that waits cannot be cancelled."""
+    for _ in range(steps):
         if await asyncio.to_thread(news.within, LOOK):
+            await asyncio.sleep(BURST)
             return
 
 

@@ -30,7 +30,7 @@ def schema_of(resource: Resource) -> Mapping[str, Any] | None:
 def credited(change: Change) -> Object:
     """Return the object with the writer credited for what the write changes."""
     if change.options.applied:
-        return change.new
+        return _with_times_of(change.old, change.new)
     managed = change.new["metadata"].get("managedFields")
     if managed is not None and not managed:
         del change.new["metadata"]["managedFields"]
@@ -50,6 +50,25 @@ def credited(change: Change) -> Object:
         schema=schema_of(change.resource),
         subresource=change.subresource,
     )
+
+
+def _with_times_of(old: Object | None, new: Object) -> Object:
+    """Return ``new`` with the times of ``old`` if nothing else is different: applying the same again writes nothing.
+
+    Only now can that be told: what was applied lacks the defaults within fields that are replaced as a whole.
+    """
+    if old is None or _without_times(old) != _without_times(new):
+        return new
+    return {**new, "metadata": {**new["metadata"], "managedFields": old["metadata"].get("managedFields")}}
+
+
+def _without_times(obj: Object) -> Object:
+    managed = obj["metadata"].get("managedFields") or ()
+    entries = [{**entry, "time": ""} for entry in managed]
+    entries.sort(
+        key=lambda entry: [str(entry.get(name)) for name in ("manager", "operation", "apiVersion", "subresource")]
+    )
+    return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
 
 
 def _same_owned_metadata(change: Change) -> bool:

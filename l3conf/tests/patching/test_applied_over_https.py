@@ -6,10 +6,12 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from l3conf.emulator.apiserver import patches
 from l3conf.tests.apiserver.hosting import PATIENCE, Hosted
 
 if TYPE_CHECKING:
@@ -28,10 +30,31 @@ def config_map(data: dict[str, str]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "default"}, "data": data}
 
 
+def daemon_set(image: str) -> dict[str, Any]:
+    """Return one with fields that are replaced as a whole and have defaults within."""
+    env = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "d", "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "d"}},
+            "template": {
+                "metadata": {"labels": {"app": "d"}},
+                "spec": {"containers": [{"name": "c", "image": image, "env": [env]}]},
+            },
+        },
+    }
+
+
 def apply(hosted: Hosted, data: dict[str, str], manager: str) -> tuple[int, dict[str, Any]]:
+    return apply_object(hosted, "api/v1/namespaces/default/configmaps/c", config_map(data), manager)
+
+
+def apply_object(hosted: Hosted, path: str, intent: dict[str, Any], manager: str) -> tuple[int, dict[str, Any]]:
     request = urllib.request.Request(  # noqa: S310 - the test's own server
-        f"{hosted.url}/api/v1/namespaces/default/configmaps/c?fieldManager={manager}",
-        data=json.dumps(config_map(data)).encode(),
+        f"{hosted.url}/{path}?fieldManager={manager}",
+        data=json.dumps(intent).encode(),
         method="PATCH",
         headers={
             "Authorization": f"Bearer {hosted.server.admin_token}",
@@ -65,6 +88,26 @@ def test_another_applier_meets_a_conflict_that_names_the_field(hosted: Hosted) -
 def test_applying_the_same_again_writes_nothing(hosted: Hosted) -> None:
     first = apply(hosted, {"a": "1"}, "ann")[1]
     assert apply(hosted, {"a": "1"}, "ann")[1] == first
+
+
+def test_applying_the_same_again_later_writes_nothing_though_defaults_were_filled_in(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "apis/apps/v1/namespaces/default/daemonsets/d"
+    first = apply_object(hosted, path, daemon_set("c:1"), "ann")[1]
+    (env,) = first["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert env["valueFrom"]["fieldRef"]["apiVersion"] == "v1", "a default within a field that is replaced as a whole"
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            return cls(2100, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(patches, "datetime", Later)
+    assert apply_object(hosted, path, daemon_set("c:1"), "ann")[1] == first
+    changed = apply_object(hosted, path, daemon_set("c:2"), "ann")[1]["metadata"]
+    assert [entry["time"] for entry in changed["managedFields"]] == ["2100-01-01T00:00:00Z"]
+    assert changed["generation"] == 2
 
 
 def test_an_update_in_between_takes_its_field(hosted: Hosted) -> None:

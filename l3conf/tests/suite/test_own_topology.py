@@ -76,6 +76,20 @@ def test_a_file_that_is_not_there_is_named(collected: Callable[..., pytest.RunRe
     result.stderr.fnmatch_lines(["*--topology elsewhere/mine.yaml*there is no such file*"])
 
 
+def test_two_that_have_one_name_are_refused(
+    collected: Callable[..., pytest.RunResult], mine: Path, pytester: pytest.Pytester
+) -> None:
+    """A file given twice is one, whichever way it is spelled."""
+    other = pytester.mkdir("others") / "mine.yaml"
+    other.write_text(MINE, encoding="utf-8")
+    for pair in ((mine, other), (other, "mine")):
+        result = collected(*(word for each in pair for word in ("--topology", str(each))))
+        assert result.ret is pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"*--topology {pair[1]}*has the name of {pair[0]}*rename one of the files*"])
+    twice = collected("--topology", str(mine), "--topology", "topologies-of-mine/mine.yaml")
+    assert ids(twice) == {"test_on_one[mine]", "test_in_each_family[mine-IPv4]"}
+
+
 def test_labs_and_reports_are_named_by_the_file(mine: Path) -> None:
     assert lab_name(str(mine), Use.SHARED) == "mine"
     assert lab_name(str(mine), Use.DISTURBED) == "mine-disturbed"

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reference_impl.agents import ipsec_engine, processes
+from reference_impl.drivers.charon import DaemonState
 from reference_impl.drivers.charon_news import News
-from reference_impl.protocols.ike import DEAD_PEER_DELAY
+from reference_impl.protocols.ike import DEAD_PEER_DELAY, Connection
+from reference_impl.tests.protocols.test_ike import PEER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reference_impl.drivers.charon import DaemonState
     from reference_impl.state import IPsecPeer, Pair
 
 PROGRAM = """#!/bin/sh
@@ -127,15 +128,16 @@ def test_a_peer_is_asked_soon_and_given_up_late(tmp_path: Path) -> None:
     assert 12 <= DEAD_PEER_DELAY + requests * float(said["retransmit_timeout"]) <= 15
 
 
-class Settled(Deaf):
-    """A daemon whose sub-tunnels are all up; counts how often it is looked at."""
+class Counted(Deaf):
+    """A daemon with these connections; counts how often it is looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, *connections: Connection) -> None:
         self.looks = 0
+        self._state = DaemonState(connections=connections, libipsec=True)
 
     def read(self) -> DaemonState | None:
         self.looks += 1
-        return None
+        return self._state
 
 
 class Bulletin(News):
@@ -150,8 +152,8 @@ class Bulletin(News):
         return self._answers.pop(0) == "!"
 
 
-def _keep_up(answers: str) -> int:
-    control = Settled()
+def _keep_up(answers: str, *connections: Connection) -> int:
+    control = Counted(*connections)
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(ipsec_engine.keep_up(control, Bulletin(answers)))
     return control.looks
@@ -162,6 +164,20 @@ def test_the_daemon_is_looked_at_when_something_happened(monkeypatch: pytest.Mon
     assert _keep_up("...") == 1
     assert _keep_up(".!..") == 2
     assert _keep_up("!!!") == 4
+    assert _keep_up("...", Connection(peer=PEER, up=PEER.pairs)) == 1
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        Connection(peer=PEER),
+        Connection(peer=PEER, up=PEER.pairs, under_way=True),
+        Connection(peer=PEER, up=PEER.pairs, predecessors=("7",)),
+    ],
+    ids=["down", "under way", "with an SA that is to end"],
+)
+def test_the_daemon_is_looked_at_all_the_time_while_something_is_to_come(connection: Connection) -> None:
+    assert _keep_up("...", connection) == 4
 
 
 def test_the_daemon_is_looked_at_now_and_then_though_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
