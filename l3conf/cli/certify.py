@@ -95,7 +95,7 @@ def certify(  # noqa: PLR0913 - one an option
 
     Exit codes: 0 CONFORMANT, 1 NON-CONFORMANT, 2 INCOMPLETE, 3 usage.
     """
-    from l3conf.plugin.options import Evidence, chosen_topology  # noqa: PLC0415 - `l3conf --help` needs none of this
+    from l3conf.plugin.options import Evidence, chosen_topologies  # noqa: PLC0415 - `l3conf --help` needs none of this
     from l3conf.plugin.process import Selection  # noqa: PLC0415
     from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ def certify(  # noqa: PLR0913 - one an option
         evidence=Evidence(evidence),
         allure=allure,
         seed=seed,
-        topologies=tuple(map(chosen_topology, topologies)),
+        topologies=chosen_topologies(topologies),
         budgets=chosen_overrides(stretch, budgets),
         workers=workers,
         existing=settings(**given),

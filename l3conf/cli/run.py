@@ -75,7 +75,7 @@ def run(  # noqa: PLR0913 - one an option
     Exit codes: 0 all passed, 1 a requirement failed, 2 nothing is known, 3 usage.
     """
     from l3conf.cli.certify import preflight  # noqa: PLC0415 - `l3conf --help` needs none of this
-    from l3conf.plugin.options import Evidence, chosen_topology  # noqa: PLC0415
+    from l3conf.plugin.options import Evidence, chosen_topologies  # noqa: PLC0415
     from l3conf.plugin.process import Selection, started  # noqa: PLC0415
     from l3conf.spec.budgets import chosen_overrides  # noqa: PLC0415
     from l3conf.spec.catalogue import find_requirements  # noqa: PLC0415
@@ -91,7 +91,7 @@ def run(  # noqa: PLR0913 - one an option
         allure=allure,
         seed=seed,
         rows=tuple(dict.fromkeys(row.id for text in rows for row in find_requirements(text))),
-        topologies=tuple(map(chosen_topology, topologies)),
+        topologies=chosen_topologies(topologies),
         budgets=chosen_overrides(stretch, budgets),
         brief=brief,
         workers=workers,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reference_impl.drivers.address_labels import AddressLabels
 from reference_impl.drivers.charon import Charon
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.drivers.netlink import NetlinkError
+from reference_impl.drivers.netlink import NetlinkError, device_index
 from reference_impl.drivers.pair_secret import pair_secret
 from reference_impl.names import IPSEC_DEVICE, IPSEC_INTERFACE_ID
 from reference_impl.operations import Verb
@@ -95,21 +95,21 @@ class IPsecDevice:
         state = self.control.read()
         if state is None:
             raise KernelError(_NOWHERE)
-        found = netlink.link_lookup(ifname=link.name)
-        if not found and not state.libipsec:
+        found = device_index(link.name)
+        if found is None and not state.libipsec:
             netlink.link("add", ifname=link.name, kind=KIND, xfrm_if_id=IPSEC_INTERFACE_ID)
-            found = netlink.link_lookup(ifname=link.name)
-        if not found:
+            found = device_index(link.name)
+        if found is None:
             raise KernelError(f"link {link.name}: the IKE daemon has no device of that name")
-        netlink.link("set", index=found[0], mtu=link.mtu, state="up")
+        netlink.link("set", index=found, mtu=link.mtu, state="up")
         # Labels before addresses: from its first moment on a node's own packets have the source that they had.
         self._label(frozenset(each for each in link.anchors if isinstance(each, IPv6Address)))
-        present = set(_addresses(netlink, found[0]))
+        present = set(_addresses(netlink, found))
         for address in link.anchors - present:
             # Not deprecated, as the route agent's are over IPv6: libipsec then finds none (ADR 10).
-            netlink.addr("add", index=found[0], address=str(address), prefixlen=address.max_prefixlen)
+            netlink.addr("add", index=found, address=str(address), prefixlen=address.max_prefixlen)
         for address in present - link.anchors:
-            netlink.addr("del", index=found[0], address=str(address), prefixlen=address.max_prefixlen)
+            netlink.addr("del", index=found, address=str(address), prefixlen=address.max_prefixlen)
 
     def _label(self, wanted: frozenset[IPv6Address]) -> None:
         """Have these addresses labelled, and no others: labels outlive their device."""
@@ -121,9 +121,9 @@ class IPsecDevice:
 
     def _remove(self, netlink: Any) -> None:  # noqa: ANN401 - pyroute2 is untyped
         """Delete the kernel's device; empty libipsec's, which is its process's to delete."""
-        found = netlink.link_lookup(ifname=IPSEC_DEVICE)
-        if found:
-            _remove_device(netlink, found[0])
+        found = device_index(IPSEC_DEVICE)
+        if found is not None:
+            _remove_device(netlink, found)
         self._label(frozenset())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reference_impl.drivers.ipsec_device import KIND
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.drivers.netlink import IPRoute, NetlinkError
+from reference_impl.drivers.netlink import IPRoute, NetlinkError, existing_index
 from reference_impl.names import IPSEC_INTERFACE_ID, IPSEC_ROUTING_TABLE, IPSEC_RULE_PRIORITY
 
 _TRIAL = "submariner-try"
@@ -30,7 +30,7 @@ def kernel_has_ipsec() -> bool:
             if error.code == errno.EOPNOTSUPP:
                 return False
             raise KernelError(f"link {_TRIAL}: {os.strerror(error.code)}") from None
-        netlink.link("del", index=netlink.link_lookup(ifname=_TRIAL)[0])
+        netlink.link("del", index=existing_index(_TRIAL))
         return True
 
 

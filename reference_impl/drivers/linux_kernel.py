@@ -23,7 +23,7 @@ from reference_impl.drivers.kernel_objects import KernelObjects
 from reference_impl.drivers.kernel_routes import ROUTE_TYPES, UNREACHABLE, KernelRoutes
 from reference_impl.drivers.kernel_view import FAMILIES, NUD_PERMANENT, KernelView
 from reference_impl.drivers.meters import MeterTable
-from reference_impl.drivers.netlink import IPRoute, NetlinkError
+from reference_impl.drivers.netlink import IPRoute, NetlinkError, device_index, existing_index
 from reference_impl.drivers.nft_reader import NftReader
 from reference_impl.drivers.wireguard_device import WireGuardDevices
 from reference_impl.names import IPSEC_DEVICE, ROUTING_TABLE, RULE_PRIORITY
@@ -265,16 +265,11 @@ class LinuxKernel:
             raise KernelError(f"{verb.value} {meters}: this agent has no counters")
         self._meters.remove() if verb is Verb.REMOVE else self._meters.load(meters)
 
-    def _index(self, device: str) -> int:
-        found = self._netlink.link_lookup(ifname=device)
-        if not found:
-            raise NetlinkError(errno.ENODEV, f"no device {device}")
-        return int(found[0])
-
     def _set_link(self, link: Link) -> None:
         common = {"address": link.mac, "mtu": link.mtu, "state": "up"}
-        if self._netlink.link_lookup(ifname=link.name):
-            self._netlink.link("set", index=self._index(link.name), **common)
+        index = device_index(link.name)
+        if index is not None:
+            self._netlink.link("set", index=index, **common)
             return
         self._netlink.link(
             "add",
@@ -288,14 +283,14 @@ class LinuxKernel:
         )
 
     def _remove_link(self, link: Link) -> None:
-        self._netlink.link("del", index=self._index(link.name))
+        self._netlink.link("del", index=existing_index(link.name))
 
     def _address(self, verb: str, item: HostAddress) -> None:
         # Nobody else can have it, and duplicate address detection would keep it from being a source for a second.
         own = {} if item.address.version == 4 else {"flags": _IFA_F_NODAD, **_lasting(item)}  # noqa: PLR2004
         self._netlink.addr(
             verb,
-            index=self._index(item.device),
+            index=existing_index(item.device),
             family=FAMILIES[item.address.version],
             address=str(item.address),
             prefixlen=item.address.max_prefixlen,
@@ -306,7 +301,7 @@ class LinuxKernel:
         self._netlink.neigh(
             verb,
             family=FAMILIES[item.address.version],
-            ifindex=self._index(item.device),
+            ifindex=existing_index(item.device),
             dst=str(item.address),
             lladdr=item.mac,
             state=NUD_PERMANENT,
@@ -315,7 +310,7 @@ class LinuxKernel:
     def _entry(self, verb: str, item: ForwardingEntry) -> None:
         self._netlink.fdb(
             verb,
-            ifindex=self._index(item.device),
+            ifindex=existing_index(item.device),
             lladdr=item.mac,
             dst=str(item.destination),
             port=item.port,
@@ -333,7 +328,7 @@ class LinuxKernel:
             "type": ROUTE_TYPES[item.kind],
         }
         if item.kind is RouteKind.UNICAST:
-            request["oif"] = self._index(item.device)
+            request["oif"] = existing_index(item.device)
             if item.via is not None:
                 hop = {"family": FAMILIES[item.via.version], "addr": str(item.via)}  # RFC 5549: IPv4 by an IPv6 hop
                 way = {"gateway": str(item.via)} if item.via.version == item.destination.version else {"via": hop}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.nft_reader import NftReader
-from reference_impl.drivers.nftables import load_script
+from reference_impl.drivers.nftables import load_scripts, remove_table
 from reference_impl.meter_script import MARK, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from reference_impl.state import Count, Meters
 
@@ -49,17 +49,13 @@ class MeterTable:
         """
         found = self._reader.counters(self._name) or {}
         try:
-            self._run_all(render(meters, found.keys()))
+            load_scripts(render(meters, found.keys()))
         except KernelError:
             if not found:
                 raise
             self.remove()
-            self._run_all(render(meters))
+            load_scripts(render(meters))
 
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
-        load_script(f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
-
-    def _run_all(self, scripts: Iterable[str]) -> None:
-        for script in scripts:
-            load_script(script)
+        remove_table(self._name)

@@ -6,6 +6,8 @@ node. Its package is therefore executed when somebody asks it for a name, and no
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
@@ -44,4 +46,34 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # noqa: E402
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
 
-__all__ = ["IPRoute", "NetlinkError", "WireGuard", "fibmsg", "ifaddrmsg", "ifinfmsg", "rtmsg"]
+__all__ = [
+    "IPRoute",
+    "NetlinkError",
+    "WireGuard",
+    "device_index",
+    "existing_index",
+    "fibmsg",
+    "ifaddrmsg",
+    "ifinfmsg",
+    "rtmsg",
+]
+
+
+def device_index(name: str) -> int | None:
+    """Return the index of a device in the calling thread's namespace; None if there is none.
+
+    One system call. ``IPRoute.link_lookup`` decodes all that the kernel knows of a link, and takes longer than the
+    change that the index is for.
+    """
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None
+
+
+def existing_index(name: str) -> int:
+    """Return the same. ``NetlinkError`` (``ENODEV``) if there is none."""
+    index = device_index(name)
+    if index is None:
+        raise NetlinkError(errno.ENODEV, f"no device {name}")
+    return index

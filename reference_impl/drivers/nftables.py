@@ -46,19 +46,19 @@ class Table:
         self._seen, self._loaded = None, ""
         if listing is None or (_marks(listing) and not listing.others):
             try:
-                self._run_all(self._change(ruleset, listing))
+                load_scripts(self._change(ruleset, listing))
             except KernelError as error:
                 _LOG.warning("table %s is replaced as a whole: %s", self._name, error)
             else:
                 return
         try:
-            self._run_all([render(ruleset)])
+            load_scripts([render(ruleset)])
         except KernelError:
             pieces = render_change(ruleset, chains=(), sets=())
             if len(pieces) == 1:
                 raise
             self.remove()  # it does not fit into one transaction
-            self._run_all(pieces)
+            load_scripts(pieces)
 
     def _change(self, ruleset: Ruleset, listing: Listing | None) -> tuple[str, ...]:
         if listing is None:
@@ -66,14 +66,9 @@ class Table:
         maps = _maps(self._text()) if listing.maps else {}
         return render_change(ruleset, chains=listing.chains, sets=listing.sets, maps=maps, trusted=self._trusted)
 
-    @staticmethod
-    def _run_all(scripts: Iterable[str]) -> None:
-        for script in scripts:
-            load_script(script)
-
     def remove(self) -> None:
         """Delete the table; no error if there is none."""
-        run_nft("-f", "-", script=f"table inet {self._name} {{ }}\ndelete table inet {self._name}\n")
+        remove_table(self._name)
         self._loaded, self._seen = "", None
 
     def digest(self) -> str | None:
@@ -113,6 +108,17 @@ def _maps(listing: str) -> dict[str, dict[str, str]]:
         }
         for name, body in _MAP.findall(listing)
     }
+
+
+def load_scripts(scripts: Iterable[str]) -> None:
+    """Have ``nft`` carry out scripts, a transaction each, until one is refused."""
+    for script in scripts:
+        load_script(script)
+
+
+def remove_table(name: str) -> None:
+    """Delete a table of family inet; no error if there is none."""
+    load_script(f"table inet {name} {{ }}\ndelete table inet {name}\n")
 
 
 def load_script(script: str, *options: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reference_impl.drivers.kernel import KernelError
-from reference_impl.drivers.netlink import IPRoute, NetlinkError, WireGuard
+from reference_impl.drivers.netlink import IPRoute, NetlinkError, WireGuard, existing_index
 from reference_impl.protocols.wireguard_uapi import (
     END,
     GET,
@@ -71,7 +71,7 @@ def kernel_has_wireguard() -> bool:
             if error.code == errno.EOPNOTSUPP:
                 return False
             raise KernelError(f"link {_TRIAL}: {os.strerror(error.code)}") from None
-        netlink.link("del", index=netlink.link_lookup(ifname=_TRIAL)[0])
+        netlink.link("del", index=existing_index(_TRIAL))
         return True
 
 

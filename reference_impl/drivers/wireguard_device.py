@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_impl.drivers.kernel import KernelError
 from reference_impl.drivers.key_file import Key, public_key
-from reference_impl.drivers.netlink import NetlinkError
+from reference_impl.drivers.netlink import NetlinkError, device_index, existing_index
 from reference_impl.drivers.wireguard import KernelControl, UserspaceControl
 from reference_impl.names import WIREGUARD_DEVICE, WIREGUARD_SECOND_DEVICE
 from reference_impl.operations import Verb
@@ -131,30 +131,30 @@ class WireGuardDevice:
     def _set(self, netlink: Any, link: WireGuardLink) -> None:  # noqa: ANN401 - pyroute2 is untyped
         if self._key is None or self._key.public != link.public_key:
             raise KernelError(f"link {link.name}: this process does not have the key that was asked for")
-        if not netlink.link_lookup(ifname=self._device):
+        if device_index(self._device) is None:
             try:
                 netlink.link("add", ifname=self._device, kind="wireguard")
             except NetlinkError:
                 raise KernelError(_NOWHERE) from None
         self._control(netlink).configure(self._key.private, link.port)
-        netlink.link("set", index=netlink.link_lookup(ifname=self._device)[0], mtu=link.mtu, state="up")
+        netlink.link("set", index=existing_index(self._device), mtu=link.mtu, state="up")
 
     def _remove(self, netlink: Any) -> None:  # noqa: ANN401 - pyroute2 is untyped
         """Delete the kernel's device; empty wireguard-go's, which is its process's to delete."""
         self._told.clear()
-        found = netlink.link_lookup(ifname=self._device)
-        if not found:
+        found = device_index(self._device)
+        if found is None:
             return
         control = self._control(netlink)
         if isinstance(control, KernelControl):
-            netlink.link("del", index=found[0])
+            netlink.link("del", index=found)
         else:
-            netlink.link("set", index=found[0], state="down")
+            netlink.link("set", index=found, state="down")
             control.reset()
 
     def _control(self, netlink: Any) -> WireGuardControl:  # noqa: ANN401 - pyroute2 is untyped
-        found = netlink.link_lookup(ifname=self._device)
-        message = netlink.get_links(found[0])[0] if found else None
+        found = device_index(self._device)
+        message = netlink.get_links(found)[0] if found is not None else None
         info = message.get_attr("IFLA_LINKINFO") if message else None
         control = _CONTROLS.get(info.get_attr("IFLA_INFO_KIND") or "") if info else None
         if control is None:
