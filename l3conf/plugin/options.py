@@ -142,7 +142,7 @@ def chosen_topologies(texts: Iterable[str]) -> tuple[str, ...]:
 
     ``UserError`` for a file that is not there, and for two that tests, labs and reports could not tell apart.
     """
-    chosen = tuple(dict.fromkeys(_chosen_topology(text) for text in texts))
+    chosen = tuple(dict.fromkeys(chosen_topology(text) for text in texts))
     by_name: dict[str, str] = {}
     for each in chosen:
         other = by_name.setdefault(Path(each).stem if is_own_file(each) else each, each)
@@ -155,7 +155,8 @@ def chosen_topologies(texts: Iterable[str]) -> tuple[str, ...]:
     return chosen
 
 
-def _chosen_topology(text: str) -> str:
+def chosen_topology(text: str) -> str:
+    """Return what one ``--topology`` names. ``UserError`` if it is a file that is not there."""
     if not is_own_file(text):
         return text
     if not Path(text).is_file():
