@@ -197,7 +197,7 @@ class Terminal:
 
 def test_ctrl_c_at_the_prompt_ends_a_command_and_not_the_network() -> None:
     with Terminal() as terminal:
-        terminal.after(b"mininet> ", b"east@east-1 echo begun $((6 * 7)); sleep 1000\n")
+        terminal.after(b"mininet> ", b"east@east-1 sh -c 'echo begun $((6 * 7)); exec sleep 1000'\n")
         terminal.after(b"begun 42", b"\x03")
         terminal.after(b"mininet> ", b"east@east-1 echo still $((6 * 7)) here\n")
         terminal.after(b"still 42 here", b"")
