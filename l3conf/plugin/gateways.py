@@ -83,10 +83,11 @@ def reported_at(gateway: Mapping[str, Any]) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def not_agreed(gateways: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def not_agreed(gateways: Mapping[str, Sequence[Mapping[str, Any]]], since: float = 0.0) -> list[str]:
     """Return a line for every pair of members of which one is not connected, or means another gateway (L3-E9).
 
-    ``gateways`` holds each member's Gateway objects.
+    ``gateways`` holds each member's Gateway objects. What was said before ``since`` (Unix seconds) counts for nothing,
+    where it is known when.
     """
     lines = []
     said = {member: latest_connections(objects) for member, objects in gateways.items()}
@@ -94,6 +95,9 @@ def not_agreed(gateways: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]
         there = said[member].get(peer)
         if there is None or there.status != CONNECTED:
             lines.append(f"{member} says of {peer}: {there or 'nothing'}")
+            continue
+        if 0 < there.reported <= since:
+            lines.append(f"{member} has not said anything of {peer} for {since - there.reported:.0f} s")
             continue
         meant = str(there.entry["endpoint"].get("private_ip", ""))
         actual = {

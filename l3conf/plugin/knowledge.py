@@ -27,10 +27,13 @@ class MutualKnowledge(IdentityTrials):
         """Return the pairs without a common cable driver of which one does not say so."""
         return mismatch.not_said(self, self.members.joined)
 
-    def not_agreed(self, *members: str) -> list[str]:
-        """Return the pairs of members, of these or of all, that do not both say that they are connected."""
+    def not_agreed(self, *members: str, since: float = 0.0) -> list[str]:
+        """Return the pairs of members, of these or of all, that do not both say that they are connected.
+
+        ``since``: Unix seconds; what was said before is not counted.
+        """
         asked = members or self.members.joined
-        return gateways.not_agreed({member: self.apis[member].items(f"{GROUP}/gateways") for member in asked})
+        return gateways.not_agreed({member: self.apis[member].items(f"{GROUP}/gateways") for member in asked}, since)
 
     def not_said(self, status: Mapping[IPFamily, bool]) -> list[str]:
         """Return a line for every connection that is not reported, a family, as connected or as not connected."""

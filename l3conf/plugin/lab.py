@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
@@ -131,11 +132,14 @@ class Lab(VersionedLab):
     def watched(self, *clusters: str) -> StatusWatch:
         """Return a watch over what these clusters, or all members, say while its context is open.
 
-        It begins when all of them are connected: what was disturbed before is none of its business.
+        It begins when all of them have said, once more, that they are connected: what was disturbed before is none of
+        its business, and may not have been noticed yet.
         """
-        members = clusters or self.members.joined
+        members, asked = clusters or self.members.joined, time.time()
         self.eventually_none(
-            "not all are connected before a watch begins", lambda: self.not_agreed(*members), within="T_recover"
+            "not all are connected before a watch begins",
+            lambda: self.not_agreed(*members, since=asked),
+            within="T_recover",
         )
         return StatusWatch(self, members)
 
