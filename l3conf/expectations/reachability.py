@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from l3conf.expectations.harness import Harness
     from l3conf.expectations.places import Pod, Service
     from l3conf.model.topology import IPAddress
+    from l3conf.observation import Probe
     from l3conf.oracle import Cell, Difference, Site, Table
 
 _TRIES_PER_BACKEND = 5
@@ -67,20 +68,18 @@ class Reachability:
 
     def _observe(self, cells: list[Cell]) -> None:
         """Ask each cell once; Services often enough to meet every backend."""
-        patience = self.harness.budgets.get("T_probe")
         asked = [cell for cell in cells for _ in range(self._tries(cell))]
-        seen = self.harness.send(
-            [
-                flow.question(patience) if self.table[cell].reachable else flow.probe(patience / TRIES)
-                for cell in asked
-                for flow in (self._flow(cell),)
-            ]
-        )
+        seen = self.harness.send([self._probe(cell) for cell in asked])
         sources = self.sources() if any(self.table[cell].seen_as is SeenAs.GLOBAL for cell in cells) else {}
         for cell, observation in zip(asked, seen, strict=True):
             actual = self._actual_cell(cell, observation)
             if actual in self.table and not self._satisfied(actual):
                 self._observed[actual] = self._reading(actual, observation, sources.get(actual.client, frozenset()))
+
+    def _probe(self, cell: Cell) -> Probe:
+        """Return what asks a cell; once, and for a third of the time, where silence is the answer."""
+        flow, patience = self._flow(cell), self.harness.budgets.get("T_probe")
+        return flow.question(patience) if self.table[cell].reachable else flow.probe(patience / TRIES)
 
     def _tries(self, cell: Cell) -> int:
         return _TRIES_PER_BACKEND if cell.via is Via.SERVICE else 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from l3conf.capture.replay import captured_packets, with_udp_checksum
 from l3conf.errors import LabError
-from l3conf.expectations.flow import arrived, failures
+from l3conf.expectations.flow import TRIES, arrived, failures
 from l3conf.wait import DeadlineMissedError, Pending
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from l3conf.observation import Observation
 
 _WIRE, _REPLAYER = "wan", "@outsider"
-ATTEMPTS = 3
 _TCP = 6
 _IPV4_VERSION, _IPV4_PROTOCOL, _IPV6_NEXT_HEADER = 4, 9, 6
 
@@ -60,7 +59,7 @@ def _sent(harness: Harness, flows: Sequence[Flow]) -> list[Observation]:
 
 def _answered(harness: Harness, flow: Flow) -> Observation:
     """Return the first observation of a flow that arrived, or the last one."""
-    for _ in range(ATTEMPTS):
+    for _ in range(TRIES):
         (seen,) = harness.send([flow.probe(harness.budgets.get("T_probe"))])
         if not arrived(flow, seen, None):
             break
