@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 200
 """Flows that wait for an answer at the same time: their answers fit into any receiver's buffer."""
 _REPEAT = 0.1
-"""Seconds until a question that was not answered is asked again."""
+"""Seconds until a question that was not answered is asked again. Not before: two datagrams that a translator handles at
+the same moment, before it knows their flow, may get a port each (Linux keeps the second one for a second)."""
 _ENOUGH = 1000
 """Flows without an answer after which no more are begun: the rest would only cost time."""
 _PASSING = frozenset({errno.EPERM, errno.ECONNREFUSED, errno.ENOBUFS, errno.EAGAIN})
@@ -73,6 +74,28 @@ def from_json(value: Mapping[str, object]) -> Asked:
     )
 
 
+@dataclass(slots=True)
+class Question:
+    """What was asked from one port and has no answer yet."""
+
+    sock: socket.socket
+    port: int
+    query: bytes
+    until: float
+    """The moment at which it is given up."""
+    again: float
+    """The moment at which it is asked again."""
+
+    def ask(self, now: float) -> None:
+        """Send it. What sending says of a packet that was dropped, or of an earlier one, is no answer."""
+        self.again = now + _REPEAT
+        try:
+            self.sock.send(self.query)
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise
+
+
 class _Round:
     """Asks from one port after the other, ``_AT_ONCE`` of them at a time."""
 
@@ -82,9 +105,9 @@ class _Round:
         self._pause = pause
         self._family = socket.AF_INET6 if ":" in destination[0] else socket.AF_INET
         self._poll = select.epoll()
-        self._waiting: dict[int, tuple[socket.socket, int, bytes, float]] = {}
-        """Socket, source port, question and the moment at which it is given up, by file."""
-        self._repeats = 0.0
+        self._waiting: dict[int, Question] = {}
+        """By file."""
+        self._looked = 0.0
         self._begun: deque[tuple[int, float]] = deque()
         """Ports that are to be asked from once more, and when."""
         self._late: set[int] = set()
@@ -107,7 +130,7 @@ class _Round:
                 return
             for file, _ in self._poll.poll(_REPEAT / 2):
                 self._hear(file)
-            if time.monotonic() >= self._repeats:
+            if time.monotonic() >= self._looked + _REPEAT / 2:
                 self._repeat()
 
     def _open(self, port: int) -> bool:
@@ -121,18 +144,20 @@ class _Round:
                 return False
             raise
         query = wire.encode_query(os.urandom(wire.NONCE_SIZE), wire.MIN_SIZE)
-        self._waiting[sock.fileno()] = sock, port, query, time.monotonic() + self._patience
+        now = time.monotonic()
+        question = self._waiting[sock.fileno()] = Question(sock, port, query, now + self._patience, now)
         self._poll.register(sock.fileno(), select.EPOLLIN)
-        _send(sock, query)
+        question.ask(now)
         return True
 
     def _hear(self, file: int) -> None:
-        sock, port, query, _ = self._waiting[file]
+        question = self._waiting[file]
+        port = question.port
         try:
-            answer = wire.decode(sock.recv(1 << 16))
+            answer = wire.decode(question.sock.recv(1 << 16))
         except OSError:
             return  # an ICMP error, or nothing after all: asked again until its time is over
-        if answer is None or not answer.intact or answer.nonce != query[8 : 8 + wire.NONCE_SIZE]:
+        if answer is None or not answer.intact or answer.nonce != question.query[8 : 8 + wire.NONCE_SIZE]:
             return
         if answer.source is None:
             return
@@ -146,30 +171,21 @@ class _Round:
         self._close(file)
 
     def _repeat(self) -> None:
-        now = time.monotonic()
-        self._repeats = now + _REPEAT
-        for file, (sock, port, query, until) in list(self._waiting.items()):
-            if now >= until and port in self._late:
-                self.unanswered.add(port)
+        now = self._looked = time.monotonic()
+        for file, question in list(self._waiting.items()):
+            if now >= question.until and question.port in self._late:
+                self.unanswered.add(question.port)
                 self._close(file)
-            elif now >= until:
-                self._late.add(port)
-                self._begun.append((port, now + self._pause))
+            elif now >= question.until:
+                self._late.add(question.port)
+                self._begun.append((question.port, now + self._pause))
                 self._close(file)
-            else:
-                _send(sock, query)
+            elif now >= question.again:
+                question.ask(now)
 
     def _close(self, file: int) -> None:
         self._poll.unregister(file)
-        self._waiting.pop(file)[0].close()
-
-
-def _send(sock: socket.socket, query: bytes) -> None:
-    try:
-        sock.send(query)
-    except OSError as error:
-        if error.errno not in _PASSING:
-            raise
+        self._waiting.pop(file).sock.close()
 
 
 def ask(

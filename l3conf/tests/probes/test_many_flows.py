@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from l3conf.probes.many_flows import Asked, ask, from_json, to_json
+from l3conf.probes.many_flows import Asked, Question, ask, from_json, to_json
 from l3conf.probes.wire import PORT
 from l3conf.tests.probes.ground import A, B, Ground, load, routed_pair, run_in
 from l3conf.tests.sandbox import sandboxed
@@ -19,6 +20,15 @@ def test_an_answer_survives_its_json() -> None:
     one, other = ip_address("100.64.0.2"), ip_address("100.64.0.3")
     asked = Asked({7: (one, 70), 65535: (other, 65535)}, frozenset({9}), frozenset({7}))
     assert from_json(json.loads(json.dumps(to_json(asked)))) == asked
+
+
+def test_a_question_is_not_asked_twice_at_once() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        question = Question(ours, 7, b"who am I?", 2.0, 1.0)
+        question.ask(1.0)
+        assert question.again > 1.0
+        assert theirs.recv(100) == b"who am I?"
 
 
 @sandboxed
