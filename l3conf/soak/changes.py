@@ -201,6 +201,11 @@ def applied(change: Change, state: State) -> State:
             return state
 
 
+def parts(change: Change) -> bool:
+    """Say whether a change takes clusters away from each other that were connected."""
+    return change.kind in {Kind.LEAVE, Kind.ISOLATE}
+
+
 def disturbs(change: Change, pair: Collection[str]) -> bool:
     """Say whether packets between two clusters may be lost by a change. Of whom it may not, none may be lost."""
     if change.kind in _TOWARDS_PEERS:

@@ -1,13 +1,14 @@
 """What a lab and its agents hold, and what of it has leaked. Pure.
 
 Quantities are compared with those of the first time that the set was in the same configuration: which clusters are
-members, which pairs are apart, which gateways are active.
+members, which pairs are apart, which gateways are active, and whether some were parted lately: nodes may refuse packets
+to those for a while, by rules or routes, and forget that early when they boot.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from l3conf.probes.node_state.kernel_made import is_made_by_kernel
@@ -19,6 +20,8 @@ _DESCRIPTORS = 8
 """File descriptors by which a process may exceed its baseline: connections come and go."""
 _GROWTH, _ROOM_MB = 1.5, 24.0
 """Memory by which a process may exceed its baseline: a share, and megabytes. Allocators keep what once was needed."""
+_REFUSING = frozenset({"rule", "route"})
+"""Kinds of entries by which nodes refuse packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,15 @@ def counted(state: Mapping[str, object]) -> Mapping[str, int]:
     """
     own = (path for path, value in state.items() if not is_made_by_kernel(path, None, str(value)))
     return dict(sorted(Counter(path.partition("/")[0] for path in own).items()))
+
+
+def without_refusals(held: Resources) -> Resources:
+    """Leave out the kinds of entries that may be refusals of packets to who was parted lately."""
+    kept = {
+        node: {kind: count for kind, count in found.items() if kind not in _REFUSING}
+        for node, found in held.kernel.items()
+    }
+    return replace(held, kernel=kept)
 
 
 def gathered(processes: Iterable[tuple[str, int, float]]) -> Mapping[str, ProcessUse]:

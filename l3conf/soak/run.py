@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from l3conf.bench.members import flow
 from l3conf.continuity import continuity
 from l3conf.errors import LabError
-from l3conf.soak.changes import BUDGETS, applied, disturbs, next_change
+from l3conf.soak.changes import BUDGETS, applied, disturbs, next_change, parts
 from l3conf.soak.invariants import active_gateways, violations
 from l3conf.soak.measuring import measure
-from l3conf.soak.resources import leaks
+from l3conf.soak.resources import leaks, without_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +29,8 @@ _CONTROL = 1.0
 _PERIOD = 0.5
 _AT_LEAST = 15.0
 """Seconds that what is held may take to be as before: leases and caches of a departed gateway run out."""
+LINGERING = 330.0
+"""Seconds for which nodes may go on refusing packets to those from whom they were parted: five minutes and more."""
 _HOPELESS = 3
 """Changes in a row after which something did not hold: what is tried then tells nothing new."""
 _SHOWN = 10
@@ -46,7 +48,11 @@ class Soak:
     say: Callable[[str], None]
     done: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
+    left: list[str] = field(default_factory=list)
+    """What did not hold when all was over."""
     _baselines: dict[object, Resources] = field(default_factory=dict)
+    _parted: float = float("-inf")
+    """When somebody was parted from somebody, by ``time.monotonic``."""
 
     def begin(self) -> None:
         """Wait until the set is whole, and take the first baseline. ``LabError`` if it never is."""
@@ -56,13 +62,17 @@ class Soak:
         self._compare("T_join")
 
     def go(self, changes: Iterator[tuple[int, Change]]) -> None:
-        """Carry changes out until there are no more, or nothing holds any longer, or the user has had enough."""
+        """Carry changes out until there are no more, or nothing holds any longer, or the user has had enough.
+
+        At the end what may linger is waited for, and what is held is compared once more.
+        """
         try:
             for number, change in changes:
                 self.one(number, change)
                 if len(self.done) >= _HOPELESS and all(each["violations"] for each in self.done[-_HOPELESS:]):
                     self.say(f"given up: after {_HOPELESS} changes in a row something did not hold")
                     return
+            self._end()
         except KeyboardInterrupt:
             self.interrupted = True
             self.say("interrupted")
@@ -78,6 +88,8 @@ class Soak:
         except LabError as failure:
             error = f"the change failed: {failure}"
         self.state = applied(change, self.state)
+        if parts(change):
+            self._parted = time.monotonic()
         found, settled = self._settle(budget)
         undue = [f"{pair} lost {count} packets, which this change does not touch" for pair, count in lost.items()]
         found = [*([error] if error else []), *undue, *found] or self._leaked(budget)
@@ -94,6 +106,19 @@ class Soak:
         self.journal.write(entry)
         text = f"{len(found)} violations, first: {found[0]}" if found else f"all holds after {settled:.1f} s"
         self.say(f"{number}: {change}: {text}")
+
+    @property
+    def _lingers(self) -> float:
+        """Seconds for which refusals may still linger."""
+        return max(0.0, self._parted + LINGERING - time.monotonic())
+
+    def _end(self) -> None:
+        if self._lingers:
+            self.say(f"waiting for {self._lingers:.0f} s, until nobody need be refused any more")
+            time.sleep(self._lingers)
+            found = violations(self.members, self.state) or self._leaked("T_reconcile")
+            self.left = found[:_SHOWN]
+            self.say(f"{len(found)} violations, first: {found[0]}" if found else "all holds")
 
     def _under_traffic(self, change: Change) -> dict[str, int]:
         """Carry a change out while flows run; return what was lost between pairs that it does not touch."""
@@ -141,17 +166,22 @@ class Soak:
         A baseline is what two looks in a row agree on.
         """
         active = tuple(active_gateways(self.members, self.state).items())
-        configuration = self.state.members, self.state.isolated, active
+        lingering = self._lingers > 0
+        configuration = self.state.members, self.state.isolated, active, lingering
         deadline = time.monotonic() + max(_AT_LEAST, self.budgets.get(budget))
         baseline = self._baselines.get(configuration)
-        before, now = baseline, measure(self.members)
+        before, now = baseline, self._held(lingering=lingering)
         while before is None or (found := leaks(before, now)):
             if before is not None and time.monotonic() > deadline:
                 return found
             time.sleep(_PERIOD)
-            before, now = baseline or now, measure(self.members)
+            before, now = baseline or now, self._held(lingering=lingering)
         self._baselines.setdefault(configuration, now)
         return []
+
+    def _held(self, *, lingering: bool) -> Resources:
+        held = measure(self.members)
+        return without_refusals(held) if lingering else held
 
     def report(self) -> dict[str, Any]:
         """Return what was done and found."""
@@ -170,7 +200,8 @@ class Soak:
             "processes_at_last": {} if last is None else {name: asdict(use) for name, use in last.processes.items()},
             "interrupted": self.interrupted,
             "violated": broken[:_SHOWN],
-            "holds": bool(self.done) and not broken,
+            "left": self.left,
+            "holds": bool(self.done) and not broken and not self.left,
         }
 
 

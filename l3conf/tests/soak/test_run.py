@@ -132,7 +132,27 @@ def test_another_configuration_has_a_baseline_of_its_own(trial: Trial) -> None:
     trial.stage.instead = leave
     trial.soak.go(iter([(1, Change(kind=Kind.LEAVE, cluster="north"))]))
     assert trial.lines[0]["violations"] == []
-    assert trial.soak.report()["configurations"] == 2
+    assert trial.soak.report()["configurations"] == 3  # the whole set, and two while some are refused and when not
+
+
+def test_refusals_may_linger_after_a_parting_and_not_for_ever(trial: Trial) -> None:
+    """A node that boots forgets what others still refuse; what stays beyond that time is a leak."""
+    trial.held = Resources(namespaces=1, kernel={"west@west-1": {"rule": 11, "link": 3}})
+    trial.soak.go(iter([(1, Change(kind=Kind.LEAVE, cluster="north"))]))
+    assert any("waiting for" in line for line in trial.said)  # the baseline of what is left: 11 rules
+    trial.soak.go(iter([(2, Change(kind=Kind.JOIN, cluster="north")), (3, Change(kind=Kind.LEAVE, cluster="north"))]))
+    trial.held = Resources(namespaces=1, kernel={"west@west-1": {"rule": 13, "link": 3}})
+    trial.soak.one(4, KILL)
+    assert trial.lines[-1]["violations"] == ["west@west-1: 13 rule instead of 11"]
+    trial.soak.one(5, Change(kind=Kind.JOIN, cluster="north"))
+    trial.soak.one(6, Change(kind=Kind.LEAVE, cluster="north"))
+    assert trial.lines[-1]["violations"] == []
+    trial.held = Resources(namespaces=1, kernel={"west@west-1": {"rule": 13, "link": 4}})
+    trial.soak.one(7, KILL)
+    assert trial.lines[-1]["violations"] == ["west@west-1: 4 link instead of 3"]
+    trial.soak.go(iter([]))
+    assert trial.soak.report()["left"] == ["west@west-1: 4 link instead of 3", "west@west-1: 13 rule instead of 11"]
+    assert not trial.soak.report()["holds"]
 
 
 def test_a_change_that_fails_is_named_and_three_in_a_row_end_the_run(trial: Trial) -> None:
