@@ -130,7 +130,7 @@ def accepted(topology: Topology, joined: Iterable[str]) -> tuple[str, ...]:
     taken: list[ClusterSpec] = []
     clusters = {cluster.name: cluster for cluster in topology.clusters}
     for cluster in (clusters[name] for name in joined if name in clusters):
-        ambiguous = cluster.is_translated and _meet(_claims(cluster), _in_use(cluster))
+        ambiguous = cluster.is_translated and meet(_claims(cluster), _in_use(cluster))
         if not ambiguous and not any(overlap(cluster, other) for other in taken):
             taken.append(cluster)
     return tuple(cluster.name for cluster in taken)
@@ -157,9 +157,9 @@ def overlap(left: ClusterSpec, right: ClusterSpec) -> bool:
     any, else by those of its pods and Services. Global ranges that the implementation chooses overlap nothing.
     """
     return (
-        _meet(_claims(left), _claims(right))
-        or _meet(_claims(left), _in_use(right))
-        or _meet(_in_use(left), _claims(right))
+        meet(_claims(left), _claims(right))
+        or meet(_claims(left), _in_use(right))
+        or meet(_in_use(left), _claims(right))
     )
 
 
@@ -174,7 +174,8 @@ def _in_use(cluster: ClusterSpec) -> tuple[IPNetwork, ...]:
     return (*cluster.pod_cidrs, *cluster.service_cidrs, *cluster.node_cidrs)
 
 
-def _meet(one: Iterable[IPNetwork], other: Iterable[IPNetwork]) -> bool:
+def meet(one: Iterable[IPNetwork], other: Iterable[IPNetwork]) -> bool:
+    """Say whether two lists of ranges have an address in common."""
     return any(a.version == b.version and a.overlaps(b) for a, b in product(one, other))
 
 

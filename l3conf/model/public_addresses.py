@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from l3conf.model.site import NATKind
+from l3conf.model.topology import IPFamily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from l3conf.model.site import PortMap
-    from l3conf.model.topology import ClusterSpec, Topology
+    from l3conf.model.topology import ClusterSpec, IPNetwork, Topology
 
 
 def public_cluster(topology: Topology, cluster: ClusterSpec) -> ClusterSpec:
@@ -22,6 +23,21 @@ def public_cluster(topology: Topology, cluster: ClusterSpec) -> ClusterSpec:
 def is_hidden(topology: Topology, cluster: ClusterSpec) -> bool:
     """Say whether the site's IPv4 LAN is behind NAT, so that the WAN has no route to it."""
     return public_cluster(topology, cluster).site.nat is not NATKind.NONE
+
+
+def without_reachable_pods(topology: Topology, family: IPFamily) -> frozenset[str]:
+    """Return the clusters with pods that nobody outside can begin a flow to: a NAT hides them, or others of theirs.
+
+    Where pod ranges overlap, the WAN leads to the first site that has them.
+    """
+    names = {each.name for each in topology.clusters if family is IPFamily.IPV4 and is_hidden(topology, each)}
+    claimed: list[IPNetwork] = []
+    for cluster in topology.clusters:
+        own = [cidr for cidr in cluster.pod_cidrs if IPFamily.of(cidr) is family]
+        if any(cidr.overlaps(other) for cidr in own for other in claimed):
+            names.add(cluster.name)
+        claimed += own
+    return frozenset(names)
 
 
 def sharers(topology: Topology, owner: ClusterSpec) -> tuple[ClusterSpec, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from l3conf.labs import foreseen_capabilities
 from l3conf.plugin.collection import Use
 from l3conf.plugin.literal_names import names_spelt_out
 from l3conf.plugin.marks import capabilities_of, topology_of
-from l3conf.plugin.parametrization import names_of
+from l3conf.plugin.parametrization import has_overlaps, names_of
 
 if TYPE_CHECKING:
     from l3conf.model.implementation import Implementation
@@ -46,6 +47,7 @@ def topology(request: pytest.FixtureRequest) -> str:
 def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab after ``deploy`` and ``join``; whether it connects is not asked."""
     _check_needs(request)
+    _check_ranges(request, topology)
     lab = _pool(request).installed(topology, Use.SHARED)
     return _fitting(lab, request)
 
@@ -54,6 +56,7 @@ def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab, in which packets were seen to cross between all members. Look, do not disturb."""
     _check_needs(request)
+    _check_ranges(request, topology)
     lab = _pool(request).connected(topology, Use.SHARED)
     return _fitting(lab, request)
 
@@ -62,6 +65,7 @@ def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross, and that a test may cut and take apart."""
     _check_needs(request)
+    _check_ranges(request, topology)
     lab = _pool(request).connected(topology, Use.DISTURBED)
     return _fitting(lab, request)
 
@@ -70,6 +74,7 @@ def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross once; then the suite is silent for patient tests."""
     _check_needs(request)
+    _check_ranges(request, topology)
     lab = _pool(request).connected(topology, Use.QUIET)
     return _fitting(lab, request)
 
@@ -78,6 +83,7 @@ def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def earlier_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab at the version before the one under test, in which packets were seen to cross."""
     _check_needs(request)
+    _check_ranges(request, topology)
     lab = _pool(request).connected(topology, Use.EARLIER)
     return _fitting(lab, request)
 
@@ -93,6 +99,21 @@ def _check_needs(request: pytest.FixtureRequest) -> None:
     missing = [need.value for need in capabilities_of(request.node) if need not in able]
     if missing:
         pytest.skip(f"the {options.lab_kind} lab cannot do: {', '.join(missing)}")
+
+
+def _check_ranges(request: pytest.FixtureRequest, topology: str) -> None:
+    """Skip a test on clusters that use the same addresses if it is about others, and the reverse.
+
+    Others are reached at addresses that are not their pods' own: what one test asks cannot be asked of the other.
+    """
+    mark, root = request.node.get_closest_marker("topology"), request.config.rootpath
+    if mark is None:
+        return
+    is_so, meant = has_overlaps(topology, root), {has_overlaps(each, root) for each in mark.args}
+    if is_so not in meant:
+        words = ("have ranges in common", "have ranges of their own")
+        here, there = words if is_so else reversed(words)
+        pytest.skip(f"it is about clusters that {there}, and those of {Path(topology).stem} {here}")
 
 
 def _fitting(lab: Lab, request: pytest.FixtureRequest) -> Lab:

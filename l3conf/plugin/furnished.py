@@ -21,7 +21,7 @@ from l3conf.expectations.streams import Stream
 from l3conf.expectations.wan import Wan
 from l3conf.labs import CONFINED
 from l3conf.labs.base import Capability
-from l3conf.model.public_addresses import is_hidden
+from l3conf.model.public_addresses import without_reachable_pods
 from l3conf.model.strangers import unowned_addresses
 from l3conf.model.topology import IPFamily
 from l3conf.observation import Outcome, Protocol
@@ -156,11 +156,7 @@ class FurnishedLab:
 
     def local_traffic(self, family: IPFamily) -> LocalTraffic:
         """Observe the traffic that no connection between clusters may change, DNS included where there is one."""
-        hidden = {
-            cluster.name
-            for cluster in self.topology.clusters
-            if family is IPFamily.IPV4 and is_hidden(self.topology, cluster)
-        }
+        hidden = without_reachable_pods(self.topology, family)
         table = local_traffic.observe(
             self.harness, self.pods.all, self.services, self.nodes, self.outsider, family, hidden=hidden
         )

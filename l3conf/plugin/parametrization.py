@@ -7,17 +7,21 @@ all clusters of the set have, so that none is forgotten and no scenario asks wha
 from __future__ import annotations
 
 import functools
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from l3conf.model.topology import IPFamily
+from l3conf.oracle import meet
 from l3conf.plugin.options import topology_file
 from l3conf.spec.files import load_topology
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    import pytest
+    from _pytest.mark import ParameterSet
 
 TOPOLOGY, FAMILY = "topology", "family"
 
@@ -25,7 +29,8 @@ TOPOLOGY, FAMILY = "topology", "family"
 def parametrize(metafunc: pytest.Metafunc, own: Sequence[str]) -> None:
     """Give a scenario its topologies and their families, unless it chooses families itself.
 
-    ``own``: files of the user's, on which it runs instead, if there are any.
+    ``own``: files of the user's, on which it runs instead, if there are any: in families in which it runs on some of
+    its own, since what it asks may not be asked in another one.
     """
     mark = metafunc.definition.get_closest_marker("topology")
     if mark is None or TOPOLOGY not in metafunc.fixturenames:
@@ -33,11 +38,22 @@ def parametrize(metafunc: pytest.Metafunc, own: Sequence[str]) -> None:
     chosen = {name for one in metafunc.definition.iter_markers("parametrize") for name in _names(one.args[0])}
     names = own or mark.args
     if FAMILY in metafunc.fixturenames and FAMILY not in chosen:
-        pairs = [(name, family) for name in names for family in families_of(name, metafunc.config.rootpath)]
-        ids = [f"{Path(name).stem}-{family.value}" for name, family in pairs]
-        metafunc.parametrize((TOPOLOGY, FAMILY), pairs, ids=ids)
+        meant = {family for name in mark.args for family in families_of(name, metafunc.config.rootpath)}
+        cases = [case for name in names for case in _cases(name, meant, metafunc.config.rootpath)]
+        metafunc.parametrize((TOPOLOGY, FAMILY), cases)
     elif len(mark.args) > 1 or own:
         metafunc.parametrize(TOPOLOGY, names, ids=[Path(name).stem for name in names])
+
+
+def _cases(topology: str, meant: Collection[IPFamily], root: Path) -> list[ParameterSet]:
+    """Return one case a family, or one that says why there is none."""
+    stem, there = Path(topology).stem, families_of(topology, root)
+    cases = [pytest.param(topology, each, id=f"{stem}-{each.value}") for each in there if each in meant]
+    if cases or not meant:
+        return cases
+    has = " and ".join(each.value for each in there) or "none"
+    reason = f"it asks in {' and '.join(sorted(each.value for each in meant))}; of families, all of {stem} have {has}"
+    return [pytest.param(topology, min(meant, key=str), id=stem, marks=pytest.mark.skip(reason=reason))]
 
 
 @functools.cache
@@ -51,6 +67,14 @@ def families_of(topology: str, root: Path) -> tuple[IPFamily, ...]:
 def names_of(topology: str, root: Path) -> frozenset[str]:
     """Return the names of a topology's clusters, as its file has them."""
     return frozenset(cluster.name for cluster in load_topology(topology_file(topology, root)).clusters)
+
+
+@functools.cache
+def has_overlaps(topology: str, root: Path) -> bool:
+    """Say whether clusters of a topology use the same addresses for their pods and Services."""
+    clusters = load_topology(topology_file(topology, root)).clusters
+    used = [(*cluster.pod_cidrs, *cluster.service_cidrs) for cluster in clusters]
+    return any(meet(one, other) for one, other in combinations(used, 2))
 
 
 def _names(argument: str | tuple[str, ...] | list[str]) -> list[str]:

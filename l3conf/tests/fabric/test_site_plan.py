@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from l3conf.emulator.fabric.plan import plan_fabric
 from l3conf.emulator.fabric.relay import is_relayed
 from l3conf.model.addressing import node_addresses
-from l3conf.model.public_addresses import is_hidden, public_cluster
+from l3conf.model.public_addresses import is_hidden, public_cluster, without_reachable_pods
 from l3conf.model.site import NATKind, SiteSpec
-from l3conf.model.topology import ClusterSpec, Topology
+from l3conf.model.topology import ClusterSpec, IPFamily, Topology
 from l3conf.tests.fabric.test_plan import path
 from l3conf.tests.fabric.topologies import cluster
 
@@ -73,6 +73,15 @@ def test_ports_and_addresses_of_a_segment_are_one_hosts_alone(whole: Topology) -
 
 
 IPV4, IPV6, ARP = (kind.to_bytes(2) for kind in (0x0800, 0x86DD, 0x0806))
+
+
+def test_nobody_outside_begins_a_flow_to_pods_behind_nat_or_to_those_whose_range_another_site_has() -> None:
+    pods = cluster(2, "c2", nodes=1).pod_cidrs
+    again = dataclasses.replace(cluster(3, "c3", nodes=2), pod_cidrs=pods)
+    whole = topology([SiteSpec()])
+    whole = dataclasses.replace(whole, clusters=(*whole.clusters, again))
+    assert without_reachable_pods(whole, IPFamily.IPV4) == {"c1", "c3"}
+    assert without_reachable_pods(whole, IPFamily.IPV6) == frozenset()
 
 
 @pytest.mark.parametrize(

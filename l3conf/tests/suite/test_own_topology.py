@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from l3conf.plugin.collection import Use, lab_name
+from l3conf.tests.suite.test_plugin import IMPLEMENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,10 @@ def test_on_one(topology): ...
 @verifies("L3-F5")
 @pytest.mark.topology("two-clusters", "v6-only")
 def test_in_each_family(topology, family): ...
+
+@verifies("L3-F5")
+@pytest.mark.topology("v6-only")
+def test_in_one(topology, family): ...
 """
 MINE = """
 apiVersion: l3conf.io/v1alpha1
@@ -63,11 +68,26 @@ def ids(result: pytest.RunResult) -> set[str]:
 def test_scenarios_run_on_the_file_instead_and_in_its_families(
     collected: Callable[..., pytest.RunResult], mine: Path
 ) -> None:
-    assert ids(collected("--topology", str(mine))) == {"test_on_one[mine]", "test_in_each_family[mine-IPv4]"}
+    assert ids(collected("--topology", str(mine))) == {
+        "test_on_one[mine]",
+        "test_in_each_family[mine-IPv4]",
+        "test_in_one[mine]",
+    }
 
 
 def test_a_name_still_restricts(collected: Callable[..., pytest.RunResult]) -> None:
-    assert ids(collected("--topology", "v6-only")) == {"test_in_each_family[v6-only-IPv6]"}
+    ran = ids(collected("--topology", "v6-only"))
+    assert ran == {"test_in_each_family[v6-only-IPv6]", "test_in_one[v6-only-IPv6]"}
+
+
+def test_what_is_not_asked_in_its_families_says_so(pytester: pytest.Pytester, mine: Path) -> None:
+    pytester.makepyfile(SCENARIOS)
+    paper = pytester.path / "impl.yaml"
+    paper.write_text(IMPLEMENTATION, encoding="utf-8")
+    words = ("-rs", "-p", "no:cacheprovider", "-k", "in_one", "--impl", str(paper), "--topology", str(mine))
+    result = pytester.runpytest_inprocess(*words)
+    result.assert_outcomes(skipped=1, deselected=2)
+    result.stdout.fnmatch_lines(["SKIPPED*it asks in IPv6; of families, all of mine have IPv4"])
 
 
 def test_a_file_that_is_not_there_is_named(collected: Callable[..., pytest.RunResult]) -> None:
@@ -87,7 +107,11 @@ def test_two_that_have_one_name_are_refused(
         assert result.ret is pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines([f"*--topology {pair[1]}*has the name of {pair[0]}*rename one of the files*"])
     twice = collected("--topology", str(mine), "--topology", "topologies-of-mine/mine.yaml")
-    assert ids(twice) == {"test_on_one[mine]", "test_in_each_family[mine-IPv4]"}
+    assert ids(twice) == {
+        "test_on_one[mine]",
+        "test_in_each_family[mine-IPv4]",
+        "test_in_one[mine]",
+    }
 
 
 def test_labs_and_reports_are_named_by_the_file(mine: Path) -> None:
