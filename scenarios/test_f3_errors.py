@@ -42,7 +42,11 @@ def test_every_hop_reports_an_expired_packet(lab: Lab, family: IPFamily) -> None
 @pytest.mark.topology("two-clusters", "mixed-plugins", "v6-only")
 def test_a_packet_too_big_for_the_path_is_reported_to_the_sender(lab: Lab, family: IPFamily) -> None:
     """With DF set, a packet as large as the pod's own link either fits or its sender is told what does."""
-    largest = lab.underlay_mtu(family) - lab.udp_overhead(family)
-    sent = [udp(a, b, size=largest, dont_fragment=True, family=family) for a, b in lab.pods.workers_across(family)]
-    for seen in every(sent).ends_in(Outcome.TOO_BIG, Outcome.DELIVERED):
-        assert seen.outcome is Outcome.DELIVERED or 0 < (seen.mtu or 0) < lab.underlay_mtu(family)
+    pairs, headers = lab.pods.workers_across(family), lab.udp_overhead(family)
+    links = [lab.underlay_mtu(family, a.site.cluster) for a, _ in pairs]
+    sent = [
+        udp(a, b, size=link - headers, dont_fragment=True, family=family)
+        for (a, b), link in zip(pairs, links, strict=True)
+    ]
+    for seen, link in zip(every(sent).ends_in(Outcome.TOO_BIG, Outcome.DELIVERED), links, strict=True):
+        assert seen.outcome is Outcome.DELIVERED or 0 < (seen.mtu or 0) < link

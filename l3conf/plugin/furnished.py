@@ -219,14 +219,15 @@ class FurnishedLab:
         seen = every(udp(a, b, family=family) for a, b in self.pods.across_clusters(family)).observe()
         return [f"{one.probe.source} -> {one.probe.destination}" for one in seen if one.outcome is Outcome.DELIVERED]
 
-    def underlay_mtu(self, family: IPFamily) -> int:
-        """Return the MTU of the link on which a gateway node sends to another cluster, in bytes."""
-        here, there = (
-            next(node for node in self.nodes if node.is_gateway and node.site.cluster == cluster.name)
-            for cluster in self.topology.clusters[:2]
-        )
-        route = self._ask(here, "route", "get", str(there.address(family)))
-        return int(self._ask(here, "link", "show", "dev", route["dev"])["mtu"])
+    def underlay_mtu(self, family: IPFamily, *clusters: str) -> int:
+        """Return the least MTU, in bytes, of the links on which gateway nodes of these clusters, or of all, send."""
+        gateways = {node.site.cluster: node for node in reversed(self.nodes) if node.is_gateway}
+        found = []
+        for cluster in clusters or gateways:
+            there = next(node for other, node in gateways.items() if other != cluster)
+            route = self._ask(gateways[cluster], "route", "get", str(there.address(family)))
+            found.append(int(self._ask(gateways[cluster], "link", "show", "dev", route["dev"])["mtu"]))
+        return min(found)
 
     @staticmethod
     def udp_overhead(family: IPFamily) -> int:

@@ -32,7 +32,10 @@ def with_link_sizes(topology: Topology, plan: FabricPlan) -> FabricPlan:
         if cluster.site.wan_mtu < ETHERNET_MTU
         for cidr in topology.wan_cidrs
     }
-    sized = {key: _sized(_warned(each, small), lans.get(key), access) for key, each in plan.namespaces.items()}
+    sized = {
+        key: _sized(_warned(each, small, access.get(key, ETHERNET_MTU)), lans.get(key), access)
+        for key, each in plan.namespaces.items()
+    }
     return replace(plan, namespaces=sized)
 
 
@@ -52,13 +55,16 @@ def _sized(plan: NamespacePlan, lan_mtu: int | None, access: Mapping[str, int]) 
     return replace(plan, bridges=bridges, cables=cables)
 
 
-def _warned(plan: NamespacePlan, small: Mapping[IPAddress, int]) -> NamespacePlan:
-    """Put the size of a small access link on the routes of its neighbours on the WAN."""
+def _warned(plan: NamespacePlan, small: Mapping[IPAddress, int], own_mtu: int) -> NamespacePlan:
+    """Put the size of a small access link on the routes of its neighbours on the WAN.
+
+    Never more than the neighbour's own link carries: what is on a route counts instead of it.
+    """
     if not small:
         return plan
     own = {address.interface.ip for address in plan.addresses}
     near = {
-        address: mtu
+        address: min(mtu, own_mtu)
         for address, mtu in small.items()
         if address not in own
         and any(each.link == UPLINK and address in each.interface.network for each in plan.addresses)

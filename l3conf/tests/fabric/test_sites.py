@@ -71,6 +71,16 @@ def test_a_small_access_link_is_announced_in_both_directions(address: str) -> No
 
 
 @sandboxed
+def test_of_two_small_access_links_the_smaller_one_counts() -> None:
+    """Also for a router whose own link is smaller than that of the site to which it sends."""
+    with Fabric.build(sites(east=SiteSpec(wan_mtu=1300), west=SiteSpec(wan_mtu=1400))) as fabric:
+        east, west = ip_address("172.16.1.10"), ip_address("172.16.2.10")
+        with server(fabric.namespace("east@east-1"), east), server(fabric.namespace("west@west-1"), west):
+            assert path_mtu(fabric.namespace("east@east-1"), west) == 1300
+            assert path_mtu(fabric.namespace("west@west-1"), east) == 1300
+
+
+@sandboxed
 def test_a_small_lan_is_announced_by_its_router_and_known_to_its_nodes() -> None:
     with Fabric.build(sites(west=SiteSpec(lan_mtu=1420))) as fabric:
         west, node = ip_address("172.16.2.10"), fabric.namespace("west@west-1")
