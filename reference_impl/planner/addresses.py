@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from reference_impl.names import NODE_DEVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from reference_impl.state import InterfaceAddress, IPAddress, IPNetwork
 
+LEAST_IPV6 = 1280
+"""What every link has to carry over IPv6, in bytes (RFC 8200 section 5)."""
 _LOCAL_UNICAST = 0x02
 _IPV4_MARK = 0x55
 """Second octet for IPv4: 02:55 and the four octets of the address."""
@@ -84,6 +86,21 @@ def host_addresses(
 def underlay_mtu(addresses: Iterable[InterfaceAddress], underlay: IPAddress) -> int | None:
     """Return the MTU of the device that carries the underlay address; None if the node does not have it."""
     return next((entry.mtu for entry in addresses if entry.address == underlay), None)
+
+
+def inner_mtu(outer: int, overhead: int, versions: Collection[int], *, cuts: bool = True) -> int:
+    """Return the MTU of a tunnel device, in bytes, on a link that carries ``outer``.
+
+    A link of IPv6 has to carry 1280 bytes (RFC 8200 section 5): a smaller one has no IPv6 at all in Linux. So where
+    outer packets are cut up and put together again (``cuts``), that is left to carry the last few.
+    """
+    room = outer - overhead
+    return max(room, LEAST_IPV6) if cuts and 6 in versions else room  # noqa: PLR2004 - the IP version number
+
+
+def vxlan_mtu(outer: int, overhead: int, versions: Collection[int], underlay: IPAddress) -> int:
+    """Return the same for VXLAN, whose outer packets Linux cuts up over IPv4 only."""
+    return inner_mtu(outer, overhead, versions, cuts=underlay.version == 4)  # noqa: PLR2004 - likewise
 
 
 def contains(prefixes: Iterable[IPNetwork], address: IPAddress) -> bool:

@@ -10,14 +10,15 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reference_impl.names import CLUSTER_ID_LABEL, MEMBER_NAMESPACE
+from reference_impl.planner.addresses import LEAST_IPV6
 from reference_impl.planner.finding import Finding, Weight, entries, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Object: TypeAlias = dict[str, Any]
-_LEAST_IPV6, _LEAST = 1280, 576
-"""Octets that a path must carry (RFC 8200 section 5, RFC 791)."""
+_LEAST = 576
+"""Octets that a path must carry (RFC 791); over IPv6 it is more."""
 REMEDIES: Mapping[str, str] = {
     "DriverMismatch": f"set cable-driver in {MEMBER_NAMESPACE}/submariner-settings so that both have one in common",
     "OverlappingCIDR": "give one of the two other pod or service CIDRs; the older claim stands until then",
@@ -154,7 +155,7 @@ def _both_hidden(local: Mapping[str, Any], remote: Mapping[str, Any]) -> bool:
 def _mtu(entry: Mapping[str, Any], cluster: str) -> Iterable[Finding]:
     mtu = entry.get("mtu")
     subnets = mapping(entry.get("endpoint")).get("subnets")
-    least = _LEAST_IPV6 if ":" in str(subnets) else _LEAST
+    least = LEAST_IPV6 if ":" in str(subnets) else _LEAST
     if isinstance(mtu, int) and mtu < least:
         yield Finding(
             weight=Weight.WARNING,

@@ -19,6 +19,7 @@ from reference_impl.names import (
     IPSEC_OVERHEAD,
     PUBLIC_KEY,
 )
+from reference_impl.planner.addresses import inner_mtu
 from reference_impl.planner.cable import Cables, NextHop
 from reference_impl.planner.keyed import KeyedCables
 from reference_impl.protocols.connection_names import cluster_of, plan_names
@@ -67,7 +68,7 @@ class IPsecCables(KeyedCables):
         """Plan the device and a connection per cluster."""
         link = IPsecLink(
             name=self.device,
-            mtu=min(mtu - self.overhead[facts.underlay.version], IPSEC_LARGEST),
+            mtu=min(inner_mtu(mtu, self.overhead[facts.underlay.version], facts.own.versions), IPSEC_LARGEST),
             # The network's own address: no pod or service ever has it.
             anchors=frozenset(prefix.network_address for prefix in facts.own.prefixes),
         )

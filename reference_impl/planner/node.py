@@ -37,6 +37,7 @@ from reference_impl.planner.addresses import (
     next_hop,
     tunnel_mac,
     underlay_mtu,
+    vxlan_mtu,
 )
 from reference_impl.planner.node_rules import node_ruleset
 from reference_impl.planner.passages import plan_passages
@@ -136,7 +137,8 @@ def plan_node(facts: NodeFacts) -> KernelState:
         return KernelState(rules=frozenset(rejections))
     outer = underlay_mtu(facts.addresses, facts.node.underlay) or DEFAULT_MTU
     # One MTU all the way: a sender is told at once, by its own node, what fits through the cable as well.
-    mtu = outer - max(VXLAN_OVERHEAD[facts.node.underlay.version], facts.cable_overhead)
+    overhead = max(VXLAN_OVERHEAD[facts.node.underlay.version], facts.cable_overhead)
+    mtu = vxlan_mtu(outer, overhead, facts.own.versions, facts.node.underlay)
     hosts = _tunnel_hosts(facts)
     tunnels = (NODE_DEVICE, *facts.cable_devices) if facts.is_gateway else (NODE_DEVICE,)
     return KernelState(

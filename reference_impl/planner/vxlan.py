@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reference_impl.names import CABLE_DEVICE, CABLE_PORT, CABLE_VNI, VXLAN_BACKEND, VXLAN_OVERHEAD
-from reference_impl.planner.addresses import next_hop, tunnel_mac
+from reference_impl.planner.addresses import next_hop, tunnel_mac, vxlan_mtu
 from reference_impl.planner.cable import Cables, NextHop
 from reference_impl.state import ForwardingEntry, Link, Neighbour
 
@@ -68,7 +68,7 @@ class VXLANCables:
             port=self.port,
             local=facts.underlay,
             mac=tunnel_mac(facts.underlay),
-            mtu=mtu - VXLAN_OVERHEAD[facts.underlay.version],
+            mtu=vxlan_mtu(mtu, VXLAN_OVERHEAD[facts.underlay.version], facts.own.versions, facts.underlay),
         )
         return Cables(
             links=frozenset([link]),

@@ -19,6 +19,7 @@ from reference_impl.names import (
     WIREGUARD_SECOND_DEVICE,
     WIREGUARD_SECOND_PORT,
 )
+from reference_impl.planner.addresses import inner_mtu
 from reference_impl.planner.cable import Cables, NextHop
 from reference_impl.planner.cable_rules import Diversion
 from reference_impl.planner.keyed import KeyedCables
@@ -66,8 +67,9 @@ class WireGuardCables(KeyedCables):
         every = [lane for each in lanes.values() for lane in each]
         used = {self.device, *(lane.device for lane in every)}
         via = facts.relays.via
+        room = inner_mtu(mtu, self.overhead[facts.underlay.version], facts.own.versions)
         return Cables(
-            links=frozenset(self._link(device, mtu - self.overhead[facts.underlay.version]) for device in used),
+            links=frozenset(self._link(device, room) for device in used),
             peers=frozenset(self._peer(cluster_id, lane, facts) for cluster_id, each in lanes.items() for lane in each),
             hops={name: NextHop(device=lanes[via.get(name, name)][0].device) for name in lanes},
             diversions=frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import product
 
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.drivers.fake_kernel import FakeKernel
+from reference_impl.names import VXLAN_OVERHEAD
+from reference_impl.planner.addresses import LEAST_IPV6, inner_mtu
 from reference_impl.planner.cable import GatewayFacts, plan_cables
 from reference_impl.planner.diff import diff
 from reference_impl.planner.driver_set import DriverSet
@@ -102,3 +105,24 @@ def test_addresses_of_each_family_survive_the_way_through_json(four: bool, six: 
     assert parse_endpoint({"spec": spec}) == sent
     assert spec.get("healthCheckIPs", []) == [str(address) for address in offered]
     assert {version: sent.health_check(version) is not None for version in (4, 6)} == {4: four, 6: six}
+
+
+@pytest.mark.parametrize("own", [OWN, DUAL])
+@pytest.mark.parametrize(("place", "cuts"), [("172.16.1.10", True), ("fd01:1::a", False)])
+@given(size=st.integers(1280, 1500))
+def test_a_device_with_ipv6_has_the_size_that_ipv6_needs_wherever_outer_packets_can_be_cut(
+    own: Cluster, place: str, *, cuts: bool, size: int
+) -> None:
+    """WireGuard's and IPsec's can in either family, VXLAN's over IPv4 only; elsewhere a size says what fits."""
+    here = InterfaceAddress(device="eth0", address=ip_address(place), mtu=size)
+    facts = GatewayFacts(own=own, underlay=here.address, peers=(endpoint(2),), addresses=(here,))
+    least = LEAST_IPV6 if own is DUAL else 0
+    (cable,) = plan_cables(facts, VXLAN).links
+    assert cable.mtu == max(size - VXLAN_OVERHEAD[here.address.version], least if cuts else 0)
+    assert inner_mtu(size, 80, own.versions) == max(size - 80, least)
+
+
+def test_nodes_have_that_size_too() -> None:
+    small = tuple(replace(each, mtu=1300) for each in node_facts().addresses)
+    assert {link.mtu for link in plan_node(node_facts(addresses=small)).links} == {1250}
+    assert {link.mtu for link in plan_node(node_facts(own=DUAL, addresses=small)).links} == {LEAST_IPV6}
