@@ -103,6 +103,15 @@ def vxlan_mtu(outer: int, overhead: int, versions: Collection[int], underlay: IP
     return inner_mtu(outer, overhead, versions, cuts=underlay.version == 4)  # noqa: PLR2004 - likewise
 
 
+def segment_mtu(mtu: int, overhead: int, underlay: IPAddress) -> int:
+    """Return what packets of TCP connections are to fit into, in bytes, where a tunnel device carries ``mtu``.
+
+    Outer packets of IPv4 are cut up where a path is smaller than the link. Those of IPv6 are not, and nobody may hear
+    that they were dropped (RFC 4890): what is sure to pass is what every path has to carry.
+    """
+    return mtu if underlay.version == 4 else min(mtu, LEAST_IPV6 - overhead)  # noqa: PLR2004 - likewise
+
+
 def contains(prefixes: Iterable[IPNetwork], address: IPAddress) -> bool:
     """Say whether one of the prefixes holds the address (never across families)."""
     return any(address in prefix for prefix in prefixes)

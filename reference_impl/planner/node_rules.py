@@ -30,15 +30,15 @@ def node_ruleset(
     nodes: Iterable[IPAddress],
     sources: Iterable[IPAddress],
     outer: Sequence[IPAddress] = (),
-    mtu: int,
+    segments: int,
     cables: Sequence[str],
 ) -> Ruleset:
     """Plan the rules of every node.
 
     ``local`` holds the own pod CIDRs, ``remote`` all prefixes of members, ``nodes`` the underlay addresses of
     the own cluster, ``sources`` the node's own address in its pod CIDRs, one per IP version at most, ``outer`` the
-    addresses of members' gateways that lie in members' prefixes, ``mtu`` the least on the way, ``cables`` the devices
-    of this cluster's cable drivers: what comes out of any other one is not believed.
+    addresses of members' gateways that lie in members' prefixes, ``segments`` what packets of TCP must fit into, in
+    bytes, ``cables`` the devices of this cluster's cable drivers: what comes out of any other one is not believed.
     """
     versions = versions_of(local, remote)
     hosts = tuple(nodes)
@@ -53,7 +53,7 @@ def node_ruleset(
         ),
         chains=(
             Chain(name="underlay", rules=only_from("nodes", hosts)),
-            Chain(name="clamp", rules=_clamp(versions, mtu)),
+            Chain(name="clamp", rules=_clamp(versions, segments)),
             Chain(name="spoofed", rules=(*_between_gateways(hosts, outer), "counter drop")),
             # Before conntrack, so that what is dropped costs no entry.
             Chain(
@@ -98,13 +98,13 @@ def _spoofed(remote: Sequence[IPNetwork], versions: Iterable[int], tunnels: str)
     )
 
 
-def _clamp(versions: Iterable[int], mtu: int) -> tuple[str, ...]:
+def _clamp(versions: Iterable[int], size: int) -> tuple[str, ...]:
     """Clamp both directions: each end learns from the other's SYN what fits. The kernel never raises the option.
 
     What this node sends itself, answers included, knows the MTU from its route.
     """
     return tuple(
-        f"{FAMILY[version]} {end} @remote_v{version} tcp option maxseg size set {mtu - _IP_AND_TCP_HEADERS[version]}"
+        f"{FAMILY[version]} {end} @remote_v{version} tcp option maxseg size set {size - _IP_AND_TCP_HEADERS[version]}"
         for version in versions
         for end in ("saddr", "daddr")
     )

@@ -34,7 +34,9 @@ def test_every_prefix_counts_whether_compared_or_looked_up_in_a_set() -> None:
     for count in (1, 4, 5, 7, 2):
         remote = [ip_network(f"10.{number}.0.0/16") for number in range(1, count + 1)]
         node = ip_address("172.16.1.10")
-        table.load(node_ruleset(local=[], remote=remote, nodes=[node], sources=[], mtu=1450, cables=("vxlan-tunnel",)))
+        table.load(
+            node_ruleset(local=[], remote=remote, nodes=[node], sources=[], segments=1450, cables=("vxlan-tunnel",))
+        )
         assert [_arrives(f"10.{number}.0.1") for number in range(1, 8)] == [number > count for number in range(1, 8)]
         assert _arrives("10.99.0.1")
         looks = "ip saddr @remote_v4" in shell(f"nft list chain inet {NODE_TABLE} arriving").replace("-", " ")

@@ -126,3 +126,14 @@ def test_nodes_have_that_size_too() -> None:
     small = tuple(replace(each, mtu=1300) for each in node_facts().addresses)
     assert {link.mtu for link in plan_node(node_facts(addresses=small)).links} == {1250}
     assert {link.mtu for link in plan_node(node_facts(own=DUAL, addresses=small)).links} == {LEAST_IPV6}
+
+
+@pytest.mark.parametrize(("place", "size"), [("172.16.1.10", 1450 - 60), ("fd01:1::a", 1280 - 70 - 60)])
+def test_segments_fit_every_path_where_outer_packets_are_not_cut_up(place: str, size: int) -> None:
+    facts = node_facts(own=DUAL, known=DUAL.prefixes)
+    node = replace(facts.node, underlay=ip_address(place))
+    here = InterfaceAddress(device="eth0", address=node.underlay, mtu=1500)
+    ruleset = plan_node(replace(facts, node=node, addresses=(here,))).ruleset
+    assert ruleset is not None
+    (clamp,) = (chain for chain in ruleset.chains if chain.name == "clamp")
+    assert {rule.rpartition(" ")[2] for rule in clamp.rules if rule.startswith("ip6")} == {str(size)}
