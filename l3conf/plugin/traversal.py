@@ -73,13 +73,23 @@ def advertised_otherwise(
 def found_elsewhere(
     cluster: str, address: IPAddress, endpoints: Mapping[str, Iterable[Mapping[str, Any]]]
 ) -> list[str]:
-    """Return a line for every holder that knows a cluster's gateway not at this private address, or not there alone."""
+    """Return a line for every holder that knows a cluster's gateway not at this private address, or not there alone.
+
+    A gateway with addresses of both families has one of them published: one of the other family is no other place.
+    """
     lines = []
     for holder, objects in endpoints.items():
         said = [str(obj["spec"].get("private_ip")) for obj in objects if obj["spec"].get("cluster_id") == cluster]
-        if said != [str(address)]:
+        if said != [str(address)] and not (len(said) == 1 and _of_other_family(said[0], address)):
             lines.append(f"{holder} knows {cluster} at {', '.join(said) or 'no Endpoint'}")
     return lines
+
+
+def _of_other_family(text: str, address: IPAddress) -> bool:
+    try:
+        return ip_address(text).version != address.version
+    except ValueError:
+        return False
 
 
 def not_private(cluster: str, entry: Mapping[str, Any] | None) -> list[str]:
