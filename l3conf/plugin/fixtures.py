@@ -11,7 +11,7 @@ from l3conf.labs import foreseen_capabilities
 from l3conf.plugin.collection import Use
 from l3conf.plugin.literal_names import names_spelt_out
 from l3conf.plugin.marks import capabilities_of, topology_of
-from l3conf.plugin.parametrization import has_overlaps, names_of
+from l3conf.plugin.parametrization import families_of, has_overlaps, names_of
 
 if TYPE_CHECKING:
     from l3conf.model.implementation import Implementation
@@ -47,7 +47,7 @@ def topology(request: pytest.FixtureRequest) -> str:
 def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab after ``deploy`` and ``join``; whether it connects is not asked."""
     _check_needs(request)
-    _check_ranges(request, topology)
+    _check_likeness(request, topology)
     lab = _pool(request).installed(topology, Use.SHARED)
     return _fitting(lab, request)
 
@@ -56,7 +56,7 @@ def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab, in which packets were seen to cross between all members. Look, do not disturb."""
     _check_needs(request)
-    _check_ranges(request, topology)
+    _check_likeness(request, topology)
     lab = _pool(request).connected(topology, Use.SHARED)
     return _fitting(lab, request)
 
@@ -65,7 +65,7 @@ def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross, and that a test may cut and take apart."""
     _check_needs(request)
-    _check_ranges(request, topology)
+    _check_likeness(request, topology)
     lab = _pool(request).connected(topology, Use.DISTURBED)
     return _fitting(lab, request)
 
@@ -74,7 +74,7 @@ def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross once; then the suite is silent for patient tests."""
     _check_needs(request)
-    _check_ranges(request, topology)
+    _check_likeness(request, topology)
     lab = _pool(request).connected(topology, Use.QUIET)
     return _fitting(lab, request)
 
@@ -83,7 +83,7 @@ def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 def earlier_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab at the version before the one under test, in which packets were seen to cross."""
     _check_needs(request)
-    _check_ranges(request, topology)
+    _check_likeness(request, topology)
     lab = _pool(request).connected(topology, Use.EARLIER)
     return _fitting(lab, request)
 
@@ -101,19 +101,24 @@ def _check_needs(request: pytest.FixtureRequest) -> None:
         pytest.skip(f"the {options.lab_kind} lab cannot do: {', '.join(missing)}")
 
 
-def _check_ranges(request: pytest.FixtureRequest, topology: str) -> None:
-    """Skip a test on clusters that use the same addresses if it is about others, and the reverse.
+def _check_likeness(request: pytest.FixtureRequest, topology: str) -> None:
+    """Skip a test on a user's topology that lacks families of its own, or has ranges in common where those have not.
 
-    Others are reached at addresses that are not their pods' own: what one test asks cannot be asked of the other.
+    Clusters with ranges in common are reached at addresses that are not their pods' own: what is asked of the others
+    cannot be asked of these, and the reverse.
     """
     mark, root = request.node.get_closest_marker("topology"), request.config.rootpath
-    if mark is None:
+    if mark is None or topology in mark.args:
         return
-    is_so, meant = has_overlaps(topology, root), {has_overlaps(each, root) for each in mark.args}
-    if is_so not in meant:
+    name, there = Path(topology).stem, families_of(topology, root)
+    needed = set.intersection(*({*families_of(each, root)} for each in mark.args))
+    if lacking := sorted(family.value for family in needed if family not in there):
+        pytest.skip(f"it asks in {' and '.join(lacking)}, and not all clusters of {name} have that")
+    is_so = has_overlaps(topology, root)
+    if is_so not in {has_overlaps(each, root) for each in mark.args}:
         words = ("have ranges in common", "have ranges of their own")
-        here, there = words if is_so else reversed(words)
-        pytest.skip(f"it is about clusters that {there}, and those of {Path(topology).stem} {here}")
+        here, meant = words if is_so else reversed(words)
+        pytest.skip(f"it is about clusters that {meant}, and those of {name} {here}")
 
 
 def _fitting(lab: Lab, request: pytest.FixtureRequest) -> Lab:

@@ -219,6 +219,12 @@ class FurnishedLab:
         seen = every(udp(a, b, family=family) for a, b in self.pods.across_clusters(family)).observe()
         return [f"{one.probe.source} -> {one.probe.destination}" for one in seen if one.outcome is Outcome.DELIVERED]
 
+    def presupposes(self, what: str, *, holds: bool) -> None:
+        """Check what a test takes for granted of its topology; on one of the user's it is untestable without that."""
+        if not holds and self.run.options.own_topologies:
+            pytest.skip(f"it presupposes that {what}, and {self.topology.name} is not like that")
+        assert holds, f"{self.topology.name} is no topology for this test: {what}"  # noqa: S101 - a guard of the suite's
+
     def underlay_mtu(self, family: IPFamily, *clusters: str) -> int:
         """Return the least MTU, in bytes, of the links on which gateway nodes of these clusters, or of all, send."""
         gateways = {node.site.cluster: node for node in reversed(self.nodes) if node.is_gateway}

@@ -114,6 +114,37 @@ def test_two_that_have_one_name_are_refused(
     }
 
 
+ALIKE = """
+import pytest
+from l3conf.plugin.marks import verifies
+
+@verifies("L3-F5")
+@pytest.mark.topology("v6-only")
+def test_in_ipv6(lab): ...
+
+@verifies("L3-F5")
+@pytest.mark.topology("identical-ranges")
+def test_about_ranges_in_common(lab): ...
+"""
+
+
+def test_what_is_about_other_families_or_ranges_builds_no_lab_and_says_so(
+    pytester: pytest.Pytester, mine: Path
+) -> None:
+    pytester.makepyfile(ALIKE)
+    paper = pytester.path / "impl.yaml"
+    paper.write_text(IMPLEMENTATION, encoding="utf-8")
+    words = ("-rs", "-p", "no:cacheprovider", "--impl", str(paper), "--topology", str(mine))
+    result = pytester.runpytest_inprocess(*words)
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "SKIPPED*it asks in IPv6, and not all clusters of mine have that",
+            "SKIPPED*it is about clusters that have ranges in common, and those of mine have ranges of their own",
+        ]
+    )
+
+
 def test_labs_and_reports_are_named_by_the_file(mine: Path) -> None:
     assert lab_name(str(mine), Use.SHARED) == "mine"
     assert lab_name(str(mine), Use.DISTURBED) == "mine-disturbed"
