@@ -226,13 +226,18 @@ class FurnishedLab:
         assert holds, f"{self.topology.name} is no topology for this test: {what}"  # noqa: S101 - a guard of the suite's
 
     def underlay_mtu(self, family: IPFamily, *clusters: str) -> int:
-        """Return the least MTU, in bytes, of the links on which gateway nodes of these clusters, or of all, send."""
+        """Return the least MTU, in bytes, of the links on which gateway nodes of these clusters, or of all, send.
+
+        Over IPv6 their sites' access links count as well: nobody on the way cuts a packet up (RFC 8200 section 5).
+        """
         gateways = {node.site.cluster: node for node in reversed(self.nodes) if node.is_gateway}
         found = []
         for cluster in clusters or gateways:
             there = next(node for other, node in gateways.items() if other != cluster)
             route = self._ask(gateways[cluster], "route", "get", str(there.address(family)))
             found.append(int(self._ask(gateways[cluster], "link", "show", "dev", route["dev"])["mtu"]))
+            if family is IPFamily.IPV6:
+                found.append(self.topology.cluster(cluster).site.wan_mtu)
         return min(found)
 
     @staticmethod
