@@ -55,12 +55,20 @@ _LOOK = 0.1
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def crowd(impl: Path, clusters: int, runs: int, seed: int, *, allocation: bool, as_json: bool) -> None:
-    """Measure clusters with identical ranges that all join at once."""
+    """Measure clusters with identical ranges that all join at once.
+
+    A run that fails is named, and the others go on.
+    """
     implementation = load_implementation(impl)
     measure = _allocate if allocation else _measure
     results = []
     for number in range(seed, seed + runs):
-        results.append(measure(implementation, crowded(clusters), number))
+        try:
+            results.append(measure(implementation, crowded(clusters), number))
+        except LabError as error:
+            if runs == 1:
+                raise
+            results.append({"seed": number, "error": str(error)})
         click.echo(_line(results[-1]), err=as_json)
     if as_json:
         print_json(
@@ -77,10 +85,12 @@ def crowd(impl: Path, clusters: int, runs: int, seed: int, *, allocation: bool, 
 
 
 def _holds(one: Mapping[str, Any]) -> bool:
-    return not one["duplicates"] and one.get("all_reach_all_seconds", 0.0) <= BAR_SECONDS
+    return "error" not in one and not one["duplicates"] and one.get("all_reach_all_seconds", 0.0) <= BAR_SECONDS
 
 
 def _line(one: Mapping[str, Any]) -> str:
+    if "error" in one:
+        return f"seed {one['seed']}: {one['error']}"
     reached = f"all reach all after {one['all_reach_all_seconds']} s, " if "all_reach_all_seconds" in one else ""
     used = f", {one['cpu_seconds']} CPU seconds" if "cpu_seconds" in one else ""
     return f"seed {one['seed']}: {reached}hooks {one['of_which_hooks']} s, {len(one['duplicates'])} duplicates{used}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from click.testing import CliRunner
 
 from l3conf.bench import crowd
 from l3conf.bench.crowd import crowded
@@ -85,6 +87,23 @@ def test_hooks_that_do_not_say_what_they_gave_prove_nothing(
     monkeypatch.setitem(cast("dict[str, Any]", Members.answers), "c02", {})
     with pytest.raises(LabError, match="c02"):
         crowd._allocate(implementation, crowded(2), 1)
+
+
+def test_a_run_that_fails_takes_the_others_with_it_no_more(
+    implementation: Implementation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(_implementation: Implementation, _topology: object, seed: int) -> dict[str, Any]:
+        if seed == 2:
+            raise LabError("the lab did not answer")
+        return {"seed": seed, "all_reach_all_seconds": 1.0, "cpu_seconds": 2.0, "of_which_hooks": 0.5, "duplicates": []}
+
+    monkeypatch.setattr(crowd, "load_implementation", lambda _file: implementation)
+    monkeypatch.setattr(crowd, "_measure", measure)
+    result = CliRunner().invoke(crowd.crowd, ["--runs", "3", "--json"])
+    answer = json.loads(result.stdout)
+    assert [one.get("error") for one in answer["runs"]] == [None, "the lab did not answer", None]
+    assert answer["holds"] is False
+    assert isinstance(CliRunner().invoke(crowd.crowd, ["--seed", "2"]).exception, LabError)
 
 
 def test_the_same_range_twice_is_a_duplicate() -> None:
