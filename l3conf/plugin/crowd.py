@@ -105,18 +105,19 @@ def gather(lab: Lab, clients: Sequence[Pod], service: Service, flows: int) -> Cr
     unanswered = frozenset(
         (name, port) for part in (first, second) for name, answer in part.items() for port in answer.unanswered
     )
-    if unanswered:
-        _skip_if(overflown(_tables(lab, cluster), flows))
     if not unanswered and asked < flows:
         raise LabError(f"{asked} source ports are free, {flows} are needed")
     if ended - began > FORGETTING:
         raise BusyHostError(f"{asked} flows took {ended - began:.0f} s, and are kept for {FORGETTING:g} s")
-    return Crowd(
+    crowd = Crowd(
         first=_by_caller(first),
         second=_by_caller(second),
         unanswered=unanswered,
         changed=frozenset((name, port) for name, answer in first.items() for port in answer.changed),
     )
+    if crowd.refused or crowd.confused({address for address, _ in crowd.first.values()}):
+        _skip_if(overflown(_tables(lab, cluster), flows))
+    return crowd
 
 
 def _by_caller(answers: Mapping[str, Asked]) -> dict[Caller, Translated]:

@@ -46,8 +46,7 @@ def topology(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab after ``deploy`` and ``join``; whether it connects is not asked."""
-    _check_needs(request)
-    _check_likeness(request, topology)
+    _check_before(request, topology)
     lab = _pool(request).installed(topology, Use.SHARED)
     return _fitting(lab, request)
 
@@ -55,8 +54,7 @@ def installed_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return the shared lab, in which packets were seen to cross between all members. Look, do not disturb."""
-    _check_needs(request)
-    _check_likeness(request, topology)
+    _check_before(request, topology)
     lab = _pool(request).connected(topology, Use.SHARED)
     return _fitting(lab, request)
 
@@ -64,8 +62,7 @@ def lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 @pytest.fixture
 def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross, and that a test may cut and take apart."""
-    _check_needs(request)
-    _check_likeness(request, topology)
+    _check_before(request, topology)
     lab = _pool(request).connected(topology, Use.DISTURBED)
     return _fitting(lab, request)
 
@@ -73,8 +70,7 @@ def fresh_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 @pytest.fixture
 def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab in which packets were seen to cross once; then the suite is silent for patient tests."""
-    _check_needs(request)
-    _check_likeness(request, topology)
+    _check_before(request, topology)
     lab = _pool(request).connected(topology, Use.QUIET)
     return _fitting(lab, request)
 
@@ -82,14 +78,19 @@ def quiet_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
 @pytest.fixture
 def earlier_lab(request: pytest.FixtureRequest, topology: str) -> Lab:
     """Return a lab at the version before the one under test, in which packets were seen to cross."""
-    _check_needs(request)
-    _check_likeness(request, topology)
+    _check_before(request, topology)
     lab = _pool(request).connected(topology, Use.EARLIER)
     return _fitting(lab, request)
 
 
 def _pool(request: pytest.FixtureRequest) -> LabPool:
     return request.config.stash[POOL]()
+
+
+def _check_before(request: pytest.FixtureRequest, topology: str) -> None:
+    """Skip a test that could prove nothing on its lab, before that is built."""
+    _check_needs(request)
+    _check_likeness(request, topology)
 
 
 def _check_needs(request: pytest.FixtureRequest) -> None:
