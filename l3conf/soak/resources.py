@@ -16,8 +16,9 @@ from l3conf.probes.node_state.kernel_made import is_made_by_kernel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_DESCRIPTORS = 8
-"""File descriptors by which a process may exceed its baseline: connections come and go."""
+_DESCRIPTORS, _EIGHTH = 8, 8
+"""File descriptors by which a process may exceed its baseline, or an eighth of them: connections come and go, and a lab
+has one for every client of its API servers."""
 _GROWTH, _ROOM_MB = 1.5, 24.0
 """Memory by which a process may exceed its baseline: a share, and megabytes. Allocators keep what once was needed."""
 _REFUSING = frozenset({"rule", "route"})
@@ -101,7 +102,7 @@ def _of(command: str, before: Resources, now: Resources) -> list[str]:
         numbers = [each.count if each else 0 for each in (has, had)]
         return [f"{command}: {numbers[0]} processes instead of {numbers[1]}"]
     lines = []
-    if has.descriptors > had.descriptors + _DESCRIPTORS:
+    if has.descriptors > had.descriptors + max(_DESCRIPTORS, had.descriptors // _EIGHTH):
         lines.append(f"{command}: {has.descriptors} file descriptors, {had.descriptors} before")
     if has.rss_mb > had.rss_mb * _GROWTH + _ROOM_MB:
         lines.append(f"{command}: {has.rss_mb:g} MB, {had.rss_mb:g} before")

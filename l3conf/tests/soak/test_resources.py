@@ -22,6 +22,13 @@ def test_the_same_is_no_leak_and_processes_may_breathe() -> None:
     assert leaks(BEFORE, breathing) == []
 
 
+@pytest.mark.parametrize(("descriptors", "leaked"), [(188, False), (201, False), (202, True)])
+def test_a_lab_with_many_clients_may_have_an_eighth_more_descriptors(descriptors: int, *, leaked: bool) -> None:
+    lab = ProcessUse(count=1, descriptors=179, rss_mb=160.0)
+    now = replace(BEFORE, processes={"lab": replace(lab, descriptors=descriptors)})
+    assert bool(leaks(replace(BEFORE, processes={"lab": lab}), now)) is leaked
+
+
 @pytest.mark.parametrize(
     ("now", "said"),
     [
