@@ -19,7 +19,7 @@ from reference_impl.drivers.api import Resource
 from reference_impl.names import CLUSTER_ID_LABEL, MAILBOX
 from reference_impl.planner.conditions import stamped
 from reference_impl.planner.connections import decide_all
-from reference_impl.planner.exchange import Side, Write, WriteVerb
+from reference_impl.planner.exchange import Side, Write, WriteVerb, make_before_break
 from reference_impl.planner.hiding import hiding
 from reference_impl.planner.mailboxes import BrokerFacts, owner_of, plan_mailboxes, registered
 from reference_impl.planner.pacing import Pace
@@ -27,7 +27,7 @@ from reference_impl.planner.policy_findings import policy_conditions
 from reference_impl.protocols.policy import member_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from reference_impl.drivers.api import API, Object
     from reference_impl.mutants import Mutant
@@ -90,9 +90,11 @@ class BrokerAgent:
         ]
         if (seconds := self._pace.due(now)) is not None:
             self._loop.wake_in(seconds)
-        # What somebody may no longer see goes before anybody is told anything new.
-        await self._write([write for write in writes if write.verb is WriteVerb.DELETE])
-        await self._write([write for write in writes if write.verb is not WriteVerb.DELETE])
+        # What somebody may no longer see goes before anybody is told anything new, and what has a successor goes last.
+        first, succeeded = make_before_break(writes)
+        await self._write([write for write in first if write.verb is WriteVerb.DELETE])
+        await self._write([write for write in first if write.verb is not WriteVerb.DELETE])
+        await self._write(succeeded)
         if self._policies.items:
             await self._say(objects, mailboxes)
 
@@ -142,7 +144,7 @@ class BrokerAgent:
         others = [{"metadata": {"labels": {CLUSTER_ID_LABEL: owner}}} for owner in owners]
         return {reader: self._mutant.decisions(decide_all(reader, clusters, policies, others)) for reader in readers}
 
-    async def _write(self, writes: list[Write]) -> None:
+    async def _write(self, writes: Sequence[Write]) -> None:
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def write(each: Write) -> None:

@@ -14,7 +14,15 @@ from reference_impl.drivers.api import API, Resource
 from reference_impl.names import BROKER_NAMESPACE
 from reference_impl.planner.conditions import AUTHENTICATION_FAILED
 from reference_impl.planner.connections import agreed, decide_all, told
-from reference_impl.planner.exchange import ExchangeFacts, Side, WriteVerb, forgeries, plan_exchange, without
+from reference_impl.planner.exchange import (
+    ExchangeFacts,
+    Side,
+    WriteVerb,
+    forgeries,
+    make_before_break,
+    plan_exchange,
+    without,
+)
 from reference_impl.planner.mailboxes import owner_of
 from reference_impl.planner.membership import Refusal
 from reference_impl.planner.pacing import Pace
@@ -106,12 +114,13 @@ class Exchange:
             return
         now = asyncio.get_running_loop().time
         writes = [
-            partial(carry_out, self._apis, kind, write)
+            write
             for kind in KINDS
             for write in self._mutant.writes(self._planned(kind, given_up))
             if write.verb is not WriteVerb.REPLACE or self._pace.may(_key(write), now())
         ]
-        await side_by_side(writes)
+        for some in make_before_break(writes):
+            await side_by_side(partial(carry_out, self._apis, Resource.of(write.obj), write) for write in some)
         if (seconds := self._pace.due(now())) is not None:
             asyncio.get_running_loop().call_later(seconds, self._changed)
 

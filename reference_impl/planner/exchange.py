@@ -46,6 +46,24 @@ class Write:
     obj: Object
 
 
+def make_before_break(writes: Iterable[Write]) -> tuple[tuple[Write, ...], tuple[Write, ...]]:
+    """Split writes into those that may go at once, and those that take away what one of them takes the place of.
+
+    A member whose gateway moves has an Endpoint of another name: without either, for a moment, it would be nobody's
+    peer, and whoever looks just then would cut it.
+    """
+    every = tuple(writes)
+    made = {_place(write) for write in every if write.verb is WriteVerb.CREATE}
+    last = tuple(write for write in every if write.verb is WriteVerb.DELETE and _place(write) in made)
+    return tuple(write for write in every if write not in last), last
+
+
+def _place(write: Write) -> tuple[Side, str, str, str]:
+    metadata = write.obj["metadata"]
+    owner = (metadata.get("labels") or {}).get(CLUSTER_ID_LABEL, "")
+    return write.side, str(metadata.get("namespace", "")), str(write.obj.get("kind", "")), owner
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeFacts:
     """Both sides of one kind, Clusters or Endpoints."""

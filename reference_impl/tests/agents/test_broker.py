@@ -164,6 +164,45 @@ def test_a_watch_that_was_open_before_a_policy_shows_an_end_and_nothing_after() 
     asyncio.run(story())
 
 
+def test_a_mailbox_is_never_without_an_endpoint_of_a_member_whose_gateway_moves() -> None:
+    """The new one and the end of the old one are seen in one look: whoever is shown nothing cuts the member off."""
+
+    async def story() -> None:
+        here = Set()
+        async with here.running() as tasks:
+            await eventually(lambda: here.sees("west", {"east", "west"}), "west sees east")
+            for gateway in tasks[1:]:
+                gateway.cancel()
+            await asyncio.gather(*tasks[1:], return_exceptions=True)
+            events: list[tuple[str, str]] = []
+
+            async def look() -> None:
+                _, version = await here.broker.list(Resource.ENDPOINT, mailbox_name("west"))
+                async for event, obj in here.broker.watch(Resource.ENDPOINT, mailbox_name("west"), version):
+                    events.append((event, obj["metadata"]["name"]))
+
+            async with running(look()):
+                await asyncio.sleep(0.05)
+                held, _ = await here.broker.list(Resource.ENDPOINT, mailbox_name("east"))
+                old = next(obj for obj in held if obj["spec"]["cluster_id"] == "east")
+                before = old["metadata"]["name"]
+                metadata = {key: old["metadata"][key] for key in ("namespace", "labels")}
+                new = {**old, "metadata": {**metadata, "name": f"{before}-moved"}}
+                await asyncio.gather(
+                    here.broker.delete(Resource.ENDPOINT, before, mailbox_name("east")),
+                    here.broker.create(Resource.ENDPOINT, new),
+                )
+                moved = [("ADDED", f"{before}-moved"), ("DELETED", before)]
+
+                async def over() -> bool:
+                    return len([event for event in events if event[1].startswith(before)]) == len(moved)
+
+                await eventually(over, "the mailbox shows the move")
+                assert [event for event in events if event[1].startswith(before)] == moved
+
+    asyncio.run(story())
+
+
 def test_both_ends_say_that_policies_disagree_about_them_and_learn_no_more_of_each_other() -> None:
     async def story() -> None:
         here = Set()

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.names import CLUSTER_ID_LABEL, CREATED, ORIGIN_LABEL, PAIR_POLICY
-from reference_impl.planner.exchange import ExchangeFacts, Side, Write, WriteVerb, forgeries, plan_exchange, without
+from reference_impl.planner.exchange import (
+    ExchangeFacts,
+    Side,
+    Write,
+    WriteVerb,
+    forgeries,
+    make_before_break,
+    plan_exchange,
+    without,
+)
 from reference_impl.protocols.policy import ISOLATED, Decision
 
 Objects = dict[str, dict[str, Any]]
@@ -170,3 +179,13 @@ def test_what_belongs_to_members_that_are_given_up_is_taken_away_and_comes_back(
     assert [
         (write.verb, write.obj["metadata"]["name"]) for write in _exchange({"w": west, "n": north}, {"n": north})
     ] == [(WriteVerb.DELETE, "w")]
+
+
+def test_an_endpoint_goes_after_the_one_that_takes_its_place_has_come() -> None:
+    """One that has no successor goes at once: whoever is parted must not be seen a moment longer."""
+    old, new = stamped("east-1", "east"), stamped("east-2", "east")
+    gone = Write(Side.BROKER, WriteVerb.DELETE, stamped("west-1", "west"))
+    break_it, make = Write(Side.BROKER, WriteVerb.DELETE, old), Write(Side.BROKER, WriteVerb.CREATE, new)
+    assert make_before_break([break_it, gone, make]) == ((gone, make), (break_it,))
+    elsewhere = Write(Side.MEMBER, WriteVerb.CREATE, new)
+    assert make_before_break([break_it, elsewhere]) == ((break_it, elsewhere), ())
