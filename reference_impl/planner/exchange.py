@@ -54,8 +54,11 @@ def make_before_break(writes: Iterable[Write]) -> tuple[tuple[Write, ...], tuple
     """
     every = tuple(writes)
     made = {_place(write) for write in every if write.verb is WriteVerb.CREATE}
-    last = tuple(write for write in every if write.verb is WriteVerb.DELETE and _place(write) in made)
-    return tuple(write for write in every if write not in last), last
+
+    def is_succeeded(write: Write) -> bool:
+        return write.verb is WriteVerb.DELETE and _place(write) in made
+
+    return tuple(write for write in every if not is_succeeded(write)), tuple(filter(is_succeeded, every))
 
 
 def _place(write: Write) -> tuple[Side, str, str, str]:

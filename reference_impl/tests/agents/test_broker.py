@@ -94,6 +94,12 @@ class Set:
         shown = {(kind.kind, owner) for kind in KINDS for owner in wanted}
         return await self.shown(member) == shown and await self.known(member) == set(wanted)
 
+    async def watch(self, member: str, events: list[tuple[str, Object]]) -> None:
+        """Take down what a watch over the Endpoints of a member's mailbox shows from now on."""
+        _, version = await self.broker.list(Resource.ENDPOINT, mailbox_name(member))
+        async for event in self.broker.watch(Resource.ENDPOINT, mailbox_name(member), version):
+            events.append(event)  # noqa: PERF401 - each as it comes
+
     async def told(self, member: str) -> set[str]:
         """Return whose heartbeats a mailbox tells."""
         obj = await self.broker.get(Resource.CONFIG_MAP, HEARTBEATS, mailbox_name(member))
@@ -139,14 +145,8 @@ def test_a_watch_that_was_open_before_a_policy_shows_an_end_and_nothing_after() 
         here = Set()
         async with here.running():
             await eventually(lambda: here.sees("west", {"east", "west"}), "west sees east")
-            events: list[tuple[str, str]] = []
-
-            async def look() -> None:
-                _, version = await here.broker.list(Resource.ENDPOINT, mailbox_name("west"))
-                async for event, obj in here.broker.watch(Resource.ENDPOINT, mailbox_name("west"), version):
-                    events.append((event, obj["spec"]["cluster_id"]))
-
-            async with running(look()):
+            events: list[tuple[str, Object]] = []
+            async with running(here.watch("west", events)):
                 await asyncio.sleep(0.05)
                 await here.broker.create(Resource.CONNECTION_POLICY, APART)
                 await eventually(lambda: here.sees("west", {"west"}), "west sees itself alone")
@@ -155,7 +155,8 @@ def test_a_watch_that_was_open_before_a_policy_shows_an_end_and_nothing_after() 
                 await here.broker.merge(Resource.ENDPOINT, east[0]["metadata"]["name"], mailbox_name("east"), config)
 
                 async def ended() -> bool:
-                    return [event for event in events if event[1] == "east"] == [("DELETED", "east")]
+                    shown = [(event, obj["spec"]["cluster_id"]) for event, obj in events]
+                    return [each for each in shown if each[1] == "east"] == [("DELETED", "east")]
 
                 await eventually(ended, "the watch shows the end")
                 await asyncio.sleep(0.2)
@@ -174,14 +175,8 @@ def test_a_mailbox_is_never_without_an_endpoint_of_a_member_whose_gateway_moves(
             for gateway in tasks[1:]:
                 gateway.cancel()
             await asyncio.gather(*tasks[1:], return_exceptions=True)
-            events: list[tuple[str, str]] = []
-
-            async def look() -> None:
-                _, version = await here.broker.list(Resource.ENDPOINT, mailbox_name("west"))
-                async for event, obj in here.broker.watch(Resource.ENDPOINT, mailbox_name("west"), version):
-                    events.append((event, obj["metadata"]["name"]))
-
-            async with running(look()):
+            events: list[tuple[str, Object]] = []
+            async with running(here.watch("west", events)):
                 await asyncio.sleep(0.05)
                 held, _ = await here.broker.list(Resource.ENDPOINT, mailbox_name("east"))
                 old = next(obj for obj in held if obj["spec"]["cluster_id"] == "east")
@@ -194,11 +189,15 @@ def test_a_mailbox_is_never_without_an_endpoint_of_a_member_whose_gateway_moves(
                 )
                 moved = [("ADDED", f"{before}-moved"), ("DELETED", before)]
 
+                def shown() -> list[tuple[str, str]]:
+                    named = [(event, obj["metadata"]["name"]) for event, obj in events]
+                    return [each for each in named if each[1].startswith(before)]
+
                 async def over() -> bool:
-                    return len([event for event in events if event[1].startswith(before)]) == len(moved)
+                    return len(shown()) == len(moved)
 
                 await eventually(over, "the mailbox shows the move")
-                assert [event for event in events if event[1].startswith(before)] == moved
+                assert shown() == moved
 
     asyncio.run(story())
 
